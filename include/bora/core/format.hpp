@@ -1,0 +1,80 @@
+/// Element formats: how a number is stored. A weight format says what a matrix's elements are and to what
+/// its activations are rounded; a cache format says what keys and values are.
+#pragma once
+#include <bora/core/abi.hpp>
+#include <bit>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+BORA_BEFORE_NAMESPACE();
+namespace bora::inline BORA_ABI {
+
+/// The upper half of an IEEE binary32: 8 bits of exponent, 7 of fraction.
+struct bfloat16 {
+  std::uint16_t bits;
+};
+
+/// Rounds to the nearest bfloat16, ties to even; a NaN stays one (its quiet bit is set).
+constexpr bfloat16 to_bfloat16(float value) noexcept {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return {static_cast<std::uint16_t>((bits >> 16) | 0x40u)};
+  return {static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16)};
+}
+constexpr float to_float(bfloat16 value) noexcept {
+  return std::bit_cast<float>(static_cast<std::uint32_t>(value.bits) << 16);
+}
+constexpr float to_float(float value) noexcept { return value; }
+constexpr double to_float(double value) noexcept { return value; }
+
+/// IEEE binary16 to binary32, exact for every value.
+constexpr float half_to_float(std::uint16_t half) noexcept {
+  const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000u) << 16;
+  const std::uint32_t exponent = (half >> 10) & 0x1fu, fraction = half & 0x3ffu;
+  if (exponent == 0) {  // zero or subnormal: fraction * 2^-24
+    const float magnitude = static_cast<float>(fraction) * 0x1p-24f;
+    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(magnitude) | sign);
+  }
+  if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000u | (fraction << 13));
+  return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (fraction << 13));
+}
+
+/// 32-bit floats: weights, activations, keys and values as they are.
+struct F32 {
+  using Number = float;      ///< what sums, norms and the residual stream are held in
+  using Storage = float;     ///< an element of a weight matrix
+  using Activation = float;  ///< what the input of a matrix product is rounded to
+  static constexpr std::string_view name = "F32";
+};
+
+/// bfloat16 weights; the input of each matrix product is rounded to bfloat16 (nearest even), sums are F32.
+struct Bf16 {
+  using Number = float;
+  using Storage = bfloat16;
+  using Activation = bfloat16;
+  static constexpr std::string_view name = "Bf16";
+};
+
+/// 64-bit floats on the scalar twins: the truth that tests compare with.
+struct F64 {
+  using Number = double;
+  using Storage = double;
+  using Activation = double;
+  static constexpr std::string_view name = "F64";
+};
+
+/// Cache format only: 8-bit integers with one F32 scale per token and head.
+struct Q8 {
+  using Storage = std::int8_t;
+  static constexpr std::string_view name = "Q8";
+};
+
+template <class F>
+concept WeightFormat = std::same_as<F, F32> || std::same_as<F, Bf16> || std::same_as<F, F64>;
+
+template <class E>
+concept CacheFormat = std::same_as<E, F32> || std::same_as<E, Bf16> || std::same_as<E, Q8> || std::same_as<E, F64>;
+
+}  // namespace bora::inline BORA_ABI
+BORA_AFTER_NAMESPACE();

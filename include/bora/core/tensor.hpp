@@ -1,0 +1,92 @@
+/// Tokens and dense arrays as programs see them.
+#pragma once
+#include <bora/core/error.hpp>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace bora::inline BORA_ABI {
+
+/// A token's id. Range-checked wherever it enters the library.
+using TokenId = std::int32_t;
+
+/// A dense row-major array that owns its numbers; the last index runs fastest.
+template <class T, std::size_t rank> class Tensor {
+ public:
+  Tensor() = default;
+  explicit Tensor(const std::array<std::size_t, rank>& shape) : shape_(shape), values_(count(shape)) {}
+
+  const std::array<std::size_t, rank>& shape() const noexcept { return shape_; }
+  std::size_t extent(std::size_t axis) const noexcept { return shape_[axis]; }
+  std::size_t size() const noexcept { return values_.size(); }
+  T* data() noexcept { return values_.data(); }
+  const T* data() const noexcept { return values_.data(); }
+  std::span<T> values() noexcept { return values_; }
+  std::span<const T> values() const noexcept { return values_; }
+
+  /// The last axis at the given leading indices: `logits.row(batch, time)` is [vocab].
+  template <std::convertible_to<std::size_t>... Index>
+    requires(sizeof...(Index) + 1 == rank)
+  std::span<const T> row(Index... index) const noexcept {
+    return std::span<const T>(values_).subspan(offset(static_cast<std::size_t>(index)...), shape_[rank - 1]);
+  }
+  template <std::convertible_to<std::size_t>... Index>
+    requires(sizeof...(Index) + 1 == rank)
+  std::span<T> row(Index... index) noexcept {
+    return std::span<T>(values_).subspan(offset(static_cast<std::size_t>(index)...), shape_[rank - 1]);
+  }
+
+ private:
+  static std::size_t count(const std::array<std::size_t, rank>& shape) {
+    std::size_t size = 1;
+    for (const std::size_t extent : shape) size *= extent;
+    return size;
+  }
+  template <class... Index> std::size_t offset(Index... index) const noexcept {
+    std::size_t at = 0, axis = 0;
+    ((at = at * shape_[axis++] + index), ...);
+    return at * shape_[rank - 1];
+  }
+
+  std::array<std::size_t, rank> shape_{};
+  std::vector<T> values_;
+};
+
+/// Rows of tokens of one length, without padding: [batch, time].
+class TokenBatch {
+ public:
+  TokenBatch() = default;
+  /// Throws ConfigError when `ids` does not hold batch * time tokens.
+  TokenBatch(std::size_t batch, std::size_t time, std::vector<TokenId> ids)
+      : batch_(batch), time_(time), ids_(std::move(ids)) {
+    if (ids_.size() != batch * time)
+      throw ConfigError(
+          detail::message("TokenBatch: ", ids_.size(), " ids given, expected batch ", batch, " * time ", time));
+  }
+
+  std::size_t batch() const noexcept { return batch_; }
+  std::size_t time() const noexcept { return time_; }
+  std::span<const TokenId> ids() const noexcept { return ids_; }
+  std::span<const TokenId> row(std::size_t b) const noexcept {
+    return std::span<const TokenId>(ids_).subspan(b * time_, time_);
+  }
+
+ private:
+  std::size_t batch_ = 0, time_ = 0;
+  std::vector<TokenId> ids_;
+};
+
+/// Throws TokenError unless 0 <= id < vocab_size.
+inline void check_token(TokenId id, std::size_t vocab_size) {
+  if (id < 0 || static_cast<std::size_t>(id) >= vocab_size)
+    throw TokenError(detail::message("token id ", id, " is outside the vocabulary: expected 0 to ", vocab_size - 1));
+}
+inline void check_tokens(std::span<const TokenId> ids, std::size_t vocab_size) {
+  for (const TokenId id : ids) check_token(id, vocab_size);
+}
+
+}  // namespace bora::inline BORA_ABI
