@@ -1,0 +1,26 @@
+# bora_program(<target>): how bora's own tests, examples and benchmarks are compiled. Not installed.
+include_guard(GLOBAL)
+
+if(PROJECT_IS_TOP_LEVEL)
+  if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+    set(CMAKE_BUILD_TYPE Release CACHE STRING "Kind of build" FORCE)
+  endif()
+  set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+  # -march=native means another thing on another processor, and ccache sees only the words: its cache is kept apart by
+  # what the compiler makes of them.
+  find_program(BORA_CCACHE ccache)
+  if(BORA_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+    execute_process(COMMAND "${CMAKE_CXX_COMPILER}" -march=native -dM -E -x c++ /dev/null
+                    OUTPUT_VARIABLE native_macros ERROR_QUIET)
+    string(MD5 native_macros "${native_macros}")
+    set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env CCACHE_NAMESPACE=bora-${native_macros} "${BORA_CCACHE}")
+  endif()
+endif()
+
+function(bora_program target)
+  target_link_libraries(${target} PRIVATE bora::bora)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow $<$<CONFIG:Release>:-O3 -g0>)
+  set_target_properties(${target} PROPERTIES COMPILE_WARNING_AS_ERROR ON)
+  bora_native(${target})
+endfunction()

@@ -1,0 +1,13 @@
+# find_package(bora) gives the target bora::bora and the function bora_native(<target>).
+include(CMakeFindDependencyMacro)
+find_dependency(Threads)
+if(NOT TARGET nlohmann_json::nlohmann_json)
+  find_dependency(nlohmann_json)
+endif()
+if(NOT TARGET hwy::hwy)
+  list(PREPEND CMAKE_MODULE_PATH "${CMAKE_CURRENT_LIST_DIR}")  # Findhwy.cmake
+  find_dependency(hwy 1.0.3)
+  list(POP_FRONT CMAKE_MODULE_PATH)
+endif()
+include("${CMAKE_CURRENT_LIST_DIR}/boraTargets.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/BoraNative.cmake")

@@ -1,0 +1,56 @@
+#!/bin/sh
+# Installs what a Debian 12 machine lacks, and nothing when it lacks nothing.
+#
+#   sh .cmake/install-packages.sh build          to compile programs
+#   sh .cmake/install-packages.sh build tests    and the tests
+#   sh .cmake/install-packages.sh build tests ci and what only .ci/run uses
+set -eu
+
+# A line is: group, package, and the command that makes the package unnecessary (- if only the package will do).
+packages() {
+  cat <<'LIST'
+build g++ g++
+build cmake cmake
+build ninja-build ninja
+build libhwy-dev -
+build nlohmann-json3-dev -
+tests catch2 -
+tests libxsimd-dev -
+tests python3 python3
+tests python3-numpy -
+ci ccache ccache
+ci clang-19 clang++-19
+ci clang-format-19 clang-format-19
+ci libclang-rt-19-dev -
+ci git git
+LIST
+}
+
+installed() {
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+missing=
+for group in "$@"; do
+  for package in $(packages | awk -v g="$group" '$1 == g { print $2 }'); do
+    command=$(packages | awk -v p="$package" '$2 == p { print $3 }')
+    if [ "$command" != - ] && command -v "$command" >/dev/null 2>&1; then continue; fi
+    if installed "$package"; then continue; fi
+    missing="$missing $package"
+  done
+done
+[ -n "$missing" ] || exit 0
+
+if ! command -v apt-get >/dev/null 2>&1; then
+  echo "No apt-get here; going on without installing. On Debian the packages are:$missing" >&2
+  exit 0
+fi
+as_root=
+if [ "$(id -u)" != 0 ]; then as_root=sudo; fi
+echo "Installing:$missing"
+install() {
+  # shellcheck disable=SC2086  # one word a package
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing </dev/null
+}
+$as_root apt-get update -q </dev/null || true
+install

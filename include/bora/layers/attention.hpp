@@ -1,0 +1,348 @@
+/// Attention: heads, mask and position composed; forward, what it keeps, backward.
+#pragma once
+#include <bora/layers/mask.hpp>
+#include <bora/layers/position.hpp>
+#include <bora/layers/tensors.hpp>
+#include <bora/simd/attention.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <type_traits>
+
+BORA_BEFORE_NAMESPACE();
+namespace bora::inline BORA_ABI {
+
+/// The heads of one attention layer. Named, so that 32, 8 and 128 cannot be swapped unseen.
+struct HeadShape {
+  std::size_t heads;         ///< query heads
+  std::size_t kv_heads = 0;  ///< key/value heads; divides `heads`. Multi-head and multi-query layers leave it out
+  std::size_t head_dim;      ///< features per head
+};
+
+/// Option of attention and feed-forward: every linear layer has a bias.
+struct Bias {};
+
+/// Option of attention: q, k and v are clamped to [-limit, limit] after the projection, before the rotation
+/// (MPT; OLMo's clip_qkv).
+template <double limit_>
+struct ClipQkv {
+  static_assert(limit_ > 0, "bora: ClipQkv: the limit must be positive; leave the option out for none");
+  static constexpr double limit = limit_;
+};
+
+namespace detail {
+template <class Option>
+inline constexpr double clip_limit = 0;
+template <double limit>
+inline constexpr double clip_limit<ClipQkv<limit>> = limit;
+template <class Option>
+inline constexpr bool is_attention_option = std::is_same_v<Option, Bias> || clip_limit<Option> != 0;
+}  // namespace detail
+
+/// What attention reads beside its weights: where the rows stand, where the keys are, how positions enter.
+template <class T, CacheFormat E>
+struct AttentionContext {
+  const RowPlace* places;         ///< [rows]
+  std::size_t rows;
+  const simd::KeyRuns<E>* keys;   ///< [sequences]: this layer's runs
+  Rows<const T> cosine, sine;     ///< [rows, rotary / 2]
+  simd::ScoreBias<T> bias;
+  T* scratch;                     ///< this lane's
+};
+
+/// Grouped-query attention (Ainslie et al. 2023, §2.2): query head h reads key/value head
+/// floor(h / (heads / kv_heads)). Linear layers are [out, in] without bias unless `Bias` is given.
+template <HeadShape shape, MaskPolicy Mask_ = Causal, class Position_ = NoPosition, class... Options>
+struct GroupedQueryAttention {
+  static_assert(shape.heads > 0 && shape.head_dim > 0, "bora: GroupedQueryAttention: heads and head_dim must be positive");
+  static_assert(shape.kv_heads > 0 && shape.heads % (shape.kv_heads > 0 ? shape.kv_heads : 1) == 0,
+                "bora: GroupedQueryAttention: kv_heads must divide heads");
+  static_assert(PositionPolicy<Position_>,
+                "bora: GroupedQueryAttention: the position must be Rope, Alibi, T5RelativeBias or NoPosition; "
+                "LearnedPositions and SinusoidalPositions are the spec's own Position");
+  static_assert((detail::is_attention_option<Options> && ...),
+                "bora: GroupedQueryAttention: options are Bias and ClipQkv<limit>");
+
+  using Mask = Mask_;
+  using Position = Position_;
+  static constexpr std::size_t heads = shape.heads, kv_heads = shape.kv_heads, head_dim = shape.head_dim;
+  static constexpr std::size_t group = heads / kv_heads;
+  static constexpr bool has_bias = (std::is_same_v<Options, Bias> || ...);
+  static constexpr double clip = (0.0 + ... + detail::clip_limit<Options>);
+  static constexpr std::size_t query_width = heads * head_dim, key_width = kv_heads * head_dim;
+  static constexpr std::size_t rotary = [] {
+    if constexpr (is_rope<Position>) {
+      constexpr std::size_t r = Position::rotary(head_dim);
+      static_assert(r > 0 && r % 2 == 0,
+                    "bora: Rope: the rotated width int(head_dim * fraction) must be even, its components turn in pairs");
+      return r;
+    } else {
+      return std::size_t{0};
+    }
+  }();
+
+  /// What scores are multiplied by: 1 / sqrt(head_dim), but 1 for T5, which folds it into its weights.
+  template <class T>
+  static T score_scale() noexcept {
+    return is_t5_bias<Position> ? T(1) : T(1) / std::sqrt(static_cast<T>(head_dim));
+  }
+
+  /// The machine: what a decoder builds from the facts once it knows the width.
+  template <std::size_t dim>
+  struct Layer {
+    template <class Store>
+    struct Tensors {
+      typename Store::Matrix query, key, value, output;
+      [[no_unique_address]] PresentIf<has_bias, typename Store::Vector> query_bias{}, key_bias{}, value_bias{},
+          output_bias{};
+    };
+    template <class F, class... Place>
+    static constexpr void visit(F&& f, Place&... place) {
+      f(TensorId{"query"}, TensorShape{query_width, dim}, place.query...);
+      if constexpr (has_bias) f(TensorId{"query_bias"}, TensorShape{query_width}, place.query_bias...);
+      f(TensorId{"key"}, TensorShape{key_width, dim}, place.key...);
+      if constexpr (has_bias) f(TensorId{"key_bias"}, TensorShape{key_width}, place.key_bias...);
+      f(TensorId{"value"}, TensorShape{key_width, dim}, place.value...);
+      if constexpr (has_bias) f(TensorId{"value_bias"}, TensorShape{key_width}, place.value_bias...);
+      f(TensorId{"output"}, TensorShape{dim, query_width}, place.output...);
+      if constexpr (has_bias) f(TensorId{"output_bias"}, TensorShape{dim}, place.output_bias...);
+    }
+
+    /// What forward keeps. A session lets all layers share one; training has one a layer.
+    template <WeightFormat Format>
+    struct Kept {
+      using T = typename Format::Number;
+      Rows<T> projected_query, projected_key, projected_value;  ///< before clipping and rotation
+      Rows<T> query;                                            ///< after them
+      Rows<T> log_sum_exp;                                      ///< [rows, heads]
+      Rows<typename Format::Activation> output;                 ///< the heads' outputs, input of the last product
+
+      static Kept carve(Arena& arena, std::size_t rows) noexcept {
+        return {take_rows<T>(arena, rows, query_width), take_rows<T>(arena, rows, key_width),
+                take_rows<T>(arena, rows, key_width),   take_rows<T>(arena, rows, query_width),
+                take_rows<T>(arena, rows, heads),       take_rows<typename Format::Activation>(arena, rows, query_width)};
+      }
+    };
+    /// Memory of one lane, in numbers.
+    static constexpr std::size_t lane_scratch() noexcept {
+      return simd::AttentionScratch<float>::size(head_dim) + 2 * row_stride(head_dim);
+    }
+
+    /// y = attention(x) on this lane's columns of y. Keys and values are written to the cache before anything
+    /// attends, and attention reads only the cache. Ends without a barrier.
+    template <WeightFormat Format, CacheFormat E, class T = typename Format::Number>
+    static Range forward(const Lane& lane, const Tensors<Packed<Format>>& w, Rows<const typename Format::Activation> x,
+                         const AttentionContext<T, E>& context, const Kept<Format>& kept, Rows<T> y) noexcept {
+      linear(lane, w.query, w.query_bias, x, context.rows, kept.projected_query);
+      linear(lane, w.key, w.key_bias, x, context.rows, kept.projected_key);
+      linear(lane, w.value, w.value_bias, x, context.rows, kept.projected_value);
+      lane.sync();
+      place_rows<Format>(lane, context, kept);
+      lane.sync();
+      attend_rows<Format>(lane, context, kept);
+      lane.sync();
+      return linear<Format>(lane, w.output, w.output_bias, kept.output, context.rows, y);
+    }
+
+    /// Memory of backward that all layers share.
+    template <WeightFormat Format>
+    struct Gradients {
+      using T = typename Format::Number;
+      Rows<T> output;             ///< of the heads' outputs
+      Rows<T> query, key, value;  ///< of the projections
+      static Gradients carve(Arena& arena, std::size_t rows) noexcept {
+        return {take_rows<T>(arena, rows, query_width), take_rows<T>(arena, rows, query_width),
+                take_rows<T>(arena, rows, key_width), take_rows<T>(arena, rows, key_width)};
+      }
+    };
+    static constexpr std::size_t backward_lane_scratch(std::size_t time) noexcept {
+      return simd::AttentionGradients<float>::size(head_dim, time);
+    }
+
+    /// dx += the gradient with respect to x; g += the gradients of the weights. Rows are whole sequences of
+    /// `time` tokens, one after the other. d_bias [sequences, heads, reach] += gradients of the bias table.
+    template <WeightFormat Format, CacheFormat E, class T = typename Format::Number>
+    static void backward(const Lane& lane, const Tensors<Packed<Format>>& w, const Tensors<Flat<T>>& g,
+                         Rows<const typename Format::Activation> x, const AttentionContext<T, E>& context,
+                         std::size_t time, const Kept<Format>& kept, const Gradients<Format>& d, Rows<const T> dy,
+                         T* d_bias, Rows<T> dx) noexcept {
+      const std::size_t rows = context.rows;
+      clear_columns(lane, d.output, rows, query_width);
+      linear_backward(lane, w.output, dy, rows, d.output);
+      linear_gradient<T, typename Format::Activation>(lane, g.output, g.output_bias, dy, kept.output, rows);
+      lane.sync();
+      attend_backward_rows<Format>(lane, context, time, kept, d, d_bias);
+      lane.sync();
+      linear_gradient<T, typename Format::Activation>(lane, g.query, g.query_bias, d.query, x, rows);
+      linear_gradient<T, typename Format::Activation>(lane, g.key, g.key_bias, d.key, x, rows);
+      linear_gradient<T, typename Format::Activation>(lane, g.value, g.value_bias, d.value, x, rows);
+      linear_backward<Format>(lane, w.query, d.query, rows, dx);
+      linear_backward<Format>(lane, w.key, d.key, rows, dx);
+      linear_backward<Format>(lane, w.value, d.value, rows, dx);
+    }
+
+   private:
+    template <class T>
+    static void clip_row(T* x, std::size_t n) noexcept {
+      if constexpr (clip != 0) simd::clip(static_cast<T>(clip), x, n);
+    }
+    template <class T, CacheFormat E>
+    static void turn(const AttentionContext<T, E>& context, std::size_t r, T* head, T direction) noexcept {
+      if constexpr (rotary != 0)
+        simd::rotate(head, context.cosine.row(r), context.sine.row(r), rotary / 2, direction);
+    }
+
+    /// Clips and rotates this lane's rows; queries stay here, keys and values go to the cache.
+    template <WeightFormat Format, CacheFormat E, class T>
+    static void place_rows(const Lane& lane, const AttentionContext<T, E>& context, const Kept<Format>& kept) noexcept {
+      const Range share = lane.share(context.rows);
+      T *key = context.scratch, *value = key + row_stride(head_dim);
+      for (std::size_t r = share.begin; r < share.end; ++r) {
+        T* query = kept.query.row(r);
+        std::copy_n(kept.projected_query.row(r), query_width, query);
+        clip_row(query, query_width);
+        for (std::size_t h = 0; h < heads; ++h) turn(context, r, query + h * head_dim, T(1));
+        for (std::size_t h = 0; h < kv_heads; ++h) {
+          std::copy_n(kept.projected_key.row(r) + h * head_dim, head_dim, key);
+          std::copy_n(kept.projected_value.row(r) + h * head_dim, head_dim, value);
+          clip_row(key, head_dim);
+          clip_row(value, head_dim);
+          turn(context, r, key, T(1));
+          const RowPlace at = context.places[r];
+          simd::store_key_value(context.keys[at.sequence], at.position, h, key, value);
+        }
+      }
+    }
+
+    // A tile is as many query rows as share keys: the heads of a group, for as many tokens as fit.
+    static constexpr std::size_t tile_heads = std::min(group, simd::query_tile);
+    static constexpr std::size_t tile_tokens = simd::query_tile / tile_heads;
+
+    template <WeightFormat Format, CacheFormat E, class T>
+    static void attend_rows(const Lane& lane, const AttentionContext<T, E>& context, const Kept<Format>& kept) noexcept {
+      std::size_t unit = 0;
+      for (std::size_t r = 0, end; r < context.rows; r = end) {
+        end = r + 1;
+        while (end < context.rows && end - r < tile_tokens && context.places[end].sequence == context.places[r].sequence)
+          ++end;
+        for (std::size_t h = 0; h < heads; h += tile_heads_from(h))
+          if (unit++ % lane.count == lane.index) attend_tile<Format>(context, kept, {r, end}, {h, h + tile_heads_from(h)});
+      }
+    }
+    /// Heads of the tile that begins at head h: it ends with the group.
+    static constexpr std::size_t tile_heads_from(std::size_t h) noexcept {
+      return std::min(tile_heads, group - h % group);
+    }
+
+    template <class T, CacheFormat E, WeightFormat Format>
+    static simd::QueryRow<T> query_row(const AttentionContext<T, E>& context, const Kept<Format>& kept, std::size_t r,
+                                       std::size_t h) noexcept {
+      const std::size_t position = context.places[r].position;
+      return {h, position, Mask::first_visible(position), kept.query.row(r) + h * head_dim, kept.log_sum_exp.row(r) + h};
+    }
+
+    template <WeightFormat Format, CacheFormat E, class T>
+    static void attend_tile(const AttentionContext<T, E>& context, const Kept<Format>& kept, Range tokens,
+                            Range tile) noexcept {
+      simd::AttentionScratch<T> scratch(context.scratch, head_dim);
+      simd::QueryRow<T> rows[simd::query_tile];
+      std::size_t n = 0;
+      for (std::size_t r = tokens.begin; r < tokens.end; ++r)
+        for (std::size_t h = tile.begin; h < tile.end; ++h) rows[n++] = query_row<T, E, Format>(context, kept, r, h);
+      simd::attend(context.keys[context.places[tokens.begin].sequence], tile.begin / group, rows, n, score_scale<T>(),
+                   context.bias, scratch);
+      n = 0;
+      for (std::size_t r = tokens.begin; r < tokens.end; ++r)
+        for (std::size_t h = tile.begin; h < tile.end; ++h)
+          simd::round_row(scratch.output + n++ * scratch.stride, kept.output.row(r) + h * head_dim, head_dim);
+    }
+
+    /// One unit is a sequence and a key/value head: all sums over its queries stay in one lane, in one order.
+    template <WeightFormat Format, CacheFormat E, class T>
+    static void attend_backward_rows(const Lane& lane, const AttentionContext<T, E>& context, std::size_t time,
+                                     const Kept<Format>& kept, const Gradients<Format>& d, T* d_bias) noexcept {
+      std::size_t unit = 0;
+      for (std::size_t first = 0; first < context.rows; first += time)
+        for (std::size_t k = 0; k < kv_heads; ++k)
+          if (unit++ % lane.count == lane.index)
+            attend_backward_unit<Format>(context, {first, first + time}, k, kept, d, d_bias);
+    }
+
+    template <WeightFormat Format, CacheFormat E, class T>
+    static void attend_backward_unit(const AttentionContext<T, E>& context, Range tokens, std::size_t kv_head,
+                                     const Kept<Format>& kept, const Gradients<Format>& d, T* d_bias) noexcept {
+      const simd::KeyRuns<E>& keys = context.keys[context.places[tokens.begin].sequence];
+      simd::AttentionGradients<T> g(context.scratch, head_dim, tokens.size());
+      g.begin(keys, kv_head);
+      for (std::size_t h = kv_head * group; h < (kv_head + 1) * group; ++h)
+        for (std::size_t r = tokens.begin; r < tokens.end; r += simd::query_tile)
+          attend_backward_tile<Format>(context, {r, std::min(tokens.end, r + simd::query_tile)}, h, keys, kept, d, d_bias, g);
+      for (std::size_t r = tokens.begin; r < tokens.end; ++r) {
+        const std::size_t i = r - tokens.begin, c = kv_head * head_dim;
+        std::copy_n(g.d_key + i * g.stride, head_dim, d.key.row(r) + c);
+        std::copy_n(g.d_value + i * g.stride, head_dim, d.value.row(r) + c);
+        turn(context, r, d.key.row(r) + c, T(-1));
+        unclip(kept.projected_key.row(r) + c, d.key.row(r) + c);
+        unclip(kept.projected_value.row(r) + c, d.value.row(r) + c);
+      }
+    }
+
+    template <WeightFormat Format, CacheFormat E, class T>
+    static void attend_backward_tile(const AttentionContext<T, E>& context, Range tokens, std::size_t h,
+                                     const simd::KeyRuns<E>& keys, const Kept<Format>& kept, const Gradients<Format>& d,
+                                     T* d_bias, simd::AttentionGradients<T>& g) noexcept {
+      simd::QueryRow<T> rows[simd::query_tile];
+      const std::size_t n = tokens.size(), c = h * head_dim;
+      for (std::size_t m = 0; m < n; ++m) {
+        rows[m] = query_row<T, E, Format>(context, kept, tokens.begin + m, h);
+        std::copy_n(rows[m].query, head_dim, g.queries + m * g.stride);
+        std::copy_n(d.output.row(tokens.begin + m) + c, head_dim, g.d_output + m * g.stride);
+      }
+      const Range range = simd::attend_backward(keys, h / group, rows, n, score_scale<T>(), context.bias, g);
+      for (std::size_t m = 0; m < n; ++m) {
+        T* d_query = d.query.row(tokens.begin + m) + c;
+        std::copy_n(g.d_query + m * g.stride, head_dim, d_query);
+        turn(context, tokens.begin + m, d_query, T(-1));
+        unclip(kept.projected_query.row(tokens.begin + m) + c, d_query);
+      }
+      if constexpr (is_t5_bias<Position>) {
+        T* table = d_bias + (context.places[tokens.begin].sequence * heads + h) * context.bias.reach;
+        for (std::size_t m = 0; m < n; ++m)
+          for (std::size_t j = std::max(range.begin, rows[m].first_visible); j <= rows[m].position; ++j)
+            table[std::min(rows[m].position - j, context.bias.reach - 1)] += g.d_scores[m * g.length + j];
+      }
+    }
+
+    /// A clamped value has no gradient.
+    template <class T>
+    static void unclip(const T* projected, T* d) noexcept {
+      if constexpr (clip != 0)
+        for (std::size_t c = 0; c < head_dim; ++c)
+          if (std::abs(projected[c]) > static_cast<T>(clip)) d[c] = 0;
+    }
+  };
+};
+
+/// Every query head has its own key/value head (Vaswani et al. 2017, §3.2.2).
+template <HeadShape shape, MaskPolicy Mask = Causal, class Position = NoPosition, class... Options>
+using MultiHeadAttention =
+    GroupedQueryAttention<HeadShape{.heads = shape.heads, .kv_heads = shape.heads, .head_dim = shape.head_dim}, Mask,
+                          Position, Options...>;
+
+/// All query heads share one key/value head (Shazeer 2019).
+template <HeadShape shape, MaskPolicy Mask = Causal, class Position = NoPosition, class... Options>
+using MultiQueryAttention =
+    GroupedQueryAttention<HeadShape{.heads = shape.heads, .kv_heads = 1, .head_dim = shape.head_dim}, Mask, Position,
+                          Options...>;
+
+template <class A>
+concept AttentionPolicy = requires {
+  { A::heads } -> std::convertible_to<std::size_t>;
+  { A::kv_heads } -> std::convertible_to<std::size_t>;
+  { A::head_dim } -> std::convertible_to<std::size_t>;
+  requires MaskPolicy<typename A::Mask>;
+  typename A::Position;
+};
+
+}  // namespace bora::inline BORA_ABI
+BORA_AFTER_NAMESPACE();

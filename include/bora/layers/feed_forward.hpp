@@ -1,0 +1,193 @@
+/// Feed-forward layers: gated (SwiGLU, GEGLU) and plain (MLP); forward, what they keep, backward.
+///
+/// Each comes in two halves, `expand` and `contract`, with one barrier between them, so that a mixture of
+/// experts runs all its experts' halves between the same two barriers.
+#pragma once
+#include <bora/layers/attention.hpp>
+#include <bora/layers/tensors.hpp>
+#include <bora/simd/activation.hpp>
+#include <cstddef>
+#include <type_traits>
+
+BORA_BEFORE_NAMESPACE();
+namespace bora::inline BORA_ABI {
+
+/// Activations of `Mlp`, by the field's names.
+struct Relu {
+  using Function = simd::ReluFunction;
+};
+struct Gelu {
+  using Function = simd::GeluFunction;
+};
+struct GeluTanh {
+  using Function = simd::GeluTanhFunction;
+};
+struct Silu {
+  using Function = simd::SiluFunction;
+};
+
+template <class A>
+concept ActivationPolicy = requires { typename A::Function; };
+
+namespace detail {
+
+template <class... Options>
+inline constexpr bool only_bias = (std::is_same_v<Options, Bias> && ...);
+
+/// down(f(gate(x)) * up(x)) or, not gated, down(f(up(x))).
+template <std::size_t hidden, class Activation_, bool gated, bool has_bias>
+struct FeedForwardLayer {
+  using Function = typename Activation_::Function;
+
+  template <std::size_t dim>
+  struct Layer {
+    template <class Store>
+    struct Tensors {
+      [[no_unique_address]] PresentIf<gated, typename Store::Matrix> gate{};
+      typename Store::Matrix up, down;
+      [[no_unique_address]] PresentIf<gated && has_bias, typename Store::Vector> gate_bias{};
+      [[no_unique_address]] PresentIf<has_bias, typename Store::Vector> up_bias{}, down_bias{};
+    };
+    template <class F, class... Place>
+    static constexpr void visit(F&& f, Place&... place) {
+      if constexpr (gated) f(TensorId{"gate"}, TensorShape{hidden, dim}, place.gate...);
+      if constexpr (gated && has_bias) f(TensorId{"gate_bias"}, TensorShape{hidden}, place.gate_bias...);
+      f(TensorId{"up"}, TensorShape{hidden, dim}, place.up...);
+      if constexpr (has_bias) f(TensorId{"up_bias"}, TensorShape{hidden}, place.up_bias...);
+      f(TensorId{"down"}, TensorShape{dim, hidden}, place.down...);
+      if constexpr (has_bias) f(TensorId{"down_bias"}, TensorShape{dim}, place.down_bias...);
+    }
+
+    template <WeightFormat Format>
+    struct Kept {
+      using T = typename Format::Number;
+      Rows<T> gate, up;  ///< before the activation
+      Rows<typename Format::Activation> hidden_;
+
+      static Kept carve(Arena& arena, std::size_t rows) noexcept {
+        return {gated ? take_rows<T>(arena, rows, hidden) : Rows<T>{}, take_rows<T>(arena, rows, hidden),
+                take_rows<typename Format::Activation>(arena, rows, hidden)};
+      }
+      /// The rows from `r` on: one expert's part.
+      Kept from(std::size_t r) const noexcept {
+        return {gated ? gate.from(r) : Rows<T>{}, up.from(r), hidden_.from(r)};
+      }
+    };
+
+    /// The hidden layer, on this lane's share of its width.
+    template <WeightFormat Format>
+    static void expand(const Lane& lane, const Tensors<Packed<Format>>& w, Rows<const typename Format::Activation> x,
+                       std::size_t rows, const Kept<Format>& kept) noexcept {
+      const Range share = linear(lane, w.up, w.up_bias, x, rows, kept.up);
+      if constexpr (gated) linear(lane, w.gate, w.gate_bias, x, rows, kept.gate);
+      for (std::size_t r = 0; r < rows; ++r) {
+        auto* out = kept.hidden_.row(r) + share.begin;
+        if constexpr (gated)
+          simd::activate_gated<Function>(kept.gate.row(r) + share.begin, kept.up.row(r) + share.begin, out, share.size());
+        else
+          simd::activate<Function>(kept.up.row(r) + share.begin, out, share.size());
+      }
+    }
+    /// y on this lane's share of its columns, returned.
+    template <WeightFormat Format>
+    static Range contract(const Lane& lane, const Tensors<Packed<Format>>& w, const Kept<Format>& kept,
+                          std::size_t rows, Rows<typename Format::Number> y) noexcept {
+      return linear<Format>(lane, w.down, w.down_bias, kept.hidden_, rows, y);
+    }
+
+    template <WeightFormat Format>
+    struct Gradients {
+      using T = typename Format::Number;
+      Rows<T> gate, up;
+      static Gradients carve(Arena& arena, std::size_t rows) noexcept {
+        return {gated ? take_rows<T>(arena, rows, hidden) : Rows<T>{}, take_rows<T>(arena, rows, hidden)};
+      }
+      Gradients from(std::size_t r) const noexcept { return {gated ? gate.from(r) : Rows<T>{}, up.from(r)}; }
+    };
+
+    /// First half of backward: gradients of the hidden layer, and of `down`.
+    template <WeightFormat Format, class T = typename Format::Number>
+    static void contract_backward(const Lane& lane, const Tensors<Packed<Format>>& w, const Tensors<Flat<T>>& g,
+                                  const Kept<Format>& kept, std::size_t rows, Rows<const T> dy,
+                                  const Gradients<Format>& d) noexcept {
+      clear_columns(lane, d.up, rows, hidden);
+      const Range share = linear_backward(lane, w.down, dy, rows, d.up);
+      for (std::size_t r = 0; r < rows; ++r) {
+        const std::size_t at = share.begin, n = share.size();
+        if constexpr (gated)
+          simd::activate_gated_backward<Function>(kept.gate.row(r) + at, kept.up.row(r) + at, d.up.row(r) + at,
+                                                  d.gate.row(r) + at, n);
+        else
+          simd::activate_backward<Function>(kept.up.row(r) + at, d.up.row(r) + at, n);
+      }
+      linear_gradient<T, typename Format::Activation>(lane, g.down, g.down_bias, dy, kept.hidden_, rows);
+    }
+    /// Second half, after a barrier: dx +=, and the gradients of `gate` and `up`.
+    template <WeightFormat Format, class T = typename Format::Number>
+    static void expand_backward(const Lane& lane, const Tensors<Packed<Format>>& w, const Tensors<Flat<T>>& g,
+                                Rows<const typename Format::Activation> x, std::size_t rows,
+                                const Gradients<Format>& d, Rows<T> dx) noexcept {
+      linear_backward<Format>(lane, w.up, d.up, rows, dx);
+      linear_gradient<T, typename Format::Activation>(lane, g.up, g.up_bias, d.up, x, rows);
+      if constexpr (gated) {
+        linear_backward<Format>(lane, w.gate, d.gate, rows, dx);
+        linear_gradient<T, typename Format::Activation>(lane, g.gate, g.gate_bias, d.gate, x, rows);
+      }
+    }
+
+    static constexpr std::size_t lane_scratch() noexcept { return 0; }
+
+    /// y = the whole layer on this lane's columns of y, returned; one barrier inside.
+    template <WeightFormat Format>
+    static Range forward(const Lane& lane, const Tensors<Packed<Format>>& w, Rows<const typename Format::Activation> x,
+                         std::size_t rows, const Kept<Format>& kept, Rows<typename Format::Number> y) noexcept {
+      expand(lane, w, x, rows, kept);
+      lane.sync();
+      return contract(lane, w, kept, rows, y);
+    }
+    /// dx += the gradient with respect to x; g += those of the weights. `balance` is for mixtures of experts.
+    template <WeightFormat Format, class Balance, class T = typename Format::Number>
+    static void backward(const Lane& lane, const Tensors<Packed<Format>>& w, const Tensors<Flat<T>>& g,
+                         Rows<const typename Format::Activation> x, std::size_t rows, const Kept<Format>& kept,
+                         const Gradients<Format>& d, const Balance&, Rows<const T> dy, Rows<T> dx) noexcept {
+      contract_backward(lane, w, g, kept, rows, dy, d);
+      lane.sync();
+      expand_backward(lane, w, g, x, rows, d, dx);
+    }
+  };
+};
+
+template <std::size_t hidden_, class Activation, bool gated_, class... Options>
+struct FeedForwardPolicy {
+  static_assert(hidden_ > 0, "bora: feed-forward: the hidden width must be positive");
+  static_assert(only_bias<Options...>, "bora: feed-forward: the only option is Bias");
+  using ActivationType = Activation;
+  static constexpr std::size_t hidden = hidden_;
+  static constexpr bool gated = gated_, has_bias = sizeof...(Options) != 0;
+  static constexpr std::size_t experts = 0;
+  template <std::size_t dim>
+  using Layer = typename FeedForwardLayer<hidden, Activation, gated, has_bias>::template Layer<dim>;
+};
+
+}  // namespace detail
+
+/// down(silu(gate(x)) * up(x)) (Shazeer 2020, "GLU variants", eq. 6).
+template <std::size_t hidden, class... Options>
+struct SwiGlu : detail::FeedForwardPolicy<hidden, Silu, true, Options...> {};
+
+/// down(gelu(gate(x)) * up(x)) (Shazeer 2020, eq. 6), with the exact GELU.
+template <std::size_t hidden, class... Options>
+struct GeGlu : detail::FeedForwardPolicy<hidden, Gelu, true, Options...> {};
+
+/// down(f(up(x))) with f one of Relu, Gelu, GeluTanh, Silu.
+template <std::size_t hidden, ActivationPolicy Activation, class... Options>
+struct Mlp : detail::FeedForwardPolicy<hidden, Activation, false, Options...> {};
+
+template <class F>
+concept FeedForwardPolicy = requires {
+  { F::hidden } -> std::convertible_to<std::size_t>;
+  { F::experts } -> std::convertible_to<std::size_t>;
+};
+
+}  // namespace bora::inline BORA_ABI
+BORA_AFTER_NAMESPACE();

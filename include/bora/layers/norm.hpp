@@ -1,0 +1,113 @@
+/// Normalisation of a row: forward, what it keeps, backward.
+#pragma once
+#include <bora/layers/tensors.hpp>
+#include <cstddef>
+#include <string_view>
+#include <type_traits>
+
+BORA_BEFORE_NAMESPACE();
+namespace bora::inline BORA_ABI {
+
+/// Option of LayerNorm: a weight but no bias (MPT).
+struct NoBias {};
+
+namespace detail {
+
+/// What the three norms share. Names of the tensors come from where the norm stands ("attention_norm").
+template <class Policy>
+struct NormLayer {
+  static constexpr bool has_weight = Policy::has_weight, has_bias = Policy::has_bias, centred = Policy::centred;
+
+  template <class Store>
+  struct Tensors {
+    [[no_unique_address]] PresentIf<has_weight, typename Store::Vector> weight{};
+    [[no_unique_address]] PresentIf<has_bias, typename Store::Vector> bias{};
+  };
+  template <class F, class... Place>
+  static constexpr void visit(std::string_view weight, std::string_view bias, std::size_t dim, F&& f, Place&... place) {
+    if constexpr (has_weight) f(TensorId{weight}, TensorShape{dim}, place.weight...);
+    if constexpr (has_bias) f(TensorId{bias}, TensorShape{dim}, place.bias...);
+  }
+
+  template <class T>
+  using Statistics = simd::RowStatistics<T>;
+
+  template <class Tensor>
+  static auto pointer(const Tensor& tensor) noexcept {
+    if constexpr (std::is_same_v<Tensor, Absent>)
+      return nullptr;
+    else
+      return tensor;
+  }
+
+  /// y = norm(x) for this lane's share of the rows; keeps each row's statistics.
+  template <WeightFormat Format>
+  static void forward(const Lane& lane, const Tensors<Packed<Format>>& w, Rows<const typename Format::Number> x,
+                      std::size_t rows, std::size_t dim, Rows<typename Format::Activation> y,
+                      Statistics<typename Format::Number>* kept) noexcept {
+    using T = typename Format::Number;
+    const Range share = lane.share(rows);
+    for (std::size_t r = share.begin; r < share.end; ++r) {
+      kept[r] = centred ? simd::layer_statistics(x.row(r), dim, Policy::eps) : simd::rms_statistics(x.row(r), dim, Policy::eps);
+      const T *weight = pointer(w.weight), *bias = pointer(w.bias);
+      simd::normalise(x.row(r), dim, kept[r], weight, bias, y.row(r));
+    }
+  }
+
+  /// dx += dnorm/dx dy for this lane's rows; weight and bias gradients for this lane's columns.
+  template <WeightFormat Format, class T>
+  static void backward(const Lane& lane, const Tensors<Packed<Format>>& w, const Tensors<Flat<T>>& g, Rows<const T> x,
+                       std::size_t rows, std::size_t dim, const Statistics<T>* kept, Rows<const T> dy,
+                       Rows<T> dx) noexcept {
+    const Range share = lane.share(rows);
+    for (std::size_t r = share.begin; r < share.end; ++r) {
+      const T* weight = pointer(w.weight);
+      simd::normalise_backward(x.row(r), dim, kept[r], weight, dy.row(r), dx.row(r), centred);
+    }
+    const Range columns = lane_columns(lane, dim);
+    const std::size_t n = columns.size(), c = columns.begin;
+    for (std::size_t r = 0; r < rows; ++r) {
+      if constexpr (has_weight) simd::add_normal_product(x.row(r) + c, n, kept[r], dy.row(r) + c, g.weight + c);
+      if constexpr (has_bias) simd::add(g.bias + c, dy.row(r) + c, g.bias + c, n);
+    }
+  }
+};
+
+}  // namespace detail
+
+/// x / sqrt(mean(x^2) + eps) * w (Zhang and Sennrich 2019).
+template <double eps_>
+struct RmsNorm {
+  static_assert(eps_ >= 0, "bora: RmsNorm: eps is added to the mean square and cannot be negative");
+  static constexpr double eps = eps_;
+  static constexpr bool has_weight = true, has_bias = false, centred = false;
+  using Layer = detail::NormLayer<RmsNorm>;
+};
+
+/// (x - mean) / sqrt(var + eps) * w + b (Ba et al. 2016); with NoBias, no b.
+template <double eps_, class... Options>
+struct LayerNorm {
+  static_assert(eps_ >= 0, "bora: LayerNorm: eps is added to the variance and cannot be negative");
+  static_assert((std::is_same_v<Options, NoBias> && ...), "bora: LayerNorm: the only option is NoBias");
+  static constexpr double eps = eps_;
+  static constexpr bool has_weight = true, has_bias = sizeof...(Options) == 0, centred = true;
+  using Layer = detail::NormLayer<LayerNorm>;
+};
+
+/// (x - mean) / sqrt(var + eps), nothing learned (OLMo, Groeneveld et al. 2024, §2.1).
+template <double eps_>
+struct NonParametricLayerNorm {
+  static_assert(eps_ >= 0, "bora: NonParametricLayerNorm: eps is added to the variance and cannot be negative");
+  static constexpr double eps = eps_;
+  static constexpr bool has_weight = false, has_bias = false, centred = true;
+  using Layer = detail::NormLayer<NonParametricLayerNorm>;
+};
+
+template <class N>
+concept NormPolicy = requires {
+  { N::eps } -> std::convertible_to<double>;
+  typename N::Layer;
+};
+
+}  // namespace bora::inline BORA_ABI
+BORA_AFTER_NAMESPACE();

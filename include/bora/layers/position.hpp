@@ -1,0 +1,199 @@
+/// Position encodings. Those of attention (Rope, Alibi, T5RelativeBias) are arguments of the attention; those
+/// added to the embedding (LearnedPositions, SinusoidalPositions) are the spec's `Position`.
+#pragma once
+#include <bora/core/abi.hpp>
+#include <bora/simd/attention.hpp>
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <numbers>
+
+BORA_BEFORE_NAMESPACE();
+namespace bora::inline BORA_ABI {
+
+/// No position encoding at this place.
+struct NoPosition {};
+
+/// A learned vector per position, added to the token embedding (GPT-2). Positions end with the spec's context.
+struct LearnedPositions {};
+
+/// sin and cos of position / 10000^(2i/dim) (Vaswani et al. 2017, §3.5): even features the sine, odd the cosine.
+struct SinusoidalPositions {
+  template <class T>
+  static T value(std::size_t position, std::size_t feature, std::size_t dim) noexcept {
+    const double exponent = static_cast<double>(feature / 2 * 2) / static_cast<double>(dim);
+    const double angle = static_cast<double>(position) * std::pow(10'000.0, -exponent);
+    return static_cast<T>(feature % 2 == 0 ? std::sin(angle) : std::cos(angle));
+  }
+};
+
+/// Which components of a head turn together: Hugging Face files pair c with c + R/2, Meta's and llama2.c's
+/// (2c, 2c + 1). Models compute half-split; the loaders re-order the rows of interleaved files.
+enum class RotaryPairing { half_split, interleaved };
+
+/// Context scaling of rotary frequencies. A scaling maps f = theta^(-2c/R), component pair c of R rotated
+/// dims, to its scaled frequency, and says by what cos and sin are multiplied.
+struct NoScaling {
+  static double frequency(double f, std::size_t, std::size_t, double) noexcept { return f; }
+  static constexpr double amplitude() noexcept { return 1; }
+};
+
+/// Position interpolation (Chen et al. 2023): positions, and so frequencies, divided by `factor`.
+template <double factor>
+struct LinearScaling {
+  static_assert(factor >= 1, "bora: LinearScaling: the factor stretches the context; use 1 or more");
+  static double frequency(double f, std::size_t, std::size_t, double) noexcept { return f / factor; }
+  static constexpr double amplitude() noexcept { return 1; }
+};
+
+/// NTK-aware scaling with a fixed factor: the base becomes theta * factor^(R / (R - 2)).
+template <double factor>
+struct NtkScaling {
+  static_assert(factor >= 1, "bora: NtkScaling: the factor stretches the context; use 1 or more");
+  static double frequency(double, std::size_t c, std::size_t rotary, double theta) noexcept {
+    if (rotary <= 2) return 1;
+    const double r = static_cast<double>(rotary);
+    return std::pow(theta * std::pow(factor, r / (r - 2)), -2.0 * static_cast<double>(c) / r);
+  }
+  static constexpr double amplitude() noexcept { return 1; }
+};
+
+/// Frequencies that follow the length of the text. Refused.
+template <double factor>
+struct DynamicNtkScaling {
+  static_assert(factor < 0,
+                "bora: DynamicNtkScaling: a base that grows with the text would change keys already cached; "
+                "use NtkScaling with the factor of the longest text");
+};
+
+/// The settings of YaRN, named.
+struct YarnSettings {
+  double factor;
+  double original_context;
+  double beta_fast = 32, beta_slow = 1;
+};
+
+/// YaRN (Peng et al. 2023, "NTK-by-parts"): slow components interpolate, fast ones stay; cos and sin are multiplied
+/// by 0.1 ln(factor) + 1.
+template <YarnSettings settings>
+struct YarnScaling {
+  static_assert(settings.factor >= 1, "bora: YarnScaling: the factor stretches the context; use 1 or more");
+  /// The component that turns `turns` times in the original context.
+  static double component(double turns, double rotary, double theta) noexcept {
+    return rotary * std::log(settings.original_context / (turns * 2 * std::numbers::pi)) / (2 * std::log(theta));
+  }
+  static double frequency(double f, std::size_t c, std::size_t rotary, double theta) noexcept {
+    const double r = static_cast<double>(rotary);
+    const double low = std::max(0.0, std::floor(component(settings.beta_fast, r, theta)));
+    const double high = std::min(r - 1, std::ceil(component(settings.beta_slow, r, theta)));
+    const double ramp = std::clamp((static_cast<double>(c) - low) / std::max(0.001, high - low), 0.0, 1.0);
+    return f / settings.factor * ramp + f * (1 - ramp);
+  }
+  static double amplitude() noexcept { return 0.1 * std::log(settings.factor) + 1; }
+};
+
+/// The settings of Llama 3's scaling, named.
+struct Llama3Settings {
+  double factor = 8, low_frequency = 1, high_frequency = 4, original_context = 8192;
+};
+
+/// Llama 3.1's scaling: long wavelengths are divided by the factor, short ones stay, those between blend.
+template <Llama3Settings settings>
+struct Llama3Scaling {
+  static double frequency(double f, std::size_t, std::size_t, double) noexcept {
+    const double wavelength = 2 * std::numbers::pi / f;
+    if (wavelength < settings.original_context / settings.high_frequency) return f;
+    if (wavelength > settings.original_context / settings.low_frequency) return f / settings.factor;
+    const double u = (settings.original_context / wavelength - settings.low_frequency) /
+                     (settings.high_frequency - settings.low_frequency);
+    return (1 - u) * f / settings.factor + u * f;
+  }
+  static constexpr double amplitude() noexcept { return 1; }
+};
+
+/// Rotary position embedding (Su et al. 2021, §3.4.2): of each head the first R = int(head_dim * fraction)
+/// components turn in half-split pairs (c, c + R/2) by the angle position * theta^(-2c/R); the rest pass.
+template <double theta_, double fraction_ = 1.0, class Scaling_ = NoScaling>
+struct Rope {
+  static_assert(theta_ > 1, "bora: Rope: theta is the base of the wavelengths and must exceed 1");
+  static_assert(fraction_ > 0 && fraction_ <= 1, "bora: Rope: fraction is the rotated share of a head, in (0, 1]");
+  static constexpr double theta = theta_, fraction = fraction_;
+  using Scaling = Scaling_;
+
+  static constexpr std::size_t rotary(std::size_t head_dim) noexcept {
+    return static_cast<std::size_t>(static_cast<double>(head_dim) * fraction);
+  }
+  /// cos and sin of every pair at `position`, [R/2] each. Angles are computed in double: in float they would be the
+  /// largest error of the whole model.
+  template <class T>
+  static void angles(std::size_t position, std::size_t head_dim, T* cosine, T* sine) noexcept {
+    const std::size_t r = rotary(head_dim);
+    for (std::size_t c = 0; c < r / 2; ++c) {
+      const double f = std::pow(theta, -2.0 * static_cast<double>(c) / static_cast<double>(r));
+      const double angle = static_cast<double>(position) * Scaling::frequency(f, c, r, theta);
+      cosine[c] = static_cast<T>(std::cos(angle) * Scaling::amplitude());
+      sine[c] = static_cast<T>(std::sin(angle) * Scaling::amplitude());
+    }
+  }
+};
+
+/// Attention with linear biases (Press et al. 2022, §3): -slope_h (i - j) is added to the scaled scores.
+/// With P the least power of two >= heads the slopes are 2^(-max_bias s / P), s = 1 .. P; other head counts
+/// take first the slopes of even s, then those of odd s (as MPT and llama.cpp have it).
+template <double max_bias_ = 8.0>
+struct Alibi {
+  static_assert(max_bias_ > 0, "bora: Alibi: the largest bias exponent must be positive (8 in the paper)");
+  static constexpr double max_bias = max_bias_;
+
+  static double slope(std::size_t head, std::size_t heads) noexcept {
+    std::size_t power = 1;
+    while (power < heads) power *= 2;
+    const std::size_t s = power == heads ? head + 1 : head < power / 2 ? 2 * head + 2 : 2 * (head - power / 2) + 1;
+    return std::exp2(-max_bias * static_cast<double>(s) / static_cast<double>(power));
+  }
+};
+
+/// T5's relative position bias (Raffel et al. 2020, §2.1), causal: one learned scalar per (bucket of distance,
+/// head), shared by all layers, added to unscaled scores.
+template <std::size_t buckets_ = 32, std::size_t max_distance_ = 128>
+struct T5RelativeBias {
+  static_assert(buckets_ >= 4 && buckets_ % 2 == 0 && max_distance_ > buckets_ / 2,
+                "bora: T5RelativeBias: half of the buckets count single distances, the rest grow up to max_distance; "
+                "use an even number of buckets, 4 or more, and max_distance > buckets / 2");
+  static constexpr std::size_t buckets = buckets_, max_distance = max_distance_;
+
+  static std::size_t bucket(std::size_t distance) noexcept {
+    constexpr std::size_t exact = buckets / 2;
+    if (distance < exact) return distance;
+    const double grown = std::log(static_cast<double>(distance) / exact) /
+                         std::log(static_cast<double>(max_distance) / exact) * static_cast<double>(buckets - exact);
+    return std::min(buckets - 1, exact + static_cast<std::size_t>(grown));
+  }
+};
+
+template <class P>
+inline constexpr bool is_rope = false;
+template <double theta, double fraction, class Scaling>
+inline constexpr bool is_rope<Rope<theta, fraction, Scaling>> = true;
+template <class P>
+inline constexpr bool is_alibi = false;
+template <double max_bias>
+inline constexpr bool is_alibi<Alibi<max_bias>> = true;
+template <class P>
+inline constexpr bool is_t5_bias = false;
+template <std::size_t buckets, std::size_t max_distance>
+inline constexpr bool is_t5_bias<T5RelativeBias<buckets, max_distance>> = true;
+
+/// A position encoding that attention applies.
+template <class P>
+concept PositionPolicy = std::same_as<P, NoPosition> || is_rope<P> || is_alibi<P> || is_t5_bias<P>;
+
+/// A position encoding that is added to the embedding.
+template <class P>
+concept EmbeddingPosition =
+    std::same_as<P, NoPosition> || std::same_as<P, LearnedPositions> || std::same_as<P, SinusoidalPositions>;
+
+}  // namespace bora::inline BORA_ABI
+BORA_AFTER_NAMESPACE();

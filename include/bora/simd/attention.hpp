@@ -1,0 +1,345 @@
+/// Attention over runs of keys: scores, softmax and weighted sum, forward and backward.
+///
+/// Keys are visited in runs of 16 aligned to absolute positions and gathered into absolute segments of 512.
+/// A segment's result is a state (output, running maximum, running sum); states are merged left to right,
+/// always, so a row's bits depend neither on the tile it shares nor on the chunk, the cache or the threads.
+/// Slots a row does not see are dropped by select and never multiplied: a stale slot may hold NaN.
+#pragma once
+#include <bora/simd/key_runs.hpp>
+#include <bora/simd/matmul.hpp>
+#include <bora/simd/rows.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <utility>
+
+BORA_BEFORE_NAMESPACE();
+namespace bora::inline BORA_ABI::simd {
+
+inline constexpr std::size_t segment_length = 512;
+/// Query rows that one call of the kernels takes at most.
+inline constexpr std::size_t query_tile = 8;
+
+/// What is added to the scaled scores: nothing, ALiBi's slopes, or a table by distance. A view.
+template <class T>
+struct ScoreBias {
+  const T* slopes = nullptr;       ///< [heads]: - slope * (query - key)
+  const T* by_distance = nullptr;  ///< [heads, reach]: indexed by min(query - key, reach - 1)
+  std::size_t reach = 0;
+
+  bool any() const noexcept { return slopes != nullptr || by_distance != nullptr; }
+  /// Adds the bias of head `head` to the scores of keys first .. first + 15; future keys get anything.
+  void add(T* scores, std::size_t head, std::size_t query, std::size_t first) const noexcept {
+    for (std::size_t i = 0; i < run_length; ++i) {
+      const std::size_t key = first + i;
+      if (key > query) return;
+      if (slopes != nullptr)
+        scores[i] = scores[i] - slopes[head] * static_cast<T>(query - key);
+      else
+        scores[i] = scores[i] + by_distance[head * reach + std::min(query - key, reach - 1)];
+    }
+  }
+};
+
+/// One query row: which keys it sees and where its numbers are.
+template <class T>
+struct QueryRow {
+  std::size_t head, position, first_visible;  ///< sees first_visible .. position
+  const T* query;                             ///< [head_dim], after the position encoding
+  T* log_sum_exp;                             ///< of its scaled, biased scores; kept for backward
+};
+
+/// Memory of one lane of the kernels.
+template <class T>
+struct AttentionScratch {
+  T* queries;  ///< [query_tile, stride]
+  T* scores;   ///< [query_tile, segment_length]
+  T* output;   ///< [query_tile, stride]: the state
+  T* segment;  ///< [query_tile, stride]: one segment's output
+  std::size_t stride;  ///< round_up(head_dim, 16)
+
+  static constexpr std::size_t size(std::size_t head_dim) noexcept {
+    return query_tile * (3 * round_up(head_dim, block_lanes) + segment_length);
+  }
+  AttentionScratch(T* memory, std::size_t head_dim) noexcept : stride(round_up(head_dim, block_lanes)) {
+    queries = memory;
+    output = queries + query_tile * stride;
+    segment = output + query_tile * stride;
+    scores = segment + query_tile * stride;
+  }
+};
+
+namespace detail {
+
+/// Scores of one run for `rows` queries, unscaled: [rows, score_stride].
+template <CacheFormat E, class T>
+BORA_INLINE void run_scores(const Run<E>& run, const T* queries, std::size_t stride, std::size_t rows, T* scores,
+                            std::size_t score_stride) noexcept {
+  using B = Block<T>;
+  using S = Step<B, typename E::Storage>;
+  tile_rows<B, S, 1>(TileArguments<typename E::Storage, T, T>{run.keys(), run_length, 0, queries, stride, run.head_dim,
+                                                              scores, score_stride, false},
+                     rows);
+  if constexpr (std::is_same_v<E, Q8>)
+    for (std::size_t m = 0; m < rows; ++m)
+      (B::load(scores + m * score_stride) * B::load(run.key_scales())).store(scores + m * score_stride);
+}
+
+/// out += weights[begin .. end) * values[begin .. end) of one run, for `rows` rows.
+template <CacheFormat E, class T>
+BORA_INLINE void run_values(const Run<E>& run, std::size_t begin, std::size_t end, const T* weights,
+                            std::size_t weight_stride, std::size_t rows, T* out, std::size_t stride) noexcept {
+  using B = Block<T>;
+  using S = Step<B, typename E::Storage>;
+  TileArguments<typename E::Storage, T, T> a{
+      run.values() + begin * stride, stride, block_lanes, weights + begin, weight_stride, end - begin, out, stride, true};
+  std::size_t c = 0;
+  if constexpr (B::tile_panels == 2)
+    for (; c + 2 * block_lanes <= stride; c += 2 * block_lanes, a.w += 2 * block_lanes, a.y += 2 * block_lanes)
+      tile_rows<B, S, 2>(a, rows);
+  for (; c < stride; c += block_lanes, a.w += block_lanes, a.y += block_lanes) tile_rows<B, S, 1>(a, rows);
+}
+
+/// The keys of a run that a row sees, as slots [begin, end).
+struct Slots {
+  std::size_t begin, end;
+  bool whole() const noexcept { return begin == 0 && end == run_length; }
+};
+inline Slots visible_slots(std::size_t run, std::size_t first_visible, std::size_t position) noexcept {
+  const std::size_t start = run * run_length;
+  const std::size_t begin = std::min(run_length, first_visible > start ? first_visible - start : 0);
+  const std::size_t end = position < start ? 0 : std::min(run_length, position - start + 1);
+  return {begin, std::max(begin, end)};
+}
+
+template <class T>
+struct SegmentSum {
+  T largest, sum;
+};
+
+/// Scores become weights exp(score - largest) in place; returns the segment's maximum and sum.
+template <class T>
+SegmentSum<T> segment_softmax(const QueryRow<T>& row, std::size_t first_run, std::size_t last_run, T scale,
+                              const ScoreBias<T>& bias, T* scores) noexcept {
+  using B = Block<T>;
+  const B nothing = B::broadcast(-std::numeric_limits<T>::infinity());
+  B largest = nothing;
+  for (std::size_t r = first_run; r <= last_run; ++r) {
+    T* at = scores + (r - first_run) * run_length;
+    const Slots slots = visible_slots(r, row.first_visible, row.position);
+    if (slots.begin == slots.end) continue;
+    B s = B::load(at) * B::broadcast(scale);
+    if (bias.any()) {
+      s.store(at);
+      bias.add(at, row.head, row.position, r * run_length);
+      s = B::load(at);
+    }
+    s = B::keep(static_cast<int>(slots.begin), static_cast<int>(slots.end), s, nothing);
+    s.store(at);
+    largest = max(largest, s);
+  }
+  const T top = largest.largest();
+  B sum = B::zero();
+  for (std::size_t r = first_run; r <= last_run; ++r) {
+    T* at = scores + (r - first_run) * run_length;
+    const Slots slots = visible_slots(r, row.first_visible, row.position);
+    if (slots.begin == slots.end) continue;
+    const B weight = B::keep(static_cast<int>(slots.begin), static_cast<int>(slots.end),
+                             exp(B::load(at) - B::broadcast(top)), B::zero());
+    weight.store(at);
+    sum = sum + weight;
+  }
+  return {top, sum.sum()};
+}
+
+/// Q8: the weight of a slot carries the scale of its value.
+template <CacheFormat E, class T>
+BORA_INLINE void apply_value_scales(const Run<E>& run, Slots slots, T* weights) noexcept {
+  if constexpr (std::is_same_v<E, Q8>) {
+    for (std::size_t i = slots.begin; i < slots.end; ++i) weights[i] = weights[i] * run.value_scales()[i];
+  }
+}
+
+}  // namespace detail
+
+/// Attention of up to `query_tile` rows of one sequence and one key/value head; leaves their outputs in
+/// scratch.output [rows, stride].
+/// softmax(scale q.k + bias) v over the visible keys (Vaswani et al. 2017, eq. 1)
+template <CacheFormat E, class T>
+BORA_NOINLINE void attend(const KeyRuns<E>& keys, std::size_t kv_head, const QueryRow<T>* row, std::size_t rows, T scale,
+                          const ScoreBias<T>& bias, AttentionScratch<T>& scratch) noexcept {
+  const std::size_t n = keys.head_dim, stride = scratch.stride;
+  std::size_t low = row[0].first_visible, high = row[0].position;
+  for (std::size_t m = 0; m < rows; ++m) {
+    std::copy_n(row[m].query, n, scratch.queries + m * stride);
+    low = std::min(low, row[m].first_visible);
+    high = std::max(high, row[m].position);
+  }
+  detail::SegmentSum<T> state[query_tile];
+  bool started[query_tile] = {};
+  for (std::size_t s = low / segment_length; s <= high / segment_length; ++s) {
+    const std::size_t first = std::max(low, s * segment_length) / run_length;
+    const std::size_t last = std::min(high, (s + 1) * segment_length - 1) / run_length;
+    for (std::size_t r = first; r <= last; ++r)
+      detail::run_scores(keys.run(r, kv_head), scratch.queries, stride, rows,
+                         scratch.scores + (r - first) * run_length, segment_length);
+
+    detail::SegmentSum<T> part[query_tile];
+    bool visible[query_tile];
+    for (std::size_t m = 0; m < rows; ++m) {
+      visible[m] = row[m].first_visible < (last + 1) * run_length && row[m].position >= first * run_length;
+      if (visible[m])
+        part[m] = detail::segment_softmax(row[m], first, last, scale, bias, scratch.scores + m * segment_length);
+    }
+    std::fill_n(scratch.segment, rows * stride, T(0));
+    for (std::size_t r = first; r <= last; ++r) {
+      const Run<E> run = keys.run(r, kv_head);
+      T* weights = scratch.scores + (r - first) * run_length;
+      bool all = true;
+      for (std::size_t m = 0; m < rows; ++m) {
+        const detail::Slots slots = detail::visible_slots(r, row[m].first_visible, row[m].position);
+        detail::apply_value_scales(run, slots, weights + m * segment_length);
+        all = all && slots.whole();
+      }
+      if (all) {
+        detail::run_values(run, 0, run_length, weights, segment_length, rows, scratch.segment, stride);
+        continue;
+      }
+      for (std::size_t m = 0; m < rows; ++m) {
+        const detail::Slots slots = detail::visible_slots(r, row[m].first_visible, row[m].position);
+        detail::run_values(run, slots.begin, slots.end, weights + m * segment_length, segment_length, 1,
+                           scratch.segment + m * stride, stride);
+      }
+    }
+    for (std::size_t m = 0; m < rows; ++m) {
+      if (!visible[m]) continue;
+      T* out = scratch.output + m * stride;
+      const T* add = scratch.segment + m * stride;
+      if (!started[m]) {
+        std::copy_n(add, stride, out);
+        state[m] = part[m];
+        started[m] = true;
+        continue;
+      }
+      const T largest = std::max(state[m].largest, part[m].largest);
+      const T keep = std::exp(state[m].largest - largest), take = std::exp(part[m].largest - largest);
+      simd::scale(keep, out, stride);
+      add_scaled(take, add, out, stride);
+      state[m] = {largest, state[m].sum * keep + part[m].sum * take};
+    }
+  }
+  for (std::size_t m = 0; m < rows; ++m) {
+    simd::scale(T(1) / state[m].sum, scratch.output + m * stride, stride);
+    *row[m].log_sum_exp = state[m].largest + std::log(state[m].sum);
+  }
+}
+
+/// Memory of one lane of attention's backward: keys and values of one sequence and head in the layouts that
+/// the forward cache does not have, and their gradients.
+template <class T>
+struct AttentionGradients {
+  std::size_t stride, length;  ///< round_up(head_dim, 16), round_up(time, 16)
+  T *key_rows, *value_panels;  ///< [length, stride], [length / 16, head_dim, 16]
+  T *d_key, *d_value;          ///< [length, stride]
+  T *queries, *d_output, *d_query;  ///< [query_tile, stride]
+  T *weights, *d_scores;       ///< [query_tile, length]
+
+  static constexpr std::size_t size(std::size_t head_dim, std::size_t time) noexcept {
+    const std::size_t s = round_up(head_dim, block_lanes), n = round_up(time, run_length);
+    return 4 * n * s + query_tile * (3 * s + 2 * n);
+  }
+  AttentionGradients(T* memory, std::size_t head_dim, std::size_t time) noexcept
+      : stride(round_up(head_dim, block_lanes)), length(round_up(time, run_length)) {
+    const auto take = [&](std::size_t n) { return std::exchange(memory, memory + n); };
+    key_rows = take(length * stride);
+    value_panels = take(length * stride);
+    d_key = take(length * stride);
+    d_value = take(length * stride);
+    queries = take(query_tile * stride);
+    d_output = take(query_tile * stride);
+    d_query = take(query_tile * stride);
+    weights = take(query_tile * length);
+    d_scores = take(query_tile * length);
+  }
+
+  /// Turns the cached keys into rows and the values into panels; zeroes the gradients.
+  template <CacheFormat E>
+  void begin(const KeyRuns<E>& keys, std::size_t kv_head) noexcept {
+    const std::size_t n = keys.head_dim;
+    std::fill_n(d_key, length * stride, T(0));
+    std::fill_n(d_value, length * stride, T(0));
+    for (std::size_t r = 0; r < length / run_length; ++r) {
+      const Run<E> run = keys.run(r, kv_head);
+      for (std::size_t i = 0; i < run_length; ++i)
+        for (std::size_t c = 0; c < n; ++c) {
+          key_rows[(r * run_length + i) * stride + c] = run.keys()[c * run_length + i];
+          value_panels[r * n * run_length + c * run_length + i] = run.values()[i * stride + c];
+        }
+    }
+  }
+};
+
+/// Backward of up to `query_tile` rows of one head. Reads queries, d_output and row[].log_sum_exp; leaves d_query,
+/// adds to d_key and d_value, and leaves the gradients of the biased scores in d_scores [rows, length] for keys
+/// low .. high, returned.
+///     P = exp(S - L),  dP = dO Vᵀ,  dS = P (dP - sum P dP),  dQ = scale dS K,  dK += scale dSᵀ Q,  dV += Pᵀ dO
+template <CacheFormat E, class T>
+BORA_NOINLINE Range attend_backward(const KeyRuns<E>& keys, std::size_t kv_head, const QueryRow<T>* row,
+                                    std::size_t rows, T scale, const ScoreBias<T>& bias,
+                                    AttentionGradients<T>& g) noexcept {
+  using B = Block<T>;
+  using S = detail::Step<B, T>;
+  const std::size_t n = keys.head_dim, stride = g.stride;
+  std::size_t low = row[0].first_visible, high = row[0].position;
+  for (std::size_t m = 0; m < rows; ++m) {
+    low = std::min(low, row[m].first_visible);
+    high = std::max(high, row[m].position);
+  }
+  const std::size_t first = low / run_length, last = high / run_length;
+  for (std::size_t r = first; r <= last; ++r) {
+    detail::run_scores(keys.run(r, kv_head), g.queries, stride, rows, g.weights + r * run_length, g.length);
+    detail::tile_rows<B, S, 1>(
+        detail::TileArguments<T, T, T>{g.value_panels + r * n * run_length, run_length, 0, g.d_output, stride, n,
+                                       g.d_scores + r * run_length, g.length, false},
+        rows);
+  }
+  for (std::size_t m = 0; m < rows; ++m) {
+    T* weights = g.weights + m * g.length;
+    T* d_scores = g.d_scores + m * g.length;
+    B projection = B::zero();
+    for (std::size_t r = first; r <= last; ++r) {
+      const detail::Slots slots = detail::visible_slots(r, row[m].first_visible, row[m].position);
+      T* at = weights + r * run_length;
+      B s = B::load(at) * B::broadcast(scale);
+      if (bias.any()) {
+        s.store(at);
+        bias.add(at, row[m].head, row[m].position, r * run_length);
+        s = B::load(at);
+      }
+      const B p = B::keep(static_cast<int>(slots.begin), static_cast<int>(slots.end),
+                          exp(s - B::broadcast(*row[m].log_sum_exp)), B::zero());
+      p.store(at);
+      projection = mul_add(p, B::load(d_scores + r * run_length), projection);
+    }
+    const B mean = B::broadcast(projection.sum());
+    for (std::size_t r = first; r <= last; ++r) {
+      T* at = d_scores + r * run_length;
+      (B::load(weights + r * run_length) * (B::load(at) - mean)).store(at);
+    }
+  }
+  const Range range{first * run_length, (last + 1) * run_length};
+  outer_product(range, g.weights, g.length, g.d_output, stride, rows, g.d_value, stride);
+  for (std::size_t c = 0; c < stride; c += block_lanes)
+    detail::tile_rows<B, S, 1>(
+        detail::TileArguments<T, T, T>{g.key_rows + range.begin * stride + c, stride, 0, g.d_scores + range.begin,
+                                       g.length, range.size(), g.d_query + c, stride, false},
+        rows);
+  simd::scale(scale, g.d_query, rows * stride);
+  simd::scale(scale, g.queries, rows * stride);  // the scale of dK
+  outer_product(range, g.d_scores, g.length, g.queries, stride, rows, g.d_key, stride);
+  return range;
+}
+
+}  // namespace bora::inline BORA_ABI::simd
+BORA_AFTER_NAMESPACE();

@@ -1,0 +1,46 @@
+/// Chooses the backend: what a block of 16 numbers is made of in this program.
+#pragma once
+#include <bora/simd/scalar.hpp>
+#if defined(BORA_BACKEND_XSIMD)
+#include <bora/simd/xsimd.hpp>
+#elif !defined(BORA_BACKEND_SCALAR)
+#include <bora/simd/highway.hpp>
+#endif
+#include <concepts>
+#include <string>
+
+namespace bora::inline BORA_ABI::simd {
+
+#if defined(BORA_BACKEND_SCALAR)
+using FloatBlock = ScalarBlock<float>;
+inline constexpr const char* backend_name = "scalar";
+#elif defined(BORA_BACKEND_XSIMD)
+using FloatBlock = XsimdBlock;
+inline constexpr const char* backend_name = "xsimd";
+#else
+using FloatBlock = HighwayBlock;
+inline constexpr const char* backend_name = "highway";
+#endif
+
+namespace detail {
+template <class T>
+struct BlockFor;
+template <>
+struct BlockFor<float> {
+  using type = FloatBlock;
+};
+template <>
+struct BlockFor<double> {
+  using type = ScalarBlock<double>;
+};
+}  // namespace detail
+
+/// The block of a number type: SIMD for float, the scalar twin for double.
+template <class T>
+using Block = typename detail::BlockFor<T>::type;
+
+/// "AVX3 (highway)": what the kernels of this program were compiled for. Without -march they run on SSE2 or
+/// one lane; print this in a program's first line.
+inline std::string target_name() { return std::string(FloatBlock::target()) + " (" + backend_name + ")"; }
+
+}  // namespace bora::inline BORA_ABI::simd

@@ -1,0 +1,164 @@
+/// Blocks on Google Highway: the native vector of the target, doubled until it has 16 lanes.
+#pragma once
+#include <bora/core/format.hpp>
+#include <bora/simd/scalar.hpp>
+#include <bora/simd/twice.hpp>
+#include <hwy/highway.h>
+#include <hwy/contrib/math/math-inl.h>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+#if defined(__AVX512BF16__) && !defined(HWY_COMPILE_ONLY_SCALAR)
+#include <immintrin.h>
+#endif
+
+BORA_BEFORE_NAMESPACE();
+namespace bora::inline BORA_ABI::simd {
+
+#if HWY_HAVE_SCALABLE
+// Vectors of unknown length cannot be members of a block; the compiler vectorises the twin instead.
+using HighwayBlock = ScalarBlock<float>;
+#else
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+/// One native vector of at most 16 floats.
+struct HighwayVector {
+  using Number = float;
+  using D = hn::CappedTag<float, block_lanes>;
+  using V = hn::Vec<D>;
+  using U32 = hn::Rebind<std::uint32_t, D>;
+  using I32 = hn::Rebind<std::int32_t, D>;
+  using U16 = hn::Rebind<std::uint16_t, D>;
+  static constexpr std::size_t lanes = hn::MaxLanes(D());
+  // 8 rows by 2 panels: 16 sums, 2 weights and a broadcast fit 32 registers; half of it fits 16.
+#if (HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3) || HWY_ARCH_ARM_A64
+  static constexpr std::size_t tile_rows = 8, tile_panels = 2;
+#else
+  static constexpr std::size_t tile_rows = 4, tile_panels = 2;
+#endif
+  V v;
+
+  static const char* target() noexcept { return hwy::TargetName(HWY_STATIC_TARGET); }
+  static BORA_INLINE HighwayVector broadcast(float x) noexcept { return {hn::Set(D(), x)}; }
+  static BORA_INLINE HighwayVector zero() noexcept { return {hn::Zero(D())}; }
+  static BORA_INLINE HighwayVector load(const float* p) noexcept { return {hn::LoadU(D(), p)}; }
+  static BORA_INLINE HighwayVector load(const bfloat16* p) noexcept {
+    const auto bits = hn::LoadU(U16(), reinterpret_cast<const std::uint16_t*>(p));
+    return {hn::BitCast(D(), hn::ShiftLeft<16>(hn::PromoteTo(U32(), bits)))};
+  }
+  static BORA_INLINE HighwayVector load(const std::int8_t* p) noexcept {
+    return {hn::ConvertTo(D(), hn::PromoteTo(I32(), hn::LoadU(hn::Rebind<std::int8_t, D>(), p)))};
+  }
+  template <class U>
+  static BORA_INLINE HighwayVector load_first(const U* p, std::size_t n) noexcept {
+    U all[lanes] = {};
+    for (std::size_t i = 0; i < n; ++i) all[i] = p[i];
+    return load(all);
+  }
+  BORA_INLINE void store(float* p) const noexcept { hn::StoreU(v, D(), p); }
+  /// Rounds as `to_bfloat16` does; the instruction for it would flush subnormals.
+  BORA_INLINE void store(bfloat16* p) const noexcept {
+    const auto bits = hn::BitCast(U32(), v);
+    const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(U32(), 1));
+    const auto rounded = hn::ShiftRight<16>(hn::Add(hn::Add(bits, hn::Set(U32(), 0x7fff)), odd));
+    const auto quiet = hn::Or(hn::ShiftRight<16>(bits), hn::Set(U32(), 0x40));
+    const auto nan = hn::RebindMask(U32(), hn::IsNaN(v));
+    const auto chosen = hn::BitCast(I32(), hn::IfThenElse(nan, quiet, rounded));
+    hn::StoreU(hn::DemoteTo(U16(), chosen), U16(), reinterpret_cast<std::uint16_t*>(p));
+  }
+  template <class U>
+  BORA_INLINE void store_first(U* p, std::size_t n) const noexcept {
+    U all[lanes];
+    store(all);
+    for (std::size_t i = 0; i < n; ++i) p[i] = all[i];
+  }
+
+  friend BORA_INLINE HighwayVector operator+(HighwayVector a, HighwayVector b) noexcept {
+    return {hn::Add(a.v, b.v)};
+  }
+  friend BORA_INLINE HighwayVector operator-(HighwayVector a, HighwayVector b) noexcept {
+    return {hn::Sub(a.v, b.v)};
+  }
+  friend BORA_INLINE HighwayVector operator*(HighwayVector a, HighwayVector b) noexcept {
+    return {hn::Mul(a.v, b.v)};
+  }
+  friend BORA_INLINE HighwayVector operator/(HighwayVector a, HighwayVector b) noexcept {
+    return {hn::Div(a.v, b.v)};
+  }
+  friend BORA_INLINE HighwayVector mul_add(HighwayVector a, HighwayVector b, HighwayVector c) noexcept {
+    return {hn::MulAdd(a.v, b.v, c.v)};
+  }
+  friend BORA_INLINE HighwayVector max(HighwayVector a, HighwayVector b) noexcept { return {hn::Max(a.v, b.v)}; }
+  friend BORA_INLINE HighwayVector min(HighwayVector a, HighwayVector b) noexcept { return {hn::Min(a.v, b.v)}; }
+  friend BORA_INLINE HighwayVector abs(HighwayVector a) noexcept { return {hn::Abs(a.v)}; }
+  friend BORA_INLINE HighwayVector exp(HighwayVector a) noexcept { return {hn::Exp(D(), a.v)}; }
+  friend BORA_INLINE HighwayVector tanh(HighwayVector a) noexcept { return {hn::Tanh(D(), a.v)}; }
+  friend BORA_INLINE HighwayVector sqrt(HighwayVector a) noexcept { return {hn::Sqrt(a.v)}; }
+  static BORA_INLINE HighwayVector where_less(HighwayVector a, HighwayVector b, HighwayVector yes,
+                                              HighwayVector no) noexcept {
+    return {hn::IfThenElse(hn::Lt(a.v, b.v), yes.v, no.v)};
+  }
+  static BORA_INLINE HighwayVector keep(int begin, int end, HighwayVector a, HighwayVector b) noexcept {
+    const auto lane = hn::Iota(D(), 0.0f);
+    const auto inside = hn::And(hn::Ge(lane, hn::Set(D(), static_cast<float>(begin))),
+                                hn::Lt(lane, hn::Set(D(), static_cast<float>(end))));
+    return {hn::IfThenElse(inside, a.v, b.v)};
+  }
+  BORA_INLINE float sum() const noexcept { return hn::GetLane(hn::SumOfLanes(D(), v)); }
+  BORA_INLINE float largest() const noexcept { return hn::GetLane(hn::MaxOfLanes(D(), v)); }
+
+#if defined(__AVX512BF16__) && !defined(HWY_COMPILE_ONLY_SCALAR)
+  // Debian's Highway knows no native bfloat16 dot product for AVX-512; the compilers do.
+  struct Pairs {
+    __m512bh v;
+    static BORA_INLINE Pairs load(const bfloat16* p) noexcept {
+      return {reinterpret_cast<__m512bh>(_mm512_loadu_si512(p))};
+    }
+    static BORA_INLINE Pairs broadcast(const bfloat16* p) noexcept {
+      std::int32_t pair;
+      __builtin_memcpy(&pair, p, sizeof pair);
+      return {reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair))};
+    }
+  };
+  friend BORA_INLINE HighwayVector dot_pairs(const Pairs& w, const Pairs& x, HighwayVector c) noexcept {
+    return {V{_mm512_dpbf16_ps(c.v.raw, w.v, x.v)}};
+  }
+#else
+  struct Pairs {
+    V even, odd;
+    static BORA_INLINE Pairs load(const bfloat16* p) noexcept {
+      std::uint32_t both[lanes];
+      __builtin_memcpy(both, p, sizeof both);
+      const auto bits = hn::LoadU(U32(), both);
+      return {hn::BitCast(D(), hn::ShiftLeft<16>(bits)),
+              hn::BitCast(D(), hn::And(bits, hn::Set(U32(), 0xffff0000u)))};
+    }
+    static BORA_INLINE Pairs broadcast(const bfloat16* p) noexcept {
+      return {hn::Set(D(), to_float(p[0])), hn::Set(D(), to_float(p[1]))};
+    }
+  };
+  friend BORA_INLINE HighwayVector dot_pairs(const Pairs& w, const Pairs& x, HighwayVector c) noexcept {
+    return {hn::MulAdd(w.odd, x.odd, hn::MulAdd(w.even, x.even, c.v))};
+  }
+#endif
+};
+
+namespace detail {
+template <class B>
+struct Widen {
+  using type = typename Widen<Twice<B>>::type;
+};
+template <class B>
+  requires(B::lanes == block_lanes)
+struct Widen<B> {
+  using type = B;
+};
+}  // namespace detail
+
+/// Sixteen floats in native vectors.
+using HighwayBlock = detail::Widen<HighwayVector>::type;
+#endif
+
+}  // namespace bora::inline BORA_ABI::simd
+BORA_AFTER_NAMESPACE();

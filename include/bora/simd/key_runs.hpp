@@ -1,0 +1,118 @@
+/// How keys and values are held: runs of 16 absolute positions, laid out for the matrix tiles.
+///
+/// A run of one key/value head holds
+///
+///     keys    [head_dim][16]            a panel whose rows are the positions: scores of 16 keys in one load
+///     values  [16][round_up(head_dim)]  rows that the weighted sum reads, padded to whole blocks
+///     scales  [2][16] F32               Q8 only: one scale per token and head, for the key and for the value
+///
+/// Where run r of a sequence lies is the cache's business: attention sees a base, a table or a modulus.
+#pragma once
+#include <bora/core/format.hpp>
+#include <bora/core/memory.hpp>
+#include <bora/simd/block.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+BORA_BEFORE_NAMESPACE();
+namespace bora::inline BORA_ABI::simd {
+
+/// Positions in a run, aligned to absolute positions.
+inline constexpr std::size_t run_length = block_lanes;
+
+/// Byte layout of a run of one head.
+template <CacheFormat E>
+struct RunLayout {
+  using Element = typename E::Storage;
+  static constexpr bool scaled = std::is_same_v<E, Q8>;
+
+  static constexpr std::size_t value_stride(std::size_t head_dim) noexcept { return round_up(head_dim, block_lanes); }
+  static constexpr std::size_t values_at(std::size_t head_dim) noexcept {
+    return head_dim * run_length * sizeof(Element);
+  }
+  static constexpr std::size_t scales_at(std::size_t head_dim) noexcept {
+    return values_at(head_dim) + run_length * value_stride(head_dim) * sizeof(Element);
+  }
+  static constexpr std::size_t bytes(std::size_t head_dim) noexcept {
+    return round_up(scales_at(head_dim) + (scaled ? 2 * run_length * sizeof(float) : 0), alignment);
+  }
+};
+
+/// One run of one head; a view.
+template <CacheFormat E>
+struct Run {
+  using Layout = RunLayout<E>;
+  std::byte* data;
+  std::size_t head_dim;
+
+  typename E::Storage* keys() const noexcept { return reinterpret_cast<typename E::Storage*>(data); }
+  typename E::Storage* values() const noexcept {
+    return reinterpret_cast<typename E::Storage*>(data + Layout::values_at(head_dim));
+  }
+  float* key_scales() const noexcept { return reinterpret_cast<float*>(data + Layout::scales_at(head_dim)); }
+  float* value_scales() const noexcept { return key_scales() + run_length; }
+};
+
+/// The runs of one sequence in one layer.
+template <CacheFormat E>
+struct KeyRuns {
+  std::byte* base = nullptr;             ///< the layer's memory
+  const std::uint32_t* table = nullptr;  ///< paged: the page of each `page_runs` runs
+  std::size_t first = 0;                 ///< not paged: this sequence's first run
+  std::size_t modulus = 1;               ///< not paged: runs held, the ring's length
+  std::size_t page_runs = 1;
+  std::size_t kv_heads = 1, head_dim = 1;
+
+  std::size_t place(std::size_t run) const noexcept {
+    if (table != nullptr) return table[run / page_runs] * page_runs + run % page_runs;
+    return first + (run < modulus ? run : run % modulus);
+  }
+  Run<E> run(std::size_t index, std::size_t kv_head) const noexcept {
+    return {base + (place(index) * kv_heads + kv_head) * RunLayout<E>::bytes(head_dim), head_dim};
+  }
+};
+
+namespace detail {
+
+/// Rounds a vector to 8 bits with one scale, largest magnitude / 127, half away from zero.
+template <class T>
+float quantise(const T* x, std::size_t n, std::int8_t* out, std::size_t stride) noexcept {
+  float largest = 0;
+  for (std::size_t i = 0; i < n; ++i) largest = std::max(largest, std::abs(static_cast<float>(x[i])));
+  const float inverse = largest == 0 ? 0 : 127 / largest;
+  for (std::size_t i = 0; i < n; ++i)
+    out[i * stride] = static_cast<std::int8_t>(std::lround(static_cast<float>(x[i]) * inverse));
+  return largest / 127;
+}
+
+}  // namespace detail
+
+/// Writes the key and value of one position of one head, in the cache's format.
+template <CacheFormat E, class T>
+void store_key_value(const KeyRuns<E>& runs, std::size_t position, std::size_t kv_head, const T* key,
+                     const T* value) noexcept {
+  const Run<E> run = runs.run(position / run_length, kv_head);
+  const std::size_t slot = position % run_length, n = runs.head_dim;
+  auto* keys = run.keys() + slot;
+  auto* values = run.values() + slot * RunLayout<E>::value_stride(n);
+  if constexpr (std::is_same_v<E, Q8>) {
+    run.key_scales()[slot] = detail::quantise(key, n, keys, run_length);
+    run.value_scales()[slot] = detail::quantise(value, n, values, 1);
+  } else {
+    for (std::size_t c = 0; c < n; ++c) {
+      if constexpr (std::is_same_v<E, Bf16>) {
+        keys[c * run_length] = to_bfloat16(static_cast<float>(key[c]));
+        values[c] = to_bfloat16(static_cast<float>(value[c]));
+      } else {
+        keys[c * run_length] = static_cast<typename E::Storage>(key[c]);
+        values[c] = static_cast<typename E::Storage>(value[c]);
+      }
+    }
+  }
+}
+
+}  // namespace bora::inline BORA_ABI::simd
+BORA_AFTER_NAMESPACE();

@@ -1,0 +1,259 @@
+/// Matrix products over panels: y = x Wᵀ (forward), dx = dy W and dW = dyᵀ x (backward).
+///
+/// The sum over K of one output runs in one fixed order, whatever the number of rows, the tile it falls
+/// into or the thread: k ascending, one accumulator. K may be cut only by storing and reloading that
+/// accumulator. That is what makes a token's logits independent of its batch.
+#pragma once
+#include <bora/core/executor.hpp>
+#include <bora/simd/block.hpp>
+#include <bora/simd/panels.hpp>
+#include <algorithm>
+#include <cstddef>
+
+BORA_BEFORE_NAMESPACE();
+namespace bora::inline BORA_ABI::simd {
+
+namespace detail {
+
+/// How a format multiplies: one step consumes `group` columns of 16 rows.
+template <class B, class W>
+struct Step {
+  static constexpr std::size_t group = 1;
+  static BORA_INLINE B weight(const W* w) noexcept { return B::load(w); }
+  static BORA_INLINE B input(const typename B::Number* x) noexcept { return B::broadcast(*x); }
+  static BORA_INLINE B add(B w, B x, B sum) noexcept { return mul_add(w, x, sum); }
+};
+/// Pairs of bfloat16 times pairs of bfloat16, summed in F32.
+template <class B>
+struct PairStep {
+  static constexpr std::size_t group = 2;
+  static BORA_INLINE typename B::Pairs weight(const bfloat16* w) noexcept { return B::Pairs::load(w); }
+  static BORA_INLINE typename B::Pairs input(const bfloat16* x) noexcept { return B::Pairs::broadcast(x); }
+  static BORA_INLINE B add(const typename B::Pairs& w, const typename B::Pairs& x, B sum) noexcept {
+    return dot_pairs(w, x, sum);
+  }
+};
+template <class B, WeightFormat Format>
+using StepOf = std::conditional_t<std::is_same_v<Format, Bf16>, PairStep<B>, Step<B, typename Format::Storage>>;
+
+/// Operands of a tile: `steps` groups of columns of panels that lie `panel` elements apart, and rows of x.
+template <class W, class X, class T>
+struct TileArguments {
+  const W* w;
+  std::size_t w_step, panel;  // elements between steps, between panels
+  const X* x;
+  std::size_t x_stride;
+  std::size_t steps;
+  T* y;
+  std::size_t y_stride;
+  bool resume;  // start from y rather than from zero
+};
+
+/// y[m][p * 16 ..] (+)= sum over k of x[m][k] * w[p][k][0 .. 15], for M rows and P panels held in registers.
+template <class B, class S, std::size_t M, std::size_t P, class W, class X, class T>
+BORA_INLINE void tile(const TileArguments<W, X, T>& a) noexcept {
+  B sum[M][P];
+#pragma GCC unroll 16
+  for (std::size_t m = 0; m < M; ++m)
+#pragma GCC unroll 4
+    for (std::size_t p = 0; p < P; ++p)
+      sum[m][p] = a.resume ? B::load(a.y + m * a.y_stride + p * block_lanes) : B::zero();
+  const W* BORA_RESTRICT w = a.w;
+  const X* BORA_RESTRICT x = a.x;
+  for (std::size_t k = 0; k < a.steps; ++k, w += a.w_step, x += S::group) {
+    decltype(S::weight(w)) column[P];
+#pragma GCC unroll 4
+    for (std::size_t p = 0; p < P; ++p) column[p] = S::weight(w + p * a.panel);
+#pragma GCC unroll 16
+    for (std::size_t m = 0; m < M; ++m) {
+      const auto input = S::input(x + m * a.x_stride);
+#pragma GCC unroll 4
+      for (std::size_t p = 0; p < P; ++p) sum[m][p] = S::add(column[p], input, sum[m][p]);
+    }
+  }
+#pragma GCC unroll 16
+  for (std::size_t m = 0; m < M; ++m)
+#pragma GCC unroll 4
+    for (std::size_t p = 0; p < P; ++p) sum[m][p].store(a.y + m * a.y_stride + p * block_lanes);
+}
+
+/// All `rows` rows of x against P panels, in the tallest tiles that fit the registers.
+template <class B, class S, std::size_t P, class W, class X, class T>
+BORA_NOINLINE void tile_rows(TileArguments<W, X, T> a, std::size_t rows) noexcept {
+  constexpr std::size_t tall = P <= B::tile_panels ? B::tile_rows : 1;
+  std::size_t m = 0;
+  const auto sweep = [&](auto height) {
+    constexpr std::size_t M = decltype(height)::value;
+    if constexpr (M <= tall)
+      for (; m + M <= rows; m += M, a.x += M * a.x_stride, a.y += M * a.y_stride) tile<B, S, M, P>(a);
+  };
+  sweep(std::integral_constant<std::size_t, 8>{});
+  sweep(std::integral_constant<std::size_t, 4>{});
+  sweep(std::integral_constant<std::size_t, 2>{});
+  sweep(std::integral_constant<std::size_t, 1>{});
+}
+
+/// Bytes of one panel group that stay in the second-level cache while all rows pass over them.
+inline constexpr std::size_t cached_panel_bytes = 384 * 1024;
+
+}  // namespace detail
+
+/// y = x Wᵀ for the outputs of panels [share.begin, share.end): y[m][n] = sum over k of x[m][k] W[n][k].
+/// \param x  [rows, x_stride], x_stride a multiple of the format's group and the padding zero
+/// \param y  [rows, y_stride], y_stride a multiple of 16 that holds all panels: padded outputs are written as 0
+template <WeightFormat Format>
+void matmul(const Panels<Format>& w, Range share, const typename Format::Activation* x, std::size_t x_stride,
+            std::size_t rows, typename Format::Number* y, std::size_t y_stride) noexcept {
+  using B = Block<typename Format::Number>;
+  using S = detail::StepOf<B, Format>;
+  const std::size_t steps = PanelLayout<Format>::padded_cols(w.cols) / S::group;
+  const std::size_t w_step = S::group * block_lanes;
+  const std::size_t wide = rows == 1 ? 4 : B::tile_panels;
+  std::size_t p = share.begin;
+  const auto sweep = [&](auto panels) {
+    constexpr std::size_t P = decltype(panels)::value;
+    for (; p + P <= share.end; p += P) {
+      const std::size_t cut =
+          rows <= B::tile_rows ? steps
+                               : std::max<std::size_t>(256, detail::cached_panel_bytes / (P * w_step * sizeof(*w.data)));
+      for (std::size_t k = 0; k < steps; k += cut)
+        detail::tile_rows<B, S, P>(
+            detail::TileArguments<typename Format::Storage, typename Format::Activation, typename Format::Number>{
+                w.panel(p) + k * w_step, w_step, w.panel_size(), x + k * S::group, x_stride,
+                std::min(cut, steps - k), y + p * block_lanes, y_stride, k != 0},
+            rows);
+    }
+  };
+  if (wide == 4) sweep(std::integral_constant<std::size_t, 4>{});
+  if constexpr (B::tile_panels == 2)
+    if (wide >= 2) sweep(std::integral_constant<std::size_t, 2>{});
+  sweep(std::integral_constant<std::size_t, 1>{});
+}
+
+namespace detail {
+
+/// One group of columns of a panel as separate blocks: the bfloat16 pairs of 16 rows become two blocks.
+template <class B, WeightFormat Format>
+BORA_INLINE void load_columns(const typename Format::Storage* w, B (&column)[PanelLayout<Format>::group]) noexcept {
+  if constexpr (std::is_same_v<Format, Bf16>) {
+    float even[block_lanes], odd[block_lanes];
+    for (std::size_t i = 0; i < block_lanes; ++i) {
+      even[i] = to_float(w[2 * i]);
+      odd[i] = to_float(w[2 * i + 1]);
+    }
+    column[0] = B::load(even);
+    column[1] = B::load(odd);
+  } else {
+    column[0] = B::load(w);
+  }
+}
+
+/// dx[m][k .. k + 4) = sum over rows n of W of dy[m][n] W[n][k]: 16 partial sums a column, then one tree.
+template <class B, WeightFormat Format, std::size_t M, class T>
+BORA_INLINE void transposed_tile(const Panels<Format>& w, std::size_t k, std::size_t columns, const T* dy,
+                                 std::size_t dy_stride, T* dx, std::size_t dx_stride) noexcept {
+  constexpr std::size_t group = PanelLayout<Format>::group, wide = 4;
+  B sum[M][wide];
+  for (std::size_t m = 0; m < M; ++m)
+    for (std::size_t c = 0; c < wide; ++c) sum[m][c] = B::zero();
+  const std::size_t panels = w.count();
+  for (std::size_t p = 0; p < panels; ++p) {
+    const std::size_t valid = std::min(block_lanes, w.rows - p * block_lanes);
+    B gradient[M];
+    for (std::size_t m = 0; m < M; ++m) {
+      const T* from = dy + m * dy_stride + p * block_lanes;
+      gradient[m] = valid == block_lanes ? B::load(from) : B::load_first(from, valid);
+    }
+    const auto* column_data = w.panel(p) + k * block_lanes;
+#pragma GCC unroll 4
+    for (std::size_t c = 0; c < wide; c += group) {
+      if (c >= columns) break;
+      B column[group];
+      load_columns<B, Format>(column_data + c * block_lanes, column);
+#pragma GCC unroll 2
+      for (std::size_t g = 0; g < group; ++g)
+#pragma GCC unroll 4
+        for (std::size_t m = 0; m < M; ++m) sum[m][c + g] = mul_add(column[g], gradient[m], sum[m][c + g]);
+    }
+  }
+  for (std::size_t m = 0; m < M; ++m)
+    for (std::size_t c = 0; c < columns; ++c) dx[m * dx_stride + k + c] += sum[m][c].sum();
+}
+
+}  // namespace detail
+
+/// dx += dy W for columns [share.begin, share.end) of W, share.begin a multiple of 4.
+/// \param dy  [rows, dy_stride], w.rows used;  \param dx  [rows, dx_stride]
+template <WeightFormat Format>
+void matmul_transposed(const Panels<Format>& w, Range share, const typename Format::Number* dy, std::size_t dy_stride,
+                       std::size_t rows, typename Format::Number* dx, std::size_t dx_stride) noexcept {
+  using B = Block<typename Format::Number>;
+  for (std::size_t k = share.begin; k < share.end; k += 4) {
+    const std::size_t columns = std::min<std::size_t>(4, share.end - k);
+    std::size_t m = 0;
+    for (; m + 4 <= rows; m += 4)
+      detail::transposed_tile<B, Format, 4>(w, k, columns, dy + m * dy_stride, dy_stride, dx + m * dx_stride, dx_stride);
+    for (; m < rows; ++m)
+      detail::transposed_tile<B, Format, 1>(w, k, columns, dy + m * dy_stride, dy_stride, dx + m * dx_stride, dx_stride);
+  }
+}
+
+namespace detail {
+
+template <class B, std::size_t N, std::size_t P, class X, class T>
+BORA_INLINE void outer_tile(const T* dy, std::size_t dy_stride, const X* x, std::size_t x_stride, std::size_t rows,
+                            T* dw, std::size_t dw_stride, std::size_t valid) noexcept {
+  B sum[N][P];
+  const bool whole = valid == P * block_lanes;
+  for (std::size_t n = 0; n < N; ++n)
+    for (std::size_t p = 0; p < P; ++p) {
+      T* at = dw + n * dw_stride + p * block_lanes;
+      sum[n][p] = whole ? B::load(at) : B::load_first(at, valid);
+    }
+  for (std::size_t t = 0; t < rows; ++t) {
+    B input[P];
+#pragma GCC unroll 2
+    for (std::size_t p = 0; p < P; ++p) {
+      const X* at = x + t * x_stride + p * block_lanes;
+      input[p] = whole ? B::load(at) : B::load_first(at, valid);
+    }
+#pragma GCC unroll 8
+    for (std::size_t n = 0; n < N; ++n) {
+      const B gradient = B::broadcast(dy[t * dy_stride + n]);
+#pragma GCC unroll 2
+      for (std::size_t p = 0; p < P; ++p) sum[n][p] = mul_add(input[p], gradient, sum[n][p]);
+    }
+  }
+  for (std::size_t n = 0; n < N; ++n)
+    for (std::size_t p = 0; p < P; ++p) {
+      T* at = dw + n * dw_stride + p * block_lanes;
+      whole ? sum[n][p].store(at) : sum[n][p].store_first(at, valid);
+    }
+}
+
+}  // namespace detail
+
+/// dW += dyᵀ x for rows [share.begin, share.end) of dW; the sum over tokens ascends.
+/// \param dy  [rows, dy_stride];  \param x  [rows, x_stride];  \param dw  row-major [.., cols]
+template <class T, class X>
+void outer_product(Range share, const T* dy, std::size_t dy_stride, const X* x, std::size_t x_stride, std::size_t rows,
+                   T* dw, std::size_t cols) noexcept {
+  using B = Block<T>;
+  constexpr std::size_t tall = B::tile_rows, wide = B::tile_panels;
+  const auto stripe = [&](std::size_t k, auto panels, std::size_t valid) {
+    constexpr std::size_t P = decltype(panels)::value;
+    std::size_t n = share.begin;
+    for (; n + tall <= share.end; n += tall)
+      detail::outer_tile<B, tall, P>(dy + n, dy_stride, x + k, x_stride, rows, dw + n * cols + k, cols, valid);
+    for (; n < share.end; ++n)
+      detail::outer_tile<B, 1, P>(dy + n, dy_stride, x + k, x_stride, rows, dw + n * cols + k, cols, valid);
+  };
+  std::size_t k = 0;
+  for (; k + wide * block_lanes <= cols; k += wide * block_lanes)
+    stripe(k, std::integral_constant<std::size_t, wide>{}, wide * block_lanes);
+  for (; k < cols; k += block_lanes)
+    stripe(k, std::integral_constant<std::size_t, 1>{}, std::min(block_lanes, cols - k));
+}
+
+}  // namespace bora::inline BORA_ABI::simd
+BORA_AFTER_NAMESPACE();

@@ -1,0 +1,216 @@
+/// Elementwise work on rows: sums, conversions, norms. Every function takes one row, so that a row's numbers
+/// cannot depend on the rows beside it.
+#pragma once
+#include <bora/simd/block.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstring>
+#include <type_traits>
+
+BORA_BEFORE_NAMESPACE();
+namespace bora::inline BORA_ABI::simd {
+
+namespace detail {
+
+template <class B, class U>
+BORA_INLINE B load(const U* p, std::size_t valid) noexcept {
+  return valid == block_lanes ? B::load(p) : B::load_first(p, valid);
+}
+template <class B, class U>
+BORA_INLINE void store(B b, U* p, std::size_t valid) noexcept {
+  if (valid == block_lanes)
+    b.store(p);
+  else
+    b.store_first(p, valid);
+}
+/// f(offset, valid lanes) for each block of a row of n.
+template <class F>
+BORA_INLINE void for_blocks(std::size_t n, F&& f) noexcept {
+  std::size_t i = 0;
+  for (; i + block_lanes <= n; i += block_lanes) f(i, block_lanes);
+  if (i < n) f(i, n - i);
+}
+
+}  // namespace detail
+
+/// out = a + b
+template <class T>
+void add(const T* a, const T* b, T* out, std::size_t n) noexcept {
+  using B = Block<T>;
+  detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
+    detail::store(detail::load<B>(a + i, valid) + detail::load<B>(b + i, valid), out + i, valid);
+  });
+}
+
+/// out += factor * a
+template <class T>
+void add_scaled(T factor, const T* a, T* out, std::size_t n) noexcept {
+  using B = Block<T>;
+  detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
+    detail::store(mul_add(detail::load<B>(a + i, valid), B::broadcast(factor), detail::load<B>(out + i, valid)),
+                  out + i, valid);
+  });
+}
+
+/// out *= factor
+template <class T>
+void scale(T factor, T* out, std::size_t n) noexcept {
+  using B = Block<T>;
+  detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
+    detail::store(detail::load<B>(out + i, valid) * B::broadcast(factor), out + i, valid);
+  });
+}
+
+/// Clamps to [-limit, limit]; a NaN passes through on no target's promise, files with NaN are refused.
+template <class T>
+void clip(T limit, T* out, std::size_t n) noexcept {
+  using B = Block<T>;
+  detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
+    detail::store(max(min(detail::load<B>(out + i, valid), B::broadcast(limit)), B::broadcast(-limit)), out + i, valid);
+  });
+}
+
+/// Turns the pairs (x[c], x[c + half]) by the angles whose cosine and sine are given; `direction` -1 turns back.
+template <class T>
+void rotate(T* x, const T* cosine, const T* sine, std::size_t half, T direction) noexcept {
+  using B = Block<T>;
+  detail::for_blocks(half, [&](std::size_t i, std::size_t valid) {
+    const B a = detail::load<B>(x + i, valid), b = detail::load<B>(x + half + i, valid);
+    const B c = detail::load<B>(cosine + i, valid), s = detail::load<B>(sine + i, valid) * B::broadcast(direction);
+    detail::store(a * c - b * s, x + i, valid);
+    detail::store(b * c + a * s, x + half + i, valid);
+  });
+}
+
+/// Sum of a[i] * b[i], in 16 partial sums and a fixed tree.
+template <class T>
+T dot(const T* a, const T* b, std::size_t n) noexcept {
+  using B = Block<T>;
+  B sum = B::zero();
+  detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
+    sum = mul_add(detail::load<B>(a + i, valid), detail::load<B>(b + i, valid), sum);
+  });
+  return sum.sum();
+}
+
+/// Copies a row into a matrix product's input, rounding it as the format says.
+template <class T, class Activation>
+void round_row(const T* from, Activation* to, std::size_t n) noexcept {
+  if constexpr (std::is_same_v<T, Activation>) {
+    if (from != to) std::memcpy(to, from, n * sizeof(T));
+  } else {
+    detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
+      detail::store(detail::load<Block<T>>(from + i, valid), to + i, valid);
+    });
+  }
+}
+
+/// What a norm measured of a row: y = (x - mean) * inverse_deviation.
+template <class T>
+struct RowStatistics {
+  T mean, inverse_deviation;
+};
+
+/// RMS statistics: mean 0, 1 / sqrt(mean(x^2) + eps).
+template <class T>
+RowStatistics<T> rms_statistics(const T* x, std::size_t n, double eps) noexcept {
+  const T mean_square = dot(x, x, n) / static_cast<T>(n);
+  return {T(0), T(1) / std::sqrt(mean_square + static_cast<T>(eps))};
+}
+
+/// LayerNorm statistics; the variance is the mean of squared deviations (division by the width).
+template <class T>
+RowStatistics<T> layer_statistics(const T* x, std::size_t n, double eps) noexcept {
+  using B = Block<T>;
+  B total = B::zero();
+  detail::for_blocks(n, [&](std::size_t i, std::size_t valid) { total = total + detail::load<B>(x + i, valid); });
+  const T mean = total.sum() / static_cast<T>(n);
+  B squares = B::zero();
+  detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
+    const B d = B::keep(0, static_cast<int>(valid), detail::load<B>(x + i, valid) - B::broadcast(mean), B::zero());
+    squares = mul_add(d, d, squares);
+  });
+  const T variance = squares.sum() / static_cast<T>(n);
+  return {mean, T(1) / std::sqrt(variance + static_cast<T>(eps))};
+}
+
+/// y = (x - mean) * inverse_deviation * weight + bias; weight and bias may be null.
+template <class T, class Activation>
+void normalise(const T* x, std::size_t n, RowStatistics<T> s, const T* weight, const T* bias, Activation* y) noexcept {
+  using B = Block<T>;
+  detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
+    B v = (detail::load<B>(x + i, valid) - B::broadcast(s.mean)) * B::broadcast(s.inverse_deviation);
+    if (weight != nullptr) v = v * detail::load<B>(weight + i, valid);
+    if (bias != nullptr) v = v + detail::load<B>(bias + i, valid);
+    detail::store(v, y + i, valid);
+  });
+}
+
+/// dx += the gradient of `normalise` with respect to x. For RMSNorm the mean is a constant 0.
+template <class T>
+void normalise_backward(const T* x, std::size_t n, RowStatistics<T> s, const T* weight, const T* dy, T* dx,
+                        bool centred) noexcept {
+  using B = Block<T>;
+  const auto normal = [&](std::size_t i, std::size_t valid) {
+    return (detail::load<B>(x + i, valid) - B::broadcast(s.mean)) * B::broadcast(s.inverse_deviation);
+  };
+  const auto gradient = [&](std::size_t i, std::size_t valid) {
+    const B g = detail::load<B>(dy + i, valid);
+    return weight == nullptr ? g : g * detail::load<B>(weight + i, valid);
+  };
+  B sum = B::zero(), projection = B::zero();
+  detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
+    const B g = gradient(i, valid);  // zero beyond the row's end
+    sum = sum + g;
+    projection = mul_add(g, normal(i, valid), projection);
+  });
+  const T width = static_cast<T>(n);
+  const T mean_gradient = centred ? sum.sum() / width : T(0);
+  const T mean_projection = projection.sum() / width;
+  detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
+    const B inner = gradient(i, valid) - B::broadcast(mean_gradient) - normal(i, valid) * B::broadcast(mean_projection);
+    detail::store(mul_add(inner, B::broadcast(s.inverse_deviation), detail::load<B>(dx + i, valid)), dx + i, valid);
+  });
+}
+
+/// dw += dy * normal(x): the gradient of a norm's weight, on any part of a row.
+template <class T>
+void add_normal_product(const T* x, std::size_t n, RowStatistics<T> s, const T* dy, T* dw) noexcept {
+  using B = Block<T>;
+  detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
+    const B normal = (detail::load<B>(x + i, valid) - B::broadcast(s.mean)) * B::broadcast(s.inverse_deviation);
+    detail::store(mul_add(detail::load<B>(dy + i, valid), normal, detail::load<B>(dw + i, valid)), dw + i, valid);
+  });
+}
+
+/// Largest element, and log of the sum of exponentials relative to it.
+template <class T>
+struct LogSumExp {
+  T largest, log_sum;
+  T value() const noexcept { return largest + log_sum; }
+};
+
+template <class T>
+LogSumExp<T> log_sum_exp(const T* x, std::size_t n) noexcept {
+  using B = Block<T>;
+  const T largest = *std::max_element(x, x + n);
+  B sum = B::zero();
+  detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
+    const B e = exp(detail::load<B>(x + i, valid) - B::broadcast(largest));
+    sum = sum + B::keep(0, static_cast<int>(valid), e, B::zero());
+  });
+  return {largest, static_cast<T>(std::log(sum.sum()))};
+}
+
+/// out[i] = exp(x[i] - shift) * factor
+template <class T>
+void exp_shifted(const T* x, T shift, T factor, T* out, std::size_t n) noexcept {
+  using B = Block<T>;
+  detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
+    detail::store(exp(detail::load<B>(x + i, valid) - B::broadcast(shift)) * B::broadcast(factor), out + i, valid);
+  });
+}
+
+}  // namespace bora::inline BORA_ABI::simd
+BORA_AFTER_NAMESPACE();

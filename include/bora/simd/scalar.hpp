@@ -1,0 +1,138 @@
+/// Sixteen lanes as a plain array: the scalar twin of the SIMD blocks, for any number type.
+///
+/// A *block* is the unit that all kernels are written in: 16 numbers with the operations below. Backends
+/// differ in what a block is made of; kernels do not. The twin on `double` is the truth that tests
+/// compare with, and `BORA_BACKEND_SCALAR` runs a whole program on the twin of `float`.
+#pragma once
+#include <bora/core/format.hpp>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+BORA_BEFORE_NAMESPACE();
+namespace bora::inline BORA_ABI::simd {
+
+/// Lanes of every block on every target, so that panels, runs of keys and sums have one shape.
+inline constexpr std::size_t block_lanes = 16;
+
+template <class T>
+struct ScalarBlock {
+  using Number = T;
+  static constexpr std::size_t lanes = block_lanes;
+  static constexpr std::size_t tile_rows = 4, tile_panels = 1;
+  T lane[lanes];
+
+  static constexpr const char* target() noexcept { return "scalar"; }
+
+  template <class F>
+  static BORA_INLINE ScalarBlock each(F&& f) noexcept {
+    ScalarBlock r;
+    for (std::size_t i = 0; i < lanes; ++i) r.lane[i] = f(i);
+    return r;
+  }
+  static BORA_INLINE ScalarBlock broadcast(T x) noexcept {
+    return each([&](std::size_t) { return x; });
+  }
+  static BORA_INLINE ScalarBlock zero() noexcept { return broadcast(T(0)); }
+  static BORA_INLINE ScalarBlock load(const T* p) noexcept {
+    return each([&](std::size_t i) { return p[i]; });
+  }
+  static BORA_INLINE ScalarBlock load(const bfloat16* p) noexcept {
+    return each([&](std::size_t i) { return T(to_float(p[i])); });
+  }
+  static BORA_INLINE ScalarBlock load(const std::int8_t* p) noexcept {
+    return each([&](std::size_t i) { return T(p[i]); });
+  }
+  /// The first n of 16 lanes; the rest are zero.
+  template <class U>
+  static BORA_INLINE ScalarBlock load_first(const U* p, std::size_t n) noexcept {
+    return each([&](std::size_t i) { return i < n ? T(to_float(p[i])) : T(0); });
+  }
+  BORA_INLINE void store(T* p) const noexcept {
+    for (std::size_t i = 0; i < lanes; ++i) p[i] = lane[i];
+  }
+  BORA_INLINE void store(bfloat16* p) const noexcept {
+    for (std::size_t i = 0; i < lanes; ++i) p[i] = to_bfloat16(static_cast<float>(lane[i]));
+  }
+  template <class U>
+  BORA_INLINE void store_first(U* p, std::size_t n) const noexcept {
+    U all[lanes];
+    store(all);
+    for (std::size_t i = 0; i < n; ++i) p[i] = all[i];
+  }
+
+  friend BORA_INLINE ScalarBlock operator+(ScalarBlock a, ScalarBlock b) noexcept {
+    return each([&](std::size_t i) { return a.lane[i] + b.lane[i]; });
+  }
+  friend BORA_INLINE ScalarBlock operator-(ScalarBlock a, ScalarBlock b) noexcept {
+    return each([&](std::size_t i) { return a.lane[i] - b.lane[i]; });
+  }
+  friend BORA_INLINE ScalarBlock operator*(ScalarBlock a, ScalarBlock b) noexcept {
+    return each([&](std::size_t i) { return a.lane[i] * b.lane[i]; });
+  }
+  friend BORA_INLINE ScalarBlock operator/(ScalarBlock a, ScalarBlock b) noexcept {
+    return each([&](std::size_t i) { return a.lane[i] / b.lane[i]; });
+  }
+  /// a * b + c. The twin rounds twice: without the instruction a fused one is a library call.
+  friend BORA_INLINE ScalarBlock mul_add(ScalarBlock a, ScalarBlock b, ScalarBlock c) noexcept {
+    return each([&](std::size_t i) { return a.lane[i] * b.lane[i] + c.lane[i]; });
+  }
+  friend BORA_INLINE ScalarBlock max(ScalarBlock a, ScalarBlock b) noexcept {
+    return each([&](std::size_t i) { return a.lane[i] < b.lane[i] ? b.lane[i] : a.lane[i]; });
+  }
+  friend BORA_INLINE ScalarBlock min(ScalarBlock a, ScalarBlock b) noexcept {
+    return each([&](std::size_t i) { return b.lane[i] < a.lane[i] ? b.lane[i] : a.lane[i]; });
+  }
+  friend BORA_INLINE ScalarBlock abs(ScalarBlock a) noexcept {
+    return each([&](std::size_t i) { return std::abs(a.lane[i]); });
+  }
+  friend BORA_INLINE ScalarBlock exp(ScalarBlock a) noexcept {
+    return each([&](std::size_t i) { return std::exp(a.lane[i]); });
+  }
+  friend BORA_INLINE ScalarBlock tanh(ScalarBlock a) noexcept {
+    return each([&](std::size_t i) { return std::tanh(a.lane[i]); });
+  }
+  friend BORA_INLINE ScalarBlock sqrt(ScalarBlock a) noexcept {
+    return each([&](std::size_t i) { return std::sqrt(a.lane[i]); });
+  }
+  /// Lanes where a < b come from `yes`, the others from `no`.
+  static BORA_INLINE ScalarBlock where_less(ScalarBlock a, ScalarBlock b, ScalarBlock yes, ScalarBlock no) noexcept {
+    return each([&](std::size_t i) { return a.lane[i] < b.lane[i] ? yes.lane[i] : no.lane[i]; });
+  }
+  /// Lanes begin <= i < end come from `a`, the others from `b`. A select: what is dropped may be NaN.
+  static BORA_INLINE ScalarBlock keep(int begin, int end, ScalarBlock a, ScalarBlock b) noexcept {
+    return each([&](std::size_t i) { return int(i) >= begin && int(i) < end ? a.lane[i] : b.lane[i]; });
+  }
+  /// Sums of all lanes, in a fixed tree.
+  BORA_INLINE T sum() const noexcept {
+    T s[lanes];
+    store(s);
+    for (std::size_t half = lanes / 2; half > 0; half /= 2)
+      for (std::size_t i = 0; i < half; ++i) s[i] = s[i] + s[i + half];
+    return s[0];
+  }
+  BORA_INLINE T largest() const noexcept {
+    T m = lane[0];
+    for (std::size_t i = 1; i < lanes; ++i) m = m < lane[i] ? lane[i] : m;
+    return m;
+  }
+
+  /// Sixteen pairs of bfloat16, as a panel of `Bf16` holds them.
+  struct Pairs {
+    ScalarBlock even, odd;
+    static BORA_INLINE Pairs load(const bfloat16* p) noexcept {
+      return {each([&](std::size_t i) { return T(to_float(p[2 * i])); }),
+              each([&](std::size_t i) { return T(to_float(p[2 * i + 1])); })};
+    }
+    static BORA_INLINE Pairs broadcast(const bfloat16* p) noexcept {
+      return {ScalarBlock::broadcast(T(to_float(p[0]))), ScalarBlock::broadcast(T(to_float(p[1])))};
+    }
+  };
+  /// c + w.even * x.even + w.odd * x.odd.
+  friend BORA_INLINE ScalarBlock dot_pairs(const Pairs& w, const Pairs& x, ScalarBlock c) noexcept {
+    return mul_add(w.odd, x.odd, mul_add(w.even, x.even, c));
+  }
+};
+
+}  // namespace bora::inline BORA_ABI::simd
+BORA_AFTER_NAMESPACE();

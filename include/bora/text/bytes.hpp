@@ -1,0 +1,57 @@
+/// The simplest vocabulary: a token is a byte.
+#pragma once
+#include <bora/core/tensor.hpp>
+#include <bora/text/utf8.hpp>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bora::inline BORA_ABI {
+
+/// Raw bytes as tokens: id = byte, 256 of them, no marks for beginning or end. `decode(encode(text)) == text`
+/// for any bytes.
+class ByteTokenizer {
+ public:
+  static constexpr std::size_t vocab_size() noexcept { return 256; }
+
+  /// One token a byte.
+  static std::vector<TokenId> encode(std::string_view text) {
+    std::vector<TokenId> ids;
+    ids.reserve(text.size());
+    for (const char byte : text) ids.push_back(static_cast<unsigned char>(byte));
+    return ids;
+  }
+
+  /// One byte a token, valid UTF-8 or not. Throws TokenError for an id outside 0 .. 255.
+  static std::string decode(std::span<const TokenId> ids) {
+    check_tokens(ids, vocab_size());
+    std::string text;
+    text.reserve(ids.size());
+    for (const TokenId id : ids) text += static_cast<char>(id);
+    return text;
+  }
+
+  /// Decodes token by token, whole characters only.
+  class Stream {
+   public:
+    explicit Stream(InvalidBytes invalid = InvalidBytes::replace) noexcept : utf8_(invalid) {}
+
+    /// The characters that `id` completes. Throws TokenError for an id outside 0 .. 255, changing nothing.
+    std::string push(TokenId id) {
+      check_token(id, vocab_size());
+      const char byte = static_cast<char>(id);
+      return utf8_.push({&byte, 1});
+    }
+    /// What waited for bytes that did not come; see Utf8Stream::finish.
+    std::string finish() { return utf8_.finish(); }
+
+   private:
+    Utf8Stream utf8_;
+  };
+
+  static Stream stream(InvalidBytes invalid = InvalidBytes::replace) noexcept { return Stream(invalid); }
+};
+
+}  // namespace bora::inline BORA_ABI

@@ -1,0 +1,4 @@
+// expect: compiles
+#include <bora/core/format.hpp>
+
+int main() {}

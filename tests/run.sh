@@ -1,0 +1,49 @@
+#!/bin/sh
+# Builds and runs the tests: sh tests/run.sh [ctest arguments, such as -L room or -R layers]
+#
+# Installs what a Debian 12 machine lacks. The last line is 'N passed, M failed' (', K skipped' may follow); the status is
+# not 0 if anything failed or nothing ran. May be set:
+#   BORA_BUILD_DIR      where to build (build)
+#   BORA_CMAKE_ARGS     more arguments for cmake, such as -DCMAKE_BUILD_TYPE=Debug
+#   BORA_BUILD_TARGETS  what to build (all)
+#   BORA_REFERENCE_DIR  the reference cases, for the contract tests (see tests/contract/CMakeLists.txt)
+set -u
+cd "$(dirname "$0")/.." || exit 1
+build=${BORA_BUILD_DIR:-build}
+jobs=${BORA_JOBS:-2}
+reference=${BORA_REFERENCE_DIR:-}
+if [ -n "$reference" ]; then reference=$(cd "$reference" && pwd) || exit 1; fi
+
+finish() {  # passed failed skipped
+  skipped=
+  if [ "$3" -gt 0 ]; then skipped=", $3 skipped"; fi
+  echo "$1 passed, $2 failed$skipped"
+  [ "$2" -eq 0 ] && [ "$1" -gt 0 ]
+  exit
+}
+
+sh .cmake/install-packages.sh build tests || finish 0 1 0
+
+# shellcheck disable=SC2086  # words on purpose
+cmake -S . -B "$build" -G Ninja -DBORA_REFERENCE_DIR="$reference" ${BORA_CMAKE_ARGS:-} || finish 0 1 0
+# What does not compile is counted as one failure, and everything else is still built and run.
+build_failed=0
+# shellcheck disable=SC2086
+cmake --build "$build" -j "$jobs" --target ${BORA_BUILD_TARGETS:-all} -- -k 0 || build_failed=1
+
+report=$(pwd)/$build/ctest.xml
+case $build in /*) report=$build/ctest.xml ;; esac
+rm -f "$report"
+ctest --test-dir "$build" -j "$jobs" --output-on-failure --output-junit "$report" "$@"
+
+# The report's first element has the counts as attributes; a test whose program is missing counts as skipped there.
+if [ ! -f "$report" ]; then finish 0 1 0; fi
+# shellcheck disable=SC2046
+set -- $(awk '
+  /<testcase / { total++
+                 if (/status="run"/) passed++
+                 else if (/status="fail"/) failed++ }
+  /<skipped message="SKIP_/ { skipped++ }
+  END { print passed + 0, total - passed - skipped, skipped + 0 }' "$report")
+if [ "$build_failed" = 1 ]; then echo "the build failed"; fi
+finish "$1" $(($2 + build_failed)) "$3"

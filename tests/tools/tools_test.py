@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Tests of the scripts beside it: tools_test.py"""
+import tempfile
+import unittest
+from pathlib import Path
+
+import check_rooms
+import make_spec
+import measure_compile
+
+LLAMA = {"model_type": "llama", "vocab_size": 256, "hidden_size": 48, "num_hidden_layers": 2, "intermediate_size": 96,
+         "num_attention_heads": 6, "num_key_value_heads": 2, "max_position_embeddings": 256, "rms_norm_eps": 1e-05}
+MPT = {"model_type": "mpt", "vocab_size": 256, "d_model": 48, "n_layers": 2, "n_heads": 4, "max_seq_len": 256,
+       "attn_config": {"alibi": True}}
+NEOX = {"model_type": "gpt_neox", "vocab_size": 256, "hidden_size": 48, "num_hidden_layers": 2,
+        "intermediate_size": 128, "num_attention_heads": 3}
+
+
+class MakeSpec(unittest.TestCase):
+    def spec(self, base, **changes):
+        return make_spec.make_spec({**base, **changes})
+
+    def test_head_dim_is_width_over_heads_unless_it_is_given(self):
+        self.assertIn("{.heads = 6, .kv_heads = 2, .head_dim = 8}", self.spec(LLAMA))
+        self.assertIn("{.heads = 6, .kv_heads = 2, .head_dim = 20}", self.spec(LLAMA, head_dim=20))
+        with self.assertRaises(make_spec.Unsupported):
+            self.spec(LLAMA, num_attention_heads=5)
+
+    def test_key_value_heads_decide_the_kind_of_attention(self):
+        self.assertIn("MultiHeadAttention", self.spec(LLAMA, num_key_value_heads=None))
+        self.assertIn("MultiQueryAttention", self.spec(LLAMA, num_key_value_heads=1))
+        with self.assertRaises(make_spec.Unsupported):
+            self.spec(LLAMA, num_key_value_heads=4)
+
+    def test_a_window_of_null_is_no_window(self):
+        mistral = {**LLAMA, "model_type": "mistral"}
+        self.assertIn("SlidingWindow<8>", self.spec(mistral, sliding_window=8))
+        self.assertIn("Causal", self.spec(mistral, sliding_window=None))
+        self.assertIn("SlidingWindow<4096>", self.spec(mistral))  # what the family means when it says nothing
+
+    def test_numbers_are_doubles(self):
+        self.assertIn("Rope<1000000.0>", self.spec(LLAMA, rope_theta=1000000))
+        self.assertIn("RmsNorm<1e-05>", self.spec(LLAMA))
+        self.assertIn("Alibi<16.0>", self.spec(MPT, attn_config={"alibi": True, "alibi_bias_max": 16}))
+
+    def test_scaled_positions_are_refused(self):
+        self.spec(LLAMA, rope_scaling={"rope_type": "default"})
+        with self.assertRaisesRegex(make_spec.Unsupported, "rope_scaling"):
+            self.spec(LLAMA, rope_scaling={"type": "linear", "factor": 2.0})
+
+    def test_mpt_bias_clip_and_shared_keys(self):
+        plain = self.spec(MPT)
+        self.assertIn("LayerNorm<1e-05, bora::NoBias>", plain)
+        self.assertIn("Mlp<192, bora::Gelu>", plain)
+        odd = self.spec(MPT, no_bias=False, expansion_ratio=3,
+                        attn_config={"alibi": True, "clip_qkv": 6, "attn_type": "multiquery_attention"})
+        self.assertIn("bora::ClipQkv<6.0>, bora::Bias>", odd)
+        self.assertIn("MultiQueryAttention", odd)
+        self.assertIn("Mlp<144, bora::Gelu, bora::Bias>", odd)
+
+    def test_neox_rotates_a_share_and_may_be_sequential(self):
+        self.assertIn("Rope<10000.0, 0.25>", self.spec(NEOX))
+        self.assertIn("Rope<10000.0>,", self.spec(NEOX, rotary_pct=1.0))
+        self.assertIn("SeparateNorms", self.spec(NEOX))
+        self.assertNotIn("Residual", self.spec(NEOX, use_parallel_residual=False))
+
+    def test_an_unknown_family_is_refused(self):
+        with self.assertRaisesRegex(make_spec.Unsupported, "bert"):
+            make_spec.make_spec({"model_type": "bert"})
+
+
+class CheckRooms(unittest.TestCase):
+    def problems(self, **files):
+        """Of a library that holds `files`; double underscores in a name stand for a slash."""
+        with tempfile.TemporaryDirectory() as folder:
+            for name, text in files.items():
+                path = Path(folder, "bora", name.replace("__", "/") + ".hpp")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_text("#pragma once\n" + text)
+            return "\n".join(check_rooms.check(Path(folder)))
+
+    def test_a_room_includes_only_what_the_table_allows(self):
+        core = {"core__error": ""}
+        self.assertEqual(self.problems(**core, simd__dot="#include <bora/core/error.hpp>\n"), "")
+        self.assertEqual(self.problems(**core, align__dpo="#include <bora/core/error.hpp>\n"), "")  # through others
+        self.assertIn("may include no other room",
+                      self.problems(core__error="#include <bora/simd/dot.hpp>\n", simd__dot=""))
+        self.assertIn("is no room", self.problems(utils__all=""))
+        self.assertIn("does not exist", self.problems(core__error="#include <bora/core/gone.hpp>\n"))
+
+    def test_a_comment_includes_nothing(self):
+        self.assertEqual(self.problems(core__error="// #include <hwy/highway.h>\n/*\n#include <hwy/base.h>\n*/\n"), "")
+
+    def test_other_libraries_have_one_place(self):
+        self.assertEqual(self.problems(simd__dot="#include <hwy/highway.h>\n"), "")
+        self.assertIn("only simd/", self.problems(layers__norm="#include <hwy/highway.h>\n"))
+        self.assertEqual(self.problems(io__json="#include <nlohmann/json.hpp>\n"), "")
+        self.assertIn("only io/json.hpp", self.problems(io__gguf="#include <nlohmann/json.hpp>\n"))
+
+    def test_an_umbrella_holds_includes_only(self):
+        self.assertEqual(self.problems(bora="/// All.\n#include <bora/core/error.hpp>\n", core__error=""), "")
+        self.assertIn("#include lines only", self.problems(bora="namespace bora {}\n"))
+        self.assertIn("umbrella", self.problems(bora="", core__error="#include <bora/bora.hpp>\n"))
+
+    def test_decoding_does_not_reach_training(self):
+        files = dict(model__loss="#include <bora/train/adamw.hpp>\n", train__adamw="")
+        self.assertIn("infer.hpp reaches", self.problems(infer="#include <bora/model/loss.hpp>\n", **files))
+
+    def test_headers_are_short(self):
+        self.assertIn("no header has more", self.problems(core__error="\n" * 700))
+
+
+class MeasureCompile(unittest.TestCase):
+    def test_budgets_have_a_default(self):
+        budgets = measure_compile.read_budgets("# name MB MB\ndefault 900 4\ngenerate 500 1.5  # small\n")
+        self.assertEqual(budgets["generate"], (500.0, 1.5))
+        self.assertEqual(budgets["default"], (900.0, 4.0))
+
+    def test_the_launcher_is_left_out(self):
+        command = "/usr/bin/cmake -E env A=b /usr/bin/ccache /usr/bin/g++ -O3 -o a/b.o -c 'x y.cpp'"
+        self.assertEqual(measure_compile.compile_command(command, "/usr/bin/g++", "out.o"),
+                         ["/usr/bin/g++", "-O3", "-o", "out.o", "-c", "x y.cpp"])
+
+
+if __name__ == "__main__":
+    unittest.main()
