@@ -6,11 +6,12 @@
 #   BORA_BUILD_DIR      where to build (build)
 #   BORA_CMAKE_ARGS     more arguments for cmake, such as -DCMAKE_BUILD_TYPE=Debug
 #   BORA_BUILD_TARGETS  what to build (all)
+#   BORA_JOBS           how many at a time (the number of cores)
 #   BORA_REFERENCE_DIR  the reference cases, for the contract tests (see tests/contract/CMakeLists.txt)
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=${BORA_BUILD_DIR:-build}
-jobs=${BORA_JOBS:-2}
+jobs=${BORA_JOBS:-$(nproc 2>/dev/null || echo 2)}
 reference=${BORA_REFERENCE_DIR:-}
 if [ -n "$reference" ]; then reference=$(cd "$reference" && pwd) || exit 1; fi
 
@@ -25,7 +26,7 @@ finish() {  # passed failed skipped
 sh .cmake/install-packages.sh build tests || finish 0 1 0
 
 # shellcheck disable=SC2086  # words on purpose
-cmake -S . -B "$build" -G Ninja -DBORA_REFERENCE_DIR="$reference" ${BORA_CMAKE_ARGS:-} || finish 0 1 0
+cmake -S . -B "$build" -G Ninja -DBORA_BUILD_TESTS=ON -DBORA_REFERENCE_DIR="$reference" ${BORA_CMAKE_ARGS:-} || finish 0 1 0
 # What does not compile is counted as one failure, and everything else is still built and run.
 build_failed=0
 # shellcheck disable=SC2086

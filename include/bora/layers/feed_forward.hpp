@@ -62,7 +62,7 @@ struct FeedForwardLayer {
     struct Kept {
       using T = typename Format::Number;
       Rows<T> gate, up;  ///< before the activation
-      Rows<typename Format::Activation> hidden_;
+      Rows<typename Format::Activation> inner;  ///< after it: the input of `down`
 
       static Kept carve(Arena& arena, std::size_t rows) noexcept {
         return {gated ? take_rows<T>(arena, rows, hidden) : Rows<T>{}, take_rows<T>(arena, rows, hidden),
@@ -70,7 +70,7 @@ struct FeedForwardLayer {
       }
       /// The rows from `r` on: one expert's part.
       Kept from(std::size_t r) const noexcept {
-        return {gated ? gate.from(r) : Rows<T>{}, up.from(r), hidden_.from(r)};
+        return {gated ? gate.from(r) : Rows<T>{}, up.from(r), inner.from(r)};
       }
     };
 
@@ -81,7 +81,7 @@ struct FeedForwardLayer {
       const Range share = linear(lane, w.up, w.up_bias, x, rows, kept.up);
       if constexpr (gated) linear(lane, w.gate, w.gate_bias, x, rows, kept.gate);
       for (std::size_t r = 0; r < rows; ++r) {
-        auto* out = kept.hidden_.row(r) + share.begin;
+        auto* out = kept.inner.row(r) + share.begin;
         if constexpr (gated)
           simd::activate_gated<Function>(kept.gate.row(r) + share.begin, kept.up.row(r) + share.begin, out, share.size());
         else
@@ -92,7 +92,7 @@ struct FeedForwardLayer {
     template <WeightFormat Format>
     static Range contract(const Lane& lane, const Tensors<Packed<Format>>& w, const Kept<Format>& kept,
                           std::size_t rows, Rows<typename Format::Number> y) noexcept {
-      return linear<Format>(lane, w.down, w.down_bias, kept.hidden_, rows, y);
+      return linear<Format>(lane, w.down, w.down_bias, kept.inner, rows, y);
     }
 
     template <WeightFormat Format>
@@ -120,7 +120,7 @@ struct FeedForwardLayer {
         else
           simd::activate_backward<Function>(kept.up.row(r) + at, d.up.row(r) + at, n);
       }
-      linear_gradient<T, typename Format::Activation>(lane, g.down, g.down_bias, dy, kept.hidden_, rows);
+      linear_gradient<T, typename Format::Activation>(lane, g.down, g.down_bias, dy, kept.inner, rows);
     }
     /// Second half, after a barrier: dx +=, and the gradients of `gate` and `up`.
     template <WeightFormat Format, class T = typename Format::Number>
@@ -162,7 +162,7 @@ struct FeedForwardPolicy {
   static_assert(hidden_ > 0, "bora: feed-forward: the hidden width must be positive");
   static_assert(only_bias<Options...>, "bora: feed-forward: the only option is Bias");
   using ActivationType = Activation;
-  static constexpr std::size_t hidden = hidden_;
+  static constexpr std::size_t hidden = inner;  ///< after it: the input of `down`
   static constexpr bool gated = gated_, has_bias = sizeof...(Options) != 0;
   static constexpr std::size_t experts = 0;
   template <std::size_t dim>

@@ -284,7 +284,8 @@ class PieceMerger {
 /// Encoding gives SentencePiece's ids: a space goes before any text that is not empty; the text is cut into
 /// characters, and one without a piece becomes its bytes (id = byte + 3); then the adjacent pair whose joined
 /// piece scores highest is merged, leftmost first among equals, until none is left. Marks spelled out in the
-/// text are plain text, and so is U+2581, which SentencePiece takes for a space: the file's pieces hold spaces. Copyable; const members may be called from several threads at once.
+/// text are plain text, and so is U+2581, which SentencePiece takes for a space: the file's pieces hold spaces.
+/// Copyable; const members may be called from several threads at once.
 class Llama2cTokenizer {
  public:
   static constexpr TokenId bos = detail::llama2c_bos, eos = detail::llama2c_eos;

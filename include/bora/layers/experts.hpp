@@ -1,0 +1,302 @@
+/// Mixtures of experts: routers, dispatch, combination; forward, what it keeps, backward.
+#pragma once
+#include <bora/layers/feed_forward.hpp>
+#include <bora/layers/tensors.hpp>
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+
+BORA_BEFORE_NAMESPACE();
+namespace bora::inline BORA_ABI {
+
+namespace detail {
+
+/// The k largest logits, falling; ties go to the lower index.
+template <class T>
+void choose_largest(const T* logits, std::size_t experts, std::size_t k, std::int32_t* choice) noexcept {
+  for (std::size_t c = 0; c < k; ++c) {
+    std::int32_t best = -1;
+    for (std::size_t e = 0; e < experts; ++e) {
+      if (std::find(choice, choice + c, static_cast<std::int32_t>(e)) != choice + c) continue;
+      if (best < 0 || logits[e] > logits[best]) best = static_cast<std::int32_t>(e);
+    }
+    choice[c] = best;
+  }
+}
+
+/// Softmax of `score(i)`, i = 0 .. n - 1, into weight.
+template <class T, class Score>
+void softmax(std::size_t n, Score&& score, T* weight) noexcept {
+  T largest = score(0), sum = 0;
+  for (std::size_t i = 1; i < n; ++i) largest = std::max(largest, score(i));
+  for (std::size_t i = 0; i < n; ++i) sum += weight[i] = std::exp(score(i) - largest);
+  for (std::size_t i = 0; i < n; ++i) weight[i] /= sum;
+}
+
+}  // namespace detail
+
+/// Mixtral's router (Jiang et al. 2024, §2.1): softmax over the logits of the k chosen experts only. The same, but for
+/// rounding, as a softmax over all experts renormalised over the chosen.
+template <std::size_t k>
+struct TopKRouter {
+  static_assert(k > 0, "bora: TopKRouter: a token needs at least one expert");
+  static constexpr std::size_t choices = k;
+
+  template <class T>
+  static void route(const T* logits, std::size_t experts, std::int32_t* choice, T* weight) noexcept {
+    detail::choose_largest(logits, experts, k, choice);
+    detail::softmax(k, [&](std::size_t c) { return logits[choice[c]]; }, weight);
+  }
+  /// d_logits += the gradient, given the gradient of the weights.
+  template <class T>
+  static void backward(const T*, std::size_t, const std::int32_t* choice, const T* weight, const T* d_weight,
+                       T* d_logits) noexcept {
+    T mean = 0;
+    for (std::size_t c = 0; c < k; ++c) mean += weight[c] * d_weight[c];
+    for (std::size_t c = 0; c < k; ++c) d_logits[choice[c]] += weight[c] * (d_weight[c] - mean);
+  }
+};
+
+/// Softmax over all experts, then the k largest, not renormalised (Switch Transformers for k = 1, OLMoE): the weights
+/// sum to less than one, and even a single choice has a gradient.
+template <std::size_t k>
+struct SoftmaxTopKRouter {
+  static_assert(k > 0, "bora: SoftmaxTopKRouter: a token needs at least one expert");
+  static constexpr std::size_t choices = k;
+
+  template <class T>
+  static T normaliser(const T* logits, std::size_t experts, T largest) noexcept {
+    T sum = 0;
+    for (std::size_t e = 0; e < experts; ++e) sum += std::exp(logits[e] - largest);
+    return sum;
+  }
+  template <class T>
+  static void route(const T* logits, std::size_t experts, std::int32_t* choice, T* weight) noexcept {
+    detail::choose_largest(logits, experts, k, choice);
+    const T largest = logits[choice[0]], sum = normaliser(logits, experts, largest);
+    for (std::size_t c = 0; c < k; ++c) weight[c] = std::exp(logits[choice[c]] - largest) / sum;
+  }
+  template <class T>
+  static void backward(const T* logits, std::size_t experts, const std::int32_t* choice, const T* weight,
+                       const T* d_weight, T* d_logits) noexcept {
+    const T largest = logits[choice[0]], sum = normaliser(logits, experts, largest);
+    T mean = 0;
+    for (std::size_t c = 0; c < k; ++c) mean += weight[c] * d_weight[c];
+    for (std::size_t e = 0; e < experts; ++e) d_logits[e] -= std::exp(logits[e] - largest) / sum * mean;
+    for (std::size_t c = 0; c < k; ++c) d_logits[choice[c]] += weight[c] * d_weight[c];
+  }
+};
+
+/// A type with `choices`, `route(logits, experts, choice, weight)` and `backward(…)` as above: write your own.
+template <class R>
+concept RouterPolicy = requires(const float* in, std::int32_t* choice, float* out) {
+  { R::choices } -> std::convertible_to<std::size_t>;
+  R::route(in, std::size_t{}, choice, out);
+  R::backward(in, std::size_t{}, choice, in, in, out);
+};
+
+/// The gradient of a load-balancing loss with respect to each expert's mean probability, per token: [experts], or
+/// null for none. The same for all tokens of a layer, since no gradient flows through the counted shares.
+template <class T>
+struct BalanceGradient {
+  const T* probability = nullptr;
+};
+
+/// Each token goes to the router's choice of experts, and their outputs are added in the order of choice, weighted
+/// (Shazeer et al. 2017, eq. 1; Jiang et al. 2024, §2.1). No token is dropped.
+template <std::size_t experts_, RouterPolicy Router_, class Expert_>
+struct MixtureOfExperts {
+  static_assert(experts_ > 0, "bora: MixtureOfExperts: there must be at least one expert");
+  static_assert(Router_::choices <= experts_, "bora: MixtureOfExperts: the router cannot choose more experts than there are");
+  static_assert(Expert_::experts == 0, "bora: MixtureOfExperts: an expert must be a plain feed-forward layer");
+  using Router = Router_;
+  using Expert = Expert_;
+  static constexpr std::size_t experts = experts_, choices = Router::choices, hidden = Expert::hidden;
+
+  template <std::size_t dim>
+  struct Layer {
+    using One = typename Expert::template Layer<dim>;
+
+    template <class Store>
+    struct Tensors {
+      typename Store::Matrix router;
+      std::array<typename One::template Tensors<Store>, experts> expert;
+    };
+    template <class F, class... Place>
+    static constexpr void visit(F&& f, Place&... place) {
+      f(TensorId{"router"}, TensorShape{experts, dim}, place.router...);
+      for (std::size_t e = 0; e < experts; ++e)
+        One::visit(
+            [&](TensorId id, TensorShape shape, auto&... at) {
+              id.expert = e;
+              f(id, shape, at...);
+            },
+            place.expert[e]...);
+    }
+
+    template <WeightFormat Format>
+    struct Kept {
+      using T = typename Format::Number;
+      Rows<T> logits;                           ///< [rows, experts]
+      Rows<std::int32_t> choice;                ///< [rows, choices], by falling logit
+      Rows<T> weight;                           ///< [rows, choices]
+      Rows<std::uint32_t> slot;                 ///< [rows, choices]: where that (token, choice) stands below
+      std::uint32_t* begin;                     ///< [experts + 1]: each expert's slots
+      std::uint32_t* token;                     ///< [rows * choices]: the token of a slot
+      Rows<typename Format::Activation> input;  ///< [rows * choices, dim], sorted by expert
+      typename One::template Kept<Format> expert;
+      Rows<T> output;                           ///< [rows * choices, dim]
+
+      static Kept carve(Arena& arena, std::size_t rows) noexcept {
+        Kept k;
+        k.logits = take_rows<T>(arena, rows, experts);
+        k.choice = take_rows<std::int32_t>(arena, rows, choices);
+        k.weight = take_rows<T>(arena, rows, choices);
+        k.slot = take_rows<std::uint32_t>(arena, rows, choices);
+        k.begin = arena.take<std::uint32_t>(experts + 1);
+        k.token = arena.take<std::uint32_t>(rows * choices);
+        k.input = take_rows<typename Format::Activation>(arena, rows * choices, dim);
+        k.expert = One::template Kept<Format>::carve(arena, rows * choices);
+        k.output = take_rows<T>(arena, rows * choices, dim);
+        return k;
+      }
+    };
+    static constexpr std::size_t lane_scratch() noexcept { return 0; }
+
+    template <WeightFormat Format>
+    static Range forward(const Lane& lane, const Tensors<Packed<Format>>& w, Rows<const typename Format::Activation> x,
+                         std::size_t rows, const Kept<Format>& kept, Rows<typename Format::Number> y) noexcept {
+      linear(lane, w.router, Absent{}, x, rows, kept.logits);
+      lane.sync();
+      if (lane.index == 0) dispatch(rows, kept);
+      lane.sync();
+      gather(lane, x, rows, kept);
+      lane.sync();
+      for_experts(kept, [&](std::size_t e, std::size_t first, std::size_t n) {
+        One::expand(lane, w.expert[e], kept.input.from(first), n, kept.expert.from(first));
+      });
+      lane.sync();
+      for_experts(kept, [&](std::size_t e, std::size_t first, std::size_t n) {
+        One::contract(lane, w.expert[e], kept.expert.from(first), n, kept.output.from(first));
+      });
+      return combine(lane, rows, kept, y);
+    }
+
+    template <WeightFormat Format>
+    struct Gradients {
+      using T = typename Format::Number;
+      Rows<T> logits, weight, output, input;
+      typename One::template Gradients<Format> expert;
+      static Gradients carve(Arena& arena, std::size_t rows) noexcept {
+        return {take_rows<T>(arena, rows, experts), take_rows<T>(arena, rows, choices),
+                take_rows<T>(arena, rows * choices, dim), take_rows<T>(arena, rows * choices, dim),
+                One::template Gradients<Format>::carve(arena, rows * choices)};
+      }
+    };
+
+    template <WeightFormat Format, class T = typename Format::Number>
+    static void backward(const Lane& lane, const Tensors<Packed<Format>>& w, const Tensors<Flat<T>>& g,
+                         Rows<const typename Format::Activation> x, std::size_t rows, const Kept<Format>& kept,
+                         const Gradients<Format>& d, const BalanceGradient<T>& balance, Rows<const T> dy,
+                         Rows<T> dx) noexcept {
+      const Range share = lane.share(rows);
+      for (std::size_t r = share.begin; r < share.end; ++r) route_backward(r, kept, d, balance, dy.row(r));
+      lane.sync();
+      for_experts(kept, [&](std::size_t e, std::size_t first, std::size_t n) {
+        One::contract_backward(lane, w.expert[e], g.expert[e], kept.expert.from(first), n,
+                               Rows<const T>(d.output.from(first)), d.expert.from(first));
+      });
+      clear_columns(lane, d.input, rows * choices, dim);
+      lane.sync();
+      for_experts(kept, [&](std::size_t e, std::size_t first, std::size_t n) {
+        One::expand_backward(lane, w.expert[e], g.expert[e], kept.input.from(first), n, d.expert.from(first),
+                             d.input.from(first));
+      });
+      linear_backward<Format>(lane, w.router, d.logits, rows, dx);
+      linear_gradient<T, typename Format::Activation>(lane, g.router, Absent{}, d.logits, x, rows);
+      const Range columns = lane_columns(lane, dim);
+      for (std::size_t r = 0; r < rows; ++r)
+        for (std::size_t c = 0; c < choices; ++c)
+          simd::add(dx.row(r) + columns.begin, d.input.row(kept.slot.row(r)[c]) + columns.begin,
+                    dx.row(r) + columns.begin, columns.size());
+    }
+
+   private:
+    template <class K, class F>
+    static void for_experts(const K& kept, F&& f) noexcept {
+      for (std::size_t e = 0; e < experts; ++e)
+        if (kept.begin[e] != kept.begin[e + 1]) f(e, kept.begin[e], kept.begin[e + 1] - kept.begin[e]);
+    }
+
+    /// Routes all rows and gives each (token, choice) a slot: by expert, then by token.
+    template <WeightFormat Format>
+    static void dispatch(std::size_t rows, const Kept<Format>& kept) noexcept {
+      std::fill(kept.begin, kept.begin + experts + 1, 0u);
+      for (std::size_t r = 0; r < rows; ++r) {
+        Router::route(kept.logits.row(r), experts, kept.choice.row(r), kept.weight.row(r));
+        for (std::size_t c = 0; c < choices; ++c) ++kept.begin[kept.choice.row(r)[c] + 1];
+      }
+      for (std::size_t e = 0; e < experts; ++e) kept.begin[e + 1] += kept.begin[e];
+      std::array<std::uint32_t, experts> next;
+      std::copy_n(kept.begin, experts, next.begin());
+      for (std::size_t r = 0; r < rows; ++r)
+        for (std::size_t c = 0; c < choices; ++c) {
+          const std::uint32_t slot = next[static_cast<std::size_t>(kept.choice.row(r)[c])]++;
+          kept.slot.row(r)[c] = slot;
+          kept.token[slot] = static_cast<std::uint32_t>(r);
+        }
+    }
+    template <WeightFormat Format>
+    static void gather(const Lane& lane, Rows<const typename Format::Activation> x, std::size_t rows,
+                       const Kept<Format>& kept) noexcept {
+      const Range share = lane.share(rows * choices);
+      for (std::size_t s = share.begin; s < share.end; ++s)
+        std::copy_n(x.row(kept.token[s]), row_stride(dim), kept.input.row(s));
+    }
+    /// y = sum over choices, in their order, of weight * output. An expert's outputs and y share their columns with
+    /// the lane, so no barrier is needed between.
+    template <WeightFormat Format>
+    static Range combine(const Lane& lane, std::size_t rows, const Kept<Format>& kept,
+                         Rows<typename Format::Number> y) noexcept {
+      using T = typename Format::Number;
+      const Range columns = lane_columns(lane, dim);
+      for (std::size_t r = 0; r < rows; ++r) {
+        T* out = y.row(r) + columns.begin;
+        std::fill_n(out, columns.size(), T(0));
+        for (std::size_t c = 0; c < choices; ++c)
+          simd::add_scaled(kept.weight.row(r)[c], kept.output.row(kept.slot.row(r)[c]) + columns.begin, out,
+                           columns.size());
+      }
+      return columns;
+    }
+
+    /// Gradients of one token's weights, logits and expert outputs.
+    template <WeightFormat Format, class T>
+    static void route_backward(std::size_t r, const Kept<Format>& kept, const Gradients<Format>& d,
+                               const BalanceGradient<T>& balance, const T* dy) noexcept {
+      for (std::size_t c = 0; c < choices; ++c) {
+        const std::uint32_t slot = kept.slot.row(r)[c];
+        d.weight.row(r)[c] = simd::dot(dy, kept.output.row(slot), dim);
+        T* d_output = d.output.row(slot);
+        std::copy_n(dy, dim, d_output);
+        simd::scale(kept.weight.row(r)[c], d_output, dim);
+      }
+      const T* logits = kept.logits.row(r);
+      T* d_logits = d.logits.row(r);
+      std::fill_n(d_logits, experts, T(0));
+      Router::backward(logits, experts, kept.choice.row(r), kept.weight.row(r), d.weight.row(r), d_logits);
+      if (balance.probability == nullptr) return;
+      std::array<T, experts> probability;
+      detail::softmax(experts, [&](std::size_t e) { return logits[e]; }, probability.data());
+      T mean = 0;
+      for (std::size_t e = 0; e < experts; ++e) mean += probability[e] * balance.probability[e];
+      for (std::size_t e = 0; e < experts; ++e) d_logits[e] += probability[e] * (balance.probability[e] - mean);
+    }
+  };
+};
+
+}  // namespace bora::inline BORA_ABI
+BORA_AFTER_NAMESPACE();

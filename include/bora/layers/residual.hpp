@@ -1,0 +1,187 @@
+/// The residual block: how attention and feed-forward are joined to the stream.
+#pragma once
+#include <bora/layers/attention.hpp>
+#include <bora/layers/experts.hpp>
+#include <bora/layers/feed_forward.hpp>
+#include <bora/layers/norm.hpp>
+#include <cstddef>
+#include <type_traits>
+
+BORA_BEFORE_NAMESPACE();
+namespace bora::inline BORA_ABI {
+
+/// x + attention(norm(x)), then x + feed_forward(norm(x)): pre-norm, one after the other.
+struct SequentialResidual {};
+
+struct SharedNorm {};     ///< attention and feed-forward read one norm of x (Falcon-7B)
+struct SeparateNorms {};  ///< each has its own norm of the same x (GPT-NeoX)
+
+/// x + attention(norm(x)) + feed_forward(norm(x)): both read the same x.
+template <class Norms>
+struct ParallelResidual {
+  static_assert(std::is_same_v<Norms, SharedNorm> || std::is_same_v<Norms, SeparateNorms>,
+                "bora: ParallelResidual: say SharedNorm or SeparateNorms");
+};
+
+template <class R>
+concept ResidualPolicy = std::is_same_v<R, SequentialResidual> || std::is_same_v<R, ParallelResidual<SharedNorm>> ||
+                         std::is_same_v<R, ParallelResidual<SeparateNorms>>;
+
+/// Layer 0 is A, layer 1 is B, layer 2 is A, …: for the attention or the feed-forward of a spec (GLaM's experts in
+/// every other layer; alternating windows).
+template <class A, class B>
+struct Alternate {
+  using Even = A;
+  using Odd = B;
+};
+
+namespace detail {
+
+template <std::size_t dim, class Attention_, class FeedForward_, class Norm_, class Residual>
+struct ResidualBlock {
+  using Attention = typename Attention_::template Layer<dim>;
+  using FeedForward = typename FeedForward_::template Layer<dim>;
+  using Norm = typename Norm_::Layer;
+  static constexpr bool parallel = !std::is_same_v<Residual, SequentialResidual>;
+  static constexpr bool shared_norm = std::is_same_v<Residual, ParallelResidual<SharedNorm>>;
+
+  template <class Store>
+  struct Tensors {
+    typename Norm::template Tensors<Store> attention_norm;
+    typename Attention::template Tensors<Store> attention;
+    [[no_unique_address]] PresentIf<!shared_norm, typename Norm::template Tensors<Store>> feed_forward_norm{};
+    typename FeedForward::template Tensors<Store> feed_forward;
+  };
+  template <class F, class... Place>
+  static constexpr void visit(F&& f, Place&... place) {
+    Norm::visit("attention_norm", "attention_norm_bias", dim, f, place.attention_norm...);
+    Attention::visit(f, place.attention...);
+    if constexpr (!shared_norm)
+      Norm::visit("feed_forward_norm", "feed_forward_norm_bias", dim, f, place.feed_forward_norm...);
+    FeedForward::visit(f, place.feed_forward...);
+  }
+
+  template <WeightFormat Format>
+  struct Kept {
+    using T = typename Format::Number;
+    using Activation = typename Format::Activation;
+    using Statistics = typename Norm::template Statistics<T>;
+    Rows<Activation> attention_input, feed_forward_input;  ///< the norms' outputs
+    Statistics *attention_statistics, *feed_forward_statistics;
+    typename Attention::template Kept<Format> attention;
+    Rows<T> middle;  ///< the stream between the two; sequential only
+    typename FeedForward::template Kept<Format> feed_forward;
+
+    static Kept carve(Arena& arena, std::size_t rows) noexcept {
+      Kept k;
+      k.attention_input = take_rows<Activation>(arena, rows, dim);
+      k.feed_forward_input = shared_norm ? k.attention_input : take_rows<Activation>(arena, rows, dim);
+      k.attention_statistics = arena.take<Statistics>(rows);
+      k.feed_forward_statistics = shared_norm ? k.attention_statistics : arena.take<Statistics>(rows);
+      k.attention = decltype(k.attention)::carve(arena, rows);
+      k.middle = parallel ? Rows<T>{} : take_rows<T>(arena, rows, dim);
+      k.feed_forward = decltype(k.feed_forward)::carve(arena, rows);
+      return k;
+    }
+  };
+
+  /// What forward and backward write on the way and no layer keeps.
+  template <class T>
+  struct Scratch {
+    Rows<T> first, second;  ///< outputs of attention and feed-forward before they join the stream
+    static Scratch carve(Arena& arena, std::size_t rows) noexcept {
+      return {take_rows<T>(arena, rows, dim), take_rows<T>(arena, rows, dim)};
+    }
+  };
+
+  /// out = block(x); out may be x. Ends with a barrier.
+  template <WeightFormat Format, CacheFormat E, class T = typename Format::Number>
+  static void forward(const Lane& lane, const Tensors<Packed<Format>>& w, Rows<const T> x,
+                      const AttentionContext<T, E>& context, const Kept<Format>& kept, const Scratch<T>& scratch,
+                      Rows<T> out) noexcept {
+    const std::size_t rows = context.rows;
+    Norm::template forward<Format>(lane, w.attention_norm, x, rows, dim, kept.attention_input, kept.attention_statistics);
+    if constexpr (parallel) {
+      if constexpr (!shared_norm)
+        Norm::template forward<Format>(lane, w.feed_forward_norm, x, rows, dim, kept.feed_forward_input,
+                                       kept.feed_forward_statistics);
+      lane.sync();
+      const Range columns =
+          Attention::template forward<Format>(lane, w.attention, kept.attention_input, context, kept.attention, scratch.first);
+      FeedForward::template forward<Format>(lane, w.feed_forward, kept.feed_forward_input, rows, kept.feed_forward,
+                                            scratch.second);
+      add_columns(columns, x, scratch.first, rows, out);
+      add_columns(columns, out, scratch.second, rows, out);
+    } else {
+      lane.sync();
+      const Range columns =
+          Attention::template forward<Format>(lane, w.attention, kept.attention_input, context, kept.attention, scratch.first);
+      add_columns(columns, x, scratch.first, rows, kept.middle);
+      lane.sync();
+      Norm::template forward<Format>(lane, w.feed_forward_norm, kept.middle, rows, dim, kept.feed_forward_input,
+                                     kept.feed_forward_statistics);
+      lane.sync();
+      FeedForward::template forward<Format>(lane, w.feed_forward, kept.feed_forward_input, rows, kept.feed_forward,
+                                            scratch.second);
+      add_columns(columns, kept.middle, scratch.second, rows, out);
+    }
+    lane.sync();
+  }
+
+  template <WeightFormat Format>
+  struct Gradients {
+    typename Attention::template Gradients<Format> attention;
+    typename FeedForward::template Gradients<Format> feed_forward;
+    static Gradients carve(Arena& arena, std::size_t rows) noexcept {
+      return {decltype(attention)::carve(arena, rows), decltype(feed_forward)::carve(arena, rows)};
+    }
+  };
+
+  /// dx, on entry the gradient of the block's output, becomes that of its input x. Begins and ends in step.
+  template <WeightFormat Format, CacheFormat E, class T = typename Format::Number>
+  static void backward(const Lane& lane, const Tensors<Packed<Format>>& w, const Tensors<Flat<T>>& g, Rows<const T> x,
+                       const AttentionContext<T, E>& context, std::size_t time, const Kept<Format>& kept,
+                       const Gradients<Format>& d, const BalanceGradient<T>& balance, T* d_bias,
+                       const Scratch<T>& scratch, Rows<T> dx) noexcept {
+    const std::size_t rows = context.rows;
+    const Rows<T> d_attention = scratch.first, d_feed_forward = shared_norm ? scratch.first : scratch.second;
+    clear_columns(lane, d_attention, rows, dim);
+    if constexpr (!shared_norm) clear_columns(lane, d_feed_forward, rows, dim);
+    FeedForward::template backward<Format>(lane, w.feed_forward, g.feed_forward, kept.feed_forward_input, rows,
+                                           kept.feed_forward, d.feed_forward, balance, Rows<const T>(dx), d_feed_forward);
+    if constexpr (!parallel) {
+      lane.sync();
+      Norm::template backward<Format, T>(lane, w.feed_forward_norm, g.feed_forward_norm, kept.middle, rows, dim,
+                                         kept.feed_forward_statistics, d_feed_forward, dx);
+      lane.sync();
+    }
+    Attention::template backward<Format>(lane, w.attention, g.attention, kept.attention_input, context, time,
+                                         kept.attention, d.attention, Rows<const T>(dx), d_bias, d_attention);
+    lane.sync();
+    if constexpr (parallel && !shared_norm)
+      Norm::template backward<Format, T>(lane, w.feed_forward_norm, g.feed_forward_norm, x, rows, dim,
+                                         kept.feed_forward_statistics, d_feed_forward, dx);
+    Norm::template backward<Format, T>(lane, w.attention_norm, g.attention_norm, x, rows, dim,
+                                       kept.attention_statistics, d_attention, dx);
+    lane.sync();
+  }
+
+ private:
+  template <class T>
+  static void add_columns(Range columns, Rows<const T> a, Rows<const T> b, std::size_t rows, Rows<T> out) noexcept {
+    for (std::size_t r = 0; r < rows; ++r)
+      simd::add(a.row(r) + columns.begin, b.row(r) + columns.begin, out.row(r) + columns.begin, columns.size());
+  }
+  template <class T>
+  static void add_columns(Range columns, Rows<T> a, Rows<T> b, std::size_t rows, Rows<T> out) noexcept {
+    add_columns(columns, Rows<const T>(a), Rows<const T>(b), rows, out);
+  }
+  template <class T>
+  static void add_columns(Range columns, Rows<const T> a, Rows<T> b, std::size_t rows, Rows<T> out) noexcept {
+    add_columns(columns, a, Rows<const T>(b), rows, out);
+  }
+};
+
+}  // namespace detail
+}  // namespace bora::inline BORA_ABI
+BORA_AFTER_NAMESPACE();
