@@ -24,37 +24,34 @@ struct Bias {};
 
 /// Option of attention: q, k and v are clamped to [-limit, limit] after the projection, before the rotation
 /// (MPT; OLMo's clip_qkv).
-template <double limit_>
-struct ClipQkv {
+template <double limit_> struct ClipQkv {
   static_assert(limit_ > 0, "bora: ClipQkv: the limit must be positive; leave the option out for none");
   static constexpr double limit = limit_;
 };
 
 namespace detail {
-template <class Option>
-inline constexpr double clip_limit = 0;
-template <double limit>
-inline constexpr double clip_limit<ClipQkv<limit>> = limit;
+template <class Option> inline constexpr double clip_limit = 0;
+template <double limit> inline constexpr double clip_limit<ClipQkv<limit>> = limit;
 template <class Option>
 inline constexpr bool is_attention_option = std::is_same_v<Option, Bias> || clip_limit<Option> != 0;
 }  // namespace detail
 
 /// What attention reads beside its weights: where the rows stand, where the keys are, how positions enter.
-template <class T, CacheFormat E>
-struct AttentionContext {
-  const RowPlace* places;         ///< [rows]
+template <class T, CacheFormat E> struct AttentionContext {
+  const RowPlace* places;  ///< [rows]
   std::size_t rows;
-  const simd::KeyRuns<E>* keys;   ///< [sequences]: this layer's runs
-  Rows<const T> cosine, sine;     ///< [rows, rotary / 2]
+  const simd::KeyRuns<E>* keys;  ///< [sequences]: this layer's runs
+  Rows<const T> cosine, sine;    ///< [rows, rotary / 2]
   simd::ScoreBias<T> bias;
-  T* scratch;                     ///< this lane's
+  T* scratch;  ///< this lane's
 };
 
 /// Grouped-query attention (Ainslie et al. 2023, §2.2): query head h reads key/value head
 /// floor(h / (heads / kv_heads)). Linear layers are [out, in] without bias unless `Bias` is given.
 template <HeadShape shape, MaskPolicy Mask_ = Causal, class Position_ = NoPosition, class... Options>
 struct GroupedQueryAttention {
-  static_assert(shape.heads > 0 && shape.head_dim > 0, "bora: GroupedQueryAttention: heads and head_dim must be positive");
+  static_assert(shape.heads > 0 && shape.head_dim > 0,
+                "bora: GroupedQueryAttention: heads and head_dim must be positive");
   static_assert(shape.kv_heads > 0 && shape.heads % (shape.kv_heads > 0 ? shape.kv_heads : 1) == 0,
                 "bora: GroupedQueryAttention: kv_heads must divide heads");
   static_assert(PositionPolicy<Position_>,
@@ -73,8 +70,9 @@ struct GroupedQueryAttention {
   static constexpr std::size_t rotary = [] {
     if constexpr (is_rope<Position>) {
       constexpr std::size_t r = Position::rotary(head_dim);
-      static_assert(r > 0 && r % 2 == 0,
-                    "bora: Rope: the rotated width int(head_dim * fraction) must be even, its components turn in pairs");
+      static_assert(
+          r > 0 && r % 2 == 0,
+          "bora: Rope: the rotated width int(head_dim * fraction) must be even, its components turn in pairs");
       return r;
     } else {
       return std::size_t{0};
@@ -82,22 +80,18 @@ struct GroupedQueryAttention {
   }();
 
   /// What scores are multiplied by: 1 / sqrt(head_dim), but 1 for T5, which folds it into its weights.
-  template <class T>
-  static T score_scale() noexcept {
+  template <class T> static T score_scale() noexcept {
     return is_t5_bias<Position> ? T(1) : T(1) / std::sqrt(static_cast<T>(head_dim));
   }
 
   /// The machine: what a decoder builds from the facts once it knows the width.
-  template <std::size_t dim>
-  struct Layer {
-    template <class Store>
-    struct Tensors {
+  template <std::size_t dim> struct Layer {
+    template <class Store> struct Tensors {
       typename Store::Matrix query, key, value, output;
       [[no_unique_address]] PresentIf<has_bias, typename Store::Vector> query_bias{}, key_bias{}, value_bias{},
           output_bias{};
     };
-    template <class F, class... Place>
-    static constexpr void visit(F&& f, Place&... place) {
+    template <class F, class... Place> static constexpr void visit(F&& f, Place&... place) {
       f(TensorId{"query"}, TensorShape{query_width, dim}, place.query...);
       if constexpr (has_bias) f(TensorId{"query_bias"}, TensorShape{query_width}, place.query_bias...);
       f(TensorId{"key"}, TensorShape{key_width, dim}, place.key...);
@@ -109,8 +103,7 @@ struct GroupedQueryAttention {
     }
 
     /// What forward keeps. A session lets all layers share one; training has one a layer.
-    template <WeightFormat Format>
-    struct Kept {
+    template <WeightFormat Format> struct Kept {
       using T = typename Format::Number;
       Rows<T> projected_query, projected_key, projected_value;  ///< before clipping and rotation
       Rows<T> query;                                            ///< after them
@@ -118,9 +111,10 @@ struct GroupedQueryAttention {
       Rows<typename Format::Activation> output;                 ///< the heads' outputs, input of the last product
 
       static Kept carve(Arena& arena, std::size_t rows) noexcept {
-        return {take_rows<T>(arena, rows, query_width), take_rows<T>(arena, rows, key_width),
-                take_rows<T>(arena, rows, key_width),   take_rows<T>(arena, rows, query_width),
-                take_rows<T>(arena, rows, heads),       take_rows<typename Format::Activation>(arena, rows, query_width)};
+        return {
+            take_rows<T>(arena, rows, query_width), take_rows<T>(arena, rows, key_width),
+            take_rows<T>(arena, rows, key_width),   take_rows<T>(arena, rows, query_width),
+            take_rows<T>(arena, rows, heads),       take_rows<typename Format::Activation>(arena, rows, query_width)};
       }
     };
     /// Memory of one lane, in numbers.
@@ -145,8 +139,7 @@ struct GroupedQueryAttention {
     }
 
     /// Memory of backward that all layers share.
-    template <WeightFormat Format>
-    struct Gradients {
+    template <WeightFormat Format> struct Gradients {
       using T = typename Format::Number;
       Rows<T> output;             ///< of the heads' outputs
       Rows<T> query, key, value;  ///< of the projections
@@ -182,14 +175,12 @@ struct GroupedQueryAttention {
     }
 
    private:
-    template <class T>
-    static void clip_row(T* x, std::size_t n) noexcept {
+    template <class T> static void clip_row(T* x, std::size_t n) noexcept {
       if constexpr (clip != 0) simd::clip(static_cast<T>(clip), x, n);
     }
     template <class T, CacheFormat E>
     static void turn(const AttentionContext<T, E>& context, std::size_t r, T* head, T direction) noexcept {
-      if constexpr (rotary != 0)
-        simd::rotate(head, context.cosine.row(r), context.sine.row(r), rotary / 2, direction);
+      if constexpr (rotary != 0) simd::rotate(head, context.cosine.row(r), context.sine.row(r), rotary / 2, direction);
     }
 
     /// Clips and rotates this lane's rows; queries stay here, keys and values go to the cache.
@@ -219,14 +210,17 @@ struct GroupedQueryAttention {
     static constexpr std::size_t tile_tokens = simd::query_tile / tile_heads;
 
     template <WeightFormat Format, CacheFormat E, class T>
-    static void attend_rows(const Lane& lane, const AttentionContext<T, E>& context, const Kept<Format>& kept) noexcept {
+    static void attend_rows(const Lane& lane, const AttentionContext<T, E>& context,
+                            const Kept<Format>& kept) noexcept {
       std::size_t unit = 0;
       for (std::size_t r = 0, end; r < context.rows; r = end) {
         end = r + 1;
-        while (end < context.rows && end - r < tile_tokens && context.places[end].sequence == context.places[r].sequence)
+        while (end < context.rows && end - r < tile_tokens &&
+               context.places[end].sequence == context.places[r].sequence)
           ++end;
         for (std::size_t h = 0; h < heads; h += tile_heads_from(h))
-          if (unit++ % lane.count == lane.index) attend_tile<Format>(context, kept, {r, end}, {h, h + tile_heads_from(h)});
+          if (unit++ % lane.count == lane.index)
+            attend_tile<Format>(context, kept, {r, end}, {h, h + tile_heads_from(h)});
       }
     }
     /// Heads of the tile that begins at head h: it ends with the group.
@@ -238,7 +232,8 @@ struct GroupedQueryAttention {
     static simd::QueryRow<T> query_row(const AttentionContext<T, E>& context, const Kept<Format>& kept, std::size_t r,
                                        std::size_t h) noexcept {
       const std::size_t position = context.places[r].position;
-      return {h, position, Mask::first_visible(position), kept.query.row(r) + h * head_dim, kept.log_sum_exp.row(r) + h};
+      return {h, position, Mask::first_visible(position), kept.query.row(r) + h * head_dim,
+              kept.log_sum_exp.row(r) + h};
     }
 
     template <WeightFormat Format, CacheFormat E, class T>
@@ -276,7 +271,8 @@ struct GroupedQueryAttention {
       g.begin(keys, kv_head);
       for (std::size_t h = kv_head * group; h < (kv_head + 1) * group; ++h)
         for (std::size_t r = tokens.begin; r < tokens.end; r += simd::query_tile)
-          attend_backward_tile<Format>(context, {r, std::min(tokens.end, r + simd::query_tile)}, h, keys, kept, d, d_bias, g);
+          attend_backward_tile<Format>(context, {r, std::min(tokens.end, r + simd::query_tile)}, h, keys, kept, d,
+                                       d_bias, g);
       for (std::size_t r = tokens.begin; r < tokens.end; ++r) {
         const std::size_t i = r - tokens.begin, c = kv_head * head_dim;
         std::copy_n(g.d_key + i * g.stride, head_dim, d.key.row(r) + c);
@@ -314,8 +310,7 @@ struct GroupedQueryAttention {
     }
 
     /// A clamped value has no gradient.
-    template <class T>
-    static void unclip(const T* projected, T* d) noexcept {
+    template <class T> static void unclip(const T* projected, T* d) noexcept {
       if constexpr (clip != 0)
         for (std::size_t c = 0; c < head_dim; ++c)
           if (std::abs(projected[c]) > static_cast<T>(clip)) d[c] = 0;

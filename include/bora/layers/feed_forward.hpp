@@ -31,25 +31,20 @@ concept ActivationPolicy = requires { typename A::Function; };
 
 namespace detail {
 
-template <class... Options>
-inline constexpr bool only_bias = (std::is_same_v<Options, Bias> && ...);
+template <class... Options> inline constexpr bool only_bias = (std::is_same_v<Options, Bias> && ...);
 
 /// down(f(gate(x)) * up(x)) or, not gated, down(f(up(x))).
-template <std::size_t hidden, class Activation_, bool gated, bool has_bias>
-struct FeedForwardLayer {
+template <std::size_t hidden, class Activation_, bool gated, bool has_bias> struct FeedForwardLayer {
   using Function = typename Activation_::Function;
 
-  template <std::size_t dim>
-  struct Layer {
-    template <class Store>
-    struct Tensors {
+  template <std::size_t dim> struct Layer {
+    template <class Store> struct Tensors {
       [[no_unique_address]] PresentIf<gated, typename Store::Matrix> gate{};
       typename Store::Matrix up, down;
       [[no_unique_address]] PresentIf<gated && has_bias, typename Store::Vector> gate_bias{};
       [[no_unique_address]] PresentIf<has_bias, typename Store::Vector> up_bias{}, down_bias{};
     };
-    template <class F, class... Place>
-    static constexpr void visit(F&& f, Place&... place) {
+    template <class F, class... Place> static constexpr void visit(F&& f, Place&... place) {
       if constexpr (gated) f(TensorId{"gate"}, TensorShape{hidden, dim}, place.gate...);
       if constexpr (gated && has_bias) f(TensorId{"gate_bias"}, TensorShape{hidden}, place.gate_bias...);
       f(TensorId{"up"}, TensorShape{hidden, dim}, place.up...);
@@ -58,10 +53,9 @@ struct FeedForwardLayer {
       if constexpr (has_bias) f(TensorId{"down_bias"}, TensorShape{dim}, place.down_bias...);
     }
 
-    template <WeightFormat Format>
-    struct Kept {
+    template <WeightFormat Format> struct Kept {
       using T = typename Format::Number;
-      Rows<T> gate, up;  ///< before the activation
+      Rows<T> gate, up;                         ///< before the activation
       Rows<typename Format::Activation> inner;  ///< after it: the input of `down`
 
       static Kept carve(Arena& arena, std::size_t rows) noexcept {
@@ -69,9 +63,7 @@ struct FeedForwardLayer {
                 take_rows<typename Format::Activation>(arena, rows, hidden)};
       }
       /// The rows from `r` on: one expert's part.
-      Kept from(std::size_t r) const noexcept {
-        return {gated ? gate.from(r) : Rows<T>{}, up.from(r), inner.from(r)};
-      }
+      Kept from(std::size_t r) const noexcept { return {gated ? gate.from(r) : Rows<T>{}, up.from(r), inner.from(r)}; }
     };
 
     /// The hidden layer, on this lane's share of its width.
@@ -83,7 +75,8 @@ struct FeedForwardLayer {
       for (std::size_t r = 0; r < rows; ++r) {
         auto* out = kept.inner.row(r) + share.begin;
         if constexpr (gated)
-          simd::activate_gated<Function>(kept.gate.row(r) + share.begin, kept.up.row(r) + share.begin, out, share.size());
+          simd::activate_gated<Function>(kept.gate.row(r) + share.begin, kept.up.row(r) + share.begin, out,
+                                         share.size());
         else
           simd::activate<Function>(kept.up.row(r) + share.begin, out, share.size());
       }
@@ -95,8 +88,7 @@ struct FeedForwardLayer {
       return linear<Format>(lane, w.down, w.down_bias, kept.inner, rows, y);
     }
 
-    template <WeightFormat Format>
-    struct Gradients {
+    template <WeightFormat Format> struct Gradients {
       using T = typename Format::Number;
       Rows<T> gate, up;
       static Gradients carve(Arena& arena, std::size_t rows) noexcept {
@@ -125,8 +117,8 @@ struct FeedForwardLayer {
     /// Second half, after a barrier: dx +=, and the gradients of `gate` and `up`.
     template <WeightFormat Format, class T = typename Format::Number>
     static void expand_backward(const Lane& lane, const Tensors<Packed<Format>>& w, const Tensors<Flat<T>>& g,
-                                Rows<const typename Format::Activation> x, std::size_t rows,
-                                const Gradients<Format>& d, Rows<T> dx) noexcept {
+                                Rows<const typename Format::Activation> x, std::size_t rows, const Gradients<Format>& d,
+                                Rows<T> dx) noexcept {
       linear_backward<Format>(lane, w.up, d.up, rows, dx);
       linear_gradient<T, typename Format::Activation>(lane, g.up, g.up_bias, d.up, x, rows);
       if constexpr (gated) {
@@ -157,12 +149,11 @@ struct FeedForwardLayer {
   };
 };
 
-template <std::size_t hidden_, class Activation, bool gated_, class... Options>
-struct FeedForwardPolicy {
+template <std::size_t hidden_, class Activation, bool gated_, class... Options> struct FeedForwardFacts {
   static_assert(hidden_ > 0, "bora: feed-forward: the hidden width must be positive");
   static_assert(only_bias<Options...>, "bora: feed-forward: the only option is Bias");
   using ActivationType = Activation;
-  static constexpr std::size_t hidden = inner;  ///< after it: the input of `down`
+  static constexpr std::size_t hidden = hidden_;
   static constexpr bool gated = gated_, has_bias = sizeof...(Options) != 0;
   static constexpr std::size_t experts = 0;
   template <std::size_t dim>
@@ -173,15 +164,15 @@ struct FeedForwardPolicy {
 
 /// down(silu(gate(x)) * up(x)) (Shazeer 2020, "GLU variants", eq. 6).
 template <std::size_t hidden, class... Options>
-struct SwiGlu : detail::FeedForwardPolicy<hidden, Silu, true, Options...> {};
+struct SwiGlu : detail::FeedForwardFacts<hidden, Silu, true, Options...> {};
 
 /// down(gelu(gate(x)) * up(x)) (Shazeer 2020, eq. 6), with the exact GELU.
 template <std::size_t hidden, class... Options>
-struct GeGlu : detail::FeedForwardPolicy<hidden, Gelu, true, Options...> {};
+struct GeGlu : detail::FeedForwardFacts<hidden, Gelu, true, Options...> {};
 
 /// down(f(up(x))) with f one of Relu, Gelu, GeluTanh, Silu.
 template <std::size_t hidden, ActivationPolicy Activation, class... Options>
-struct Mlp : detail::FeedForwardPolicy<hidden, Activation, false, Options...> {};
+struct Mlp : detail::FeedForwardFacts<hidden, Activation, false, Options...> {};
 
 template <class F>
 concept FeedForwardPolicy = requires {

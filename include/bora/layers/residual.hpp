@@ -17,8 +17,7 @@ struct SharedNorm {};     ///< attention and feed-forward read one norm of x (Fa
 struct SeparateNorms {};  ///< each has its own norm of the same x (GPT-NeoX)
 
 /// x + attention(norm(x)) + feed_forward(norm(x)): both read the same x.
-template <class Norms>
-struct ParallelResidual {
+template <class Norms> struct ParallelResidual {
   static_assert(std::is_same_v<Norms, SharedNorm> || std::is_same_v<Norms, SeparateNorms>,
                 "bora: ParallelResidual: say SharedNorm or SeparateNorms");
 };
@@ -29,31 +28,27 @@ concept ResidualPolicy = std::is_same_v<R, SequentialResidual> || std::is_same_v
 
 /// Layer 0 is A, layer 1 is B, layer 2 is A, …: for the attention or the feed-forward of a spec (GLaM's experts in
 /// every other layer; alternating windows).
-template <class A, class B>
-struct Alternate {
+template <class A, class B> struct Alternate {
   using Even = A;
   using Odd = B;
 };
 
 namespace detail {
 
-template <std::size_t dim, class Attention_, class FeedForward_, class Norm_, class Residual>
-struct ResidualBlock {
+template <std::size_t dim, class Attention_, class FeedForward_, class Norm_, class Residual> struct ResidualBlock {
   using Attention = typename Attention_::template Layer<dim>;
   using FeedForward = typename FeedForward_::template Layer<dim>;
   using Norm = typename Norm_::Layer;
   static constexpr bool parallel = !std::is_same_v<Residual, SequentialResidual>;
   static constexpr bool shared_norm = std::is_same_v<Residual, ParallelResidual<SharedNorm>>;
 
-  template <class Store>
-  struct Tensors {
+  template <class Store> struct Tensors {
     typename Norm::template Tensors<Store> attention_norm;
     typename Attention::template Tensors<Store> attention;
     [[no_unique_address]] PresentIf<!shared_norm, typename Norm::template Tensors<Store>> feed_forward_norm{};
     typename FeedForward::template Tensors<Store> feed_forward;
   };
-  template <class F, class... Place>
-  static constexpr void visit(F&& f, Place&... place) {
+  template <class F, class... Place> static constexpr void visit(F&& f, Place&... place) {
     Norm::visit("attention_norm", "attention_norm_bias", dim, f, place.attention_norm...);
     Attention::visit(f, place.attention...);
     if constexpr (!shared_norm)
@@ -61,8 +56,7 @@ struct ResidualBlock {
     FeedForward::visit(f, place.feed_forward...);
   }
 
-  template <WeightFormat Format>
-  struct Kept {
+  template <WeightFormat Format> struct Kept {
     using T = typename Format::Number;
     using Activation = typename Format::Activation;
     using Statistics = typename Norm::template Statistics<T>;
@@ -86,8 +80,7 @@ struct ResidualBlock {
   };
 
   /// What forward and backward write on the way and no layer keeps.
-  template <class T>
-  struct Scratch {
+  template <class T> struct Scratch {
     Rows<T> first, second;  ///< outputs of attention and feed-forward before they join the stream
     static Scratch carve(Arena& arena, std::size_t rows) noexcept {
       return {take_rows<T>(arena, rows, dim), take_rows<T>(arena, rows, dim)};
@@ -100,22 +93,23 @@ struct ResidualBlock {
                       const AttentionContext<T, E>& context, const Kept<Format>& kept, const Scratch<T>& scratch,
                       Rows<T> out) noexcept {
     const std::size_t rows = context.rows;
-    Norm::template forward<Format>(lane, w.attention_norm, x, rows, dim, kept.attention_input, kept.attention_statistics);
+    Norm::template forward<Format>(lane, w.attention_norm, x, rows, dim, kept.attention_input,
+                                   kept.attention_statistics);
     if constexpr (parallel) {
       if constexpr (!shared_norm)
         Norm::template forward<Format>(lane, w.feed_forward_norm, x, rows, dim, kept.feed_forward_input,
                                        kept.feed_forward_statistics);
       lane.sync();
-      const Range columns =
-          Attention::template forward<Format>(lane, w.attention, kept.attention_input, context, kept.attention, scratch.first);
+      const Range columns = Attention::template forward<Format>(lane, w.attention, kept.attention_input, context,
+                                                                kept.attention, scratch.first);
       FeedForward::template forward<Format>(lane, w.feed_forward, kept.feed_forward_input, rows, kept.feed_forward,
                                             scratch.second);
       add_columns(columns, x, scratch.first, rows, out);
       add_columns(columns, out, scratch.second, rows, out);
     } else {
       lane.sync();
-      const Range columns =
-          Attention::template forward<Format>(lane, w.attention, kept.attention_input, context, kept.attention, scratch.first);
+      const Range columns = Attention::template forward<Format>(lane, w.attention, kept.attention_input, context,
+                                                                kept.attention, scratch.first);
       add_columns(columns, x, scratch.first, rows, kept.middle);
       lane.sync();
       Norm::template forward<Format>(lane, w.feed_forward_norm, kept.middle, rows, dim, kept.feed_forward_input,
@@ -128,8 +122,7 @@ struct ResidualBlock {
     lane.sync();
   }
 
-  template <WeightFormat Format>
-  struct Gradients {
+  template <WeightFormat Format> struct Gradients {
     typename Attention::template Gradients<Format> attention;
     typename FeedForward::template Gradients<Format> feed_forward;
     static Gradients carve(Arena& arena, std::size_t rows) noexcept {
@@ -148,7 +141,8 @@ struct ResidualBlock {
     clear_columns(lane, d_attention, rows, dim);
     if constexpr (!shared_norm) clear_columns(lane, d_feed_forward, rows, dim);
     FeedForward::template backward<Format>(lane, w.feed_forward, g.feed_forward, kept.feed_forward_input, rows,
-                                           kept.feed_forward, d.feed_forward, balance, Rows<const T>(dx), d_feed_forward);
+                                           kept.feed_forward, d.feed_forward, balance, Rows<const T>(dx),
+                                           d_feed_forward);
     if constexpr (!parallel) {
       lane.sync();
       Norm::template backward<Format, T>(lane, w.feed_forward_norm, g.feed_forward_norm, kept.middle, rows, dim,

@@ -22,8 +22,7 @@ inline constexpr std::size_t segment_length = 512;
 inline constexpr std::size_t query_tile = 8;
 
 /// What is added to the scaled scores: nothing, ALiBi's slopes, or a table by distance. A view.
-template <class T>
-struct ScoreBias {
+template <class T> struct ScoreBias {
   const T* slopes = nullptr;       ///< [heads]: - slope * (query - key)
   const T* by_distance = nullptr;  ///< [heads, reach]: indexed by min(query - key, reach - 1)
   std::size_t reach = 0;
@@ -43,20 +42,18 @@ struct ScoreBias {
 };
 
 /// One query row: which keys it sees and where its numbers are.
-template <class T>
-struct QueryRow {
+template <class T> struct QueryRow {
   std::size_t head, position, first_visible;  ///< sees first_visible .. position
   const T* query;                             ///< [head_dim], after the position encoding
   T* log_sum_exp;                             ///< of its scaled, biased scores; kept for backward
 };
 
 /// Memory of one lane of the kernels.
-template <class T>
-struct AttentionScratch {
-  T* queries;  ///< [query_tile, stride]
-  T* scores;   ///< [query_tile, segment_length]
-  T* output;   ///< [query_tile, stride]: the state
-  T* segment;  ///< [query_tile, stride]: one segment's output
+template <class T> struct AttentionScratch {
+  T* queries;          ///< [query_tile, stride]
+  T* scores;           ///< [query_tile, segment_length]
+  T* output;           ///< [query_tile, stride]: the state
+  T* segment;          ///< [query_tile, stride]: one segment's output
   std::size_t stride;  ///< round_up(head_dim, 16)
 
   static constexpr std::size_t size(std::size_t head_dim) noexcept {
@@ -92,8 +89,15 @@ BORA_INLINE void run_values(const Run<E>& run, std::size_t begin, std::size_t en
                             std::size_t weight_stride, std::size_t rows, T* out, std::size_t stride) noexcept {
   using B = Block<T>;
   using S = Step<B, typename E::Storage>;
-  TileArguments<typename E::Storage, T, T> a{
-      run.values() + begin * stride, stride, block_lanes, weights + begin, weight_stride, end - begin, out, stride, true};
+  TileArguments<typename E::Storage, T, T> a{run.values() + begin * stride,
+                                             stride,
+                                             block_lanes,
+                                             weights + begin,
+                                             weight_stride,
+                                             end - begin,
+                                             out,
+                                             stride,
+                                             true};
   std::size_t c = 0;
   if constexpr (B::tile_panels == 2)
     for (; c + 2 * block_lanes <= stride; c += 2 * block_lanes, a.w += 2 * block_lanes, a.y += 2 * block_lanes)
@@ -113,8 +117,7 @@ inline Slots visible_slots(std::size_t run, std::size_t first_visible, std::size
   return {begin, std::max(begin, end)};
 }
 
-template <class T>
-struct SegmentSum {
+template <class T> struct SegmentSum {
   T largest, sum;
 };
 
@@ -167,8 +170,8 @@ BORA_INLINE void apply_value_scales(const Run<E>& run, Slots slots, T* weights) 
 /// scratch.output [rows, stride].
 /// softmax(scale q.k + bias) v over the visible keys (Vaswani et al. 2017, eq. 1)
 template <CacheFormat E, class T>
-BORA_NOINLINE void attend(const KeyRuns<E>& keys, std::size_t kv_head, const QueryRow<T>* row, std::size_t rows, T scale,
-                          const ScoreBias<T>& bias, AttentionScratch<T>& scratch) noexcept {
+BORA_NOINLINE void attend(const KeyRuns<E>& keys, std::size_t kv_head, const QueryRow<T>* row, std::size_t rows,
+                          T scale, const ScoreBias<T>& bias, AttentionScratch<T>& scratch) noexcept {
   const std::size_t n = keys.head_dim, stride = scratch.stride;
   std::size_t low = row[0].first_visible, high = row[0].position;
   for (std::size_t m = 0; m < rows; ++m) {
@@ -182,8 +185,8 @@ BORA_NOINLINE void attend(const KeyRuns<E>& keys, std::size_t kv_head, const Que
     const std::size_t first = std::max(low, s * segment_length) / run_length;
     const std::size_t last = std::min(high, (s + 1) * segment_length - 1) / run_length;
     for (std::size_t r = first; r <= last; ++r)
-      detail::run_scores(keys.run(r, kv_head), scratch.queries, stride, rows,
-                         scratch.scores + (r - first) * run_length, segment_length);
+      detail::run_scores(keys.run(r, kv_head), scratch.queries, stride, rows, scratch.scores + (r - first) * run_length,
+                         segment_length);
 
     detail::SegmentSum<T> part[query_tile];
     bool visible[query_tile];
@@ -237,13 +240,12 @@ BORA_NOINLINE void attend(const KeyRuns<E>& keys, std::size_t kv_head, const Que
 
 /// Memory of one lane of attention's backward: keys and values of one sequence and head in the layouts that
 /// the forward cache does not have, and their gradients.
-template <class T>
-struct AttentionGradients {
-  std::size_t stride, length;  ///< round_up(head_dim, 16), round_up(time, 16)
-  T *key_rows, *value_panels;  ///< [length, stride], [length / 16, head_dim, 16]
-  T *d_key, *d_value;          ///< [length, stride]
+template <class T> struct AttentionGradients {
+  std::size_t stride, length;       ///< round_up(head_dim, 16), round_up(time, 16)
+  T *key_rows, *value_panels;       ///< [length, stride], [length / 16, head_dim, 16]
+  T *d_key, *d_value;               ///< [length, stride]
   T *queries, *d_output, *d_query;  ///< [query_tile, stride]
-  T *weights, *d_scores;       ///< [query_tile, length]
+  T *weights, *d_scores;            ///< [query_tile, length]
 
   static constexpr std::size_t size(std::size_t head_dim, std::size_t time) noexcept {
     const std::size_t s = round_up(head_dim, block_lanes), n = round_up(time, run_length);
@@ -264,8 +266,7 @@ struct AttentionGradients {
   }
 
   /// Turns the cached keys into rows and the values into panels; zeroes the gradients.
-  template <CacheFormat E>
-  void begin(const KeyRuns<E>& keys, std::size_t kv_head) noexcept {
+  template <CacheFormat E> void begin(const KeyRuns<E>& keys, std::size_t kv_head) noexcept {
     const std::size_t n = keys.head_dim;
     std::fill_n(d_key, length * stride, T(0));
     std::fill_n(d_value, length * stride, T(0));

@@ -23,21 +23,17 @@ inline constexpr const char* backend_name = "highway";
 #endif
 
 namespace detail {
-template <class T>
-struct BlockFor;
-template <>
-struct BlockFor<float> {
+template <class T> struct BlockFor;
+template <> struct BlockFor<float> {
   using type = FloatBlock;
 };
-template <>
-struct BlockFor<double> {
+template <> struct BlockFor<double> {
   using type = ScalarBlock<double>;
 };
 }  // namespace detail
 
 /// The block of a number type: SIMD for float, the scalar twin for double.
-template <class T>
-using Block = typename detail::BlockFor<T>::type;
+template <class T> using Block = typename detail::BlockFor<T>::type;
 
 /// "AVX3 (highway)": what the kernels of this program were compiled for. Without -march they run on SSE2 or
 /// one lane; print this in a program's first line.

@@ -50,8 +50,7 @@ struct HighwayVector {
   static BORA_INLINE HighwayVector load(const std::int8_t* p) noexcept {
     return {hn::ConvertTo(D(), hn::PromoteTo(I32(), hn::LoadU(hn::Rebind<std::int8_t, D>(), p)))};
   }
-  template <class U>
-  static BORA_INLINE HighwayVector load_first(const U* p, std::size_t n) noexcept {
+  template <class U> static BORA_INLINE HighwayVector load_first(const U* p, std::size_t n) noexcept {
     U all[lanes] = {};
     for (std::size_t i = 0; i < n; ++i) all[i] = p[i];
     return load(all);
@@ -67,25 +66,16 @@ struct HighwayVector {
     const auto chosen = hn::BitCast(I32(), hn::IfThenElse(nan, quiet, rounded));
     hn::StoreU(hn::DemoteTo(U16(), chosen), U16(), reinterpret_cast<std::uint16_t*>(p));
   }
-  template <class U>
-  BORA_INLINE void store_first(U* p, std::size_t n) const noexcept {
+  template <class U> BORA_INLINE void store_first(U* p, std::size_t n) const noexcept {
     U all[lanes];
     store(all);
     for (std::size_t i = 0; i < n; ++i) p[i] = all[i];
   }
 
-  friend BORA_INLINE HighwayVector operator+(HighwayVector a, HighwayVector b) noexcept {
-    return {hn::Add(a.v, b.v)};
-  }
-  friend BORA_INLINE HighwayVector operator-(HighwayVector a, HighwayVector b) noexcept {
-    return {hn::Sub(a.v, b.v)};
-  }
-  friend BORA_INLINE HighwayVector operator*(HighwayVector a, HighwayVector b) noexcept {
-    return {hn::Mul(a.v, b.v)};
-  }
-  friend BORA_INLINE HighwayVector operator/(HighwayVector a, HighwayVector b) noexcept {
-    return {hn::Div(a.v, b.v)};
-  }
+  friend BORA_INLINE HighwayVector operator+(HighwayVector a, HighwayVector b) noexcept { return {hn::Add(a.v, b.v)}; }
+  friend BORA_INLINE HighwayVector operator-(HighwayVector a, HighwayVector b) noexcept { return {hn::Sub(a.v, b.v)}; }
+  friend BORA_INLINE HighwayVector operator*(HighwayVector a, HighwayVector b) noexcept { return {hn::Mul(a.v, b.v)}; }
+  friend BORA_INLINE HighwayVector operator/(HighwayVector a, HighwayVector b) noexcept { return {hn::Div(a.v, b.v)}; }
   friend BORA_INLINE HighwayVector mul_add(HighwayVector a, HighwayVector b, HighwayVector c) noexcept {
     return {hn::MulAdd(a.v, b.v, c.v)};
   }
@@ -131,8 +121,7 @@ struct HighwayVector {
       std::uint32_t both[lanes];
       __builtin_memcpy(both, p, sizeof both);
       const auto bits = hn::LoadU(U32(), both);
-      return {hn::BitCast(D(), hn::ShiftLeft<16>(bits)),
-              hn::BitCast(D(), hn::And(bits, hn::Set(U32(), 0xffff0000u)))};
+      return {hn::BitCast(D(), hn::ShiftLeft<16>(bits)), hn::BitCast(D(), hn::And(bits, hn::Set(U32(), 0xffff0000u)))};
     }
     static BORA_INLINE Pairs broadcast(const bfloat16* p) noexcept {
       return {hn::Set(D(), to_float(p[0])), hn::Set(D(), to_float(p[1]))};
@@ -145,9 +134,8 @@ struct HighwayVector {
 };
 
 namespace detail {
-template <class B>
-struct Widen {
-  using type = typename Widen<Twice<B>>::type;
+template <class B> struct Widen {
+  using type = typename Widen<Twice<B> >::type;
 };
 template <class B>
   requires(B::lanes == block_lanes)

@@ -16,16 +16,14 @@ namespace bora::inline BORA_ABI::simd {
 namespace detail {
 
 /// How a format multiplies: one step consumes `group` columns of 16 rows.
-template <class B, class W>
-struct Step {
+template <class B, class W> struct Step {
   static constexpr std::size_t group = 1;
   static BORA_INLINE B weight(const W* w) noexcept { return B::load(w); }
   static BORA_INLINE B input(const typename B::Number* x) noexcept { return B::broadcast(*x); }
   static BORA_INLINE B add(B w, B x, B sum) noexcept { return mul_add(w, x, sum); }
 };
 /// Pairs of bfloat16 times pairs of bfloat16, summed in F32.
-template <class B>
-struct PairStep {
+template <class B> struct PairStep {
   static constexpr std::size_t group = 2;
   static BORA_INLINE typename B::Pairs weight(const bfloat16* w) noexcept { return B::Pairs::load(w); }
   static BORA_INLINE typename B::Pairs input(const bfloat16* x) noexcept { return B::Pairs::broadcast(x); }
@@ -37,8 +35,7 @@ template <class B, WeightFormat Format>
 using StepOf = std::conditional_t<std::is_same_v<Format, Bf16>, PairStep<B>, Step<B, typename Format::Storage>>;
 
 /// Operands of a tile: `steps` groups of columns of panels that lie `panel` elements apart, and rows of x.
-template <class W, class X, class T>
-struct TileArguments {
+template <class W, class X, class T> struct TileArguments {
   const W* w;
   std::size_t w_step, panel;  // elements between steps, between panels
   const X* x;
@@ -114,13 +111,14 @@ void matmul(const Panels<Format>& w, Range share, const typename Format::Activat
     constexpr std::size_t P = decltype(panels)::value;
     for (; p + P <= share.end; p += P) {
       const std::size_t cut =
-          rows <= B::tile_rows ? steps
-                               : std::max<std::size_t>(256, detail::cached_panel_bytes / (P * w_step * sizeof(*w.data)));
+          rows <= B::tile_rows
+              ? steps
+              : std::max<std::size_t>(256, detail::cached_panel_bytes / (P * w_step * sizeof(*w.data)));
       for (std::size_t k = 0; k < steps; k += cut)
         detail::tile_rows<B, S, P>(
             detail::TileArguments<typename Format::Storage, typename Format::Activation, typename Format::Number>{
-                w.panel(p) + k * w_step, w_step, w.panel_size(), x + k * S::group, x_stride,
-                std::min(cut, steps - k), y + p * block_lanes, y_stride, k != 0},
+                w.panel(p) + k * w_step, w_step, w.panel_size(), x + k * S::group, x_stride, std::min(cut, steps - k),
+                y + p * block_lanes, y_stride, k != 0},
             rows);
     }
   };
@@ -192,9 +190,11 @@ void matmul_transposed(const Panels<Format>& w, Range share, const typename Form
     const std::size_t columns = std::min<std::size_t>(4, share.end - k);
     std::size_t m = 0;
     for (; m + 4 <= rows; m += 4)
-      detail::transposed_tile<B, Format, 4>(w, k, columns, dy + m * dy_stride, dy_stride, dx + m * dx_stride, dx_stride);
+      detail::transposed_tile<B, Format, 4>(w, k, columns, dy + m * dy_stride, dy_stride, dx + m * dx_stride,
+                                            dx_stride);
     for (; m < rows; ++m)
-      detail::transposed_tile<B, Format, 1>(w, k, columns, dy + m * dy_stride, dy_stride, dx + m * dx_stride, dx_stride);
+      detail::transposed_tile<B, Format, 1>(w, k, columns, dy + m * dy_stride, dy_stride, dx + m * dx_stride,
+                                            dx_stride);
   }
 }
 

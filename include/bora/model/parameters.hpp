@@ -1,0 +1,72 @@
+/// The parameters of a model: one flat row-major array whose layout is a constant of the type.
+#pragma once
+#include <bora/core/memory.hpp>
+#include <bora/model/accounting.hpp>
+#include <cstddef>
+#include <span>
+#include <string>
+
+namespace bora::inline BORA_ABI {
+
+/// How the tensors of a model are called in files: a family's scheme, and the prefix that some copies leave out.
+struct CheckpointNames {
+  enum class Family { automatic, llama, mixtral, gpt2, falcon, mpt, gpt_neox };
+  Family family = Family::automatic;  ///< automatic: by the spec's shape
+  bool prefix = true;                 ///< GPT-2 and Falcon: names begin with "transformer."
+};
+
+/// All tensors of S in one array, row-major [out, in], in the order of the visitor. It is what is stepped, clipped,
+/// averaged and saved; gradients and moments have the same type. T is float, or double for tests.
+template <ModelSpec S, class T = float> class Parameters {
+ public:
+  using Spec = S;
+  using Number = T;
+  using Tree = typename detail::Anatomy<S>::template Tensors<Flat<T>>;
+
+  Parameters() : values_(parameter_count<S>) {
+    std::size_t at = 0;
+    detail::Anatomy<S>::visit(
+        [&](TensorId, TensorShape shape, auto& place) {
+          if constexpr (requires { place.cols; })
+            place = {values_.data() + at, shape.rows, shape.cols};
+          else
+            place = values_.data() + at;
+          at += shape.size();
+        },
+        tree_);
+  }
+  Parameters(Parameters&&) noexcept = default;
+  Parameters& operator=(Parameters&&) noexcept = default;
+
+  std::span<T> values() noexcept { return values_.span(); }
+  std::span<const T> values() const noexcept { return values_.span(); }
+
+  /// The tensors by their places in the model.
+  Tree& tree() noexcept { return tree_; }
+  const Tree& tree() const noexcept { return tree_; }
+
+  /// f(TensorId, TensorShape, std::span<T>) for each tensor, in order.
+  template <class F> void for_each(F&& f) {
+    std::size_t at = 0;
+    detail::Anatomy<S>::visit([&](TensorId id, TensorShape shape) {
+      f(id, shape, values_.span().subspan(at, shape.size()));
+      at += shape.size();
+    });
+  }
+  template <class F> void for_each(F&& f) const {
+    std::size_t at = 0;
+    detail::Anatomy<S>::visit([&](TensorId id, TensorShape shape) {
+      f(id, shape, values_.span().subspan(at, shape.size()));
+      at += shape.size();
+    });
+  }
+
+  /// How files call these tensors; set by whoever read them from one.
+  CheckpointNames names;
+
+ private:
+  Buffer<T> values_;
+  Tree tree_;
+};
+
+}  // namespace bora::inline BORA_ABI
