@@ -240,7 +240,7 @@ struct GroupedQueryAttention {
     static void attend_tile(const AttentionContext<T, E>& context, const Kept<Format>& kept, Range tokens,
                             Range tile) noexcept {
       simd::AttentionScratch<T> scratch(context.scratch, head_dim);
-      simd::QueryRow<T> rows[simd::query_tile];
+      simd::QueryRow<T> rows[simd::query_tile] = {};
       std::size_t n = 0;
       for (std::size_t r = tokens.begin; r < tokens.end; ++r)
         for (std::size_t h = tile.begin; h < tile.end; ++h) rows[n++] = query_row<T, E, Format>(context, kept, r, h);
@@ -287,7 +287,7 @@ struct GroupedQueryAttention {
     static void attend_backward_tile(const AttentionContext<T, E>& context, Range tokens, std::size_t h,
                                      const simd::KeyRuns<E>& keys, const Kept<Format>& kept, const Gradients<Format>& d,
                                      T* d_bias, simd::AttentionGradients<T>& g) noexcept {
-      simd::QueryRow<T> rows[simd::query_tile];
+      simd::QueryRow<T> rows[simd::query_tile] = {};
       const std::size_t n = tokens.size(), c = h * head_dim;
       for (std::size_t m = 0; m < n; ++m) {
         rows[m] = query_row<T, E, Format>(context, kept, tokens.begin + m, h);

@@ -118,16 +118,11 @@ template <double theta_, double fraction_ = 1.0, class Scaling_ = NoScaling> str
   static constexpr std::size_t rotary(std::size_t head_dim) noexcept {
     return static_cast<std::size_t>(static_cast<double>(head_dim) * fraction);
   }
-  /// cos and sin of every pair at `position`, [R/2] each. Angles are computed in double: in float they would be the
-  /// largest error of the whole model.
-  template <class T> static void angles(std::size_t position, std::size_t head_dim, T* cosine, T* sine) noexcept {
+  /// The angle per position of pair c of R/2.
+  static double frequency(std::size_t c, std::size_t head_dim) noexcept {
     const std::size_t r = rotary(head_dim);
-    for (std::size_t c = 0; c < r / 2; ++c) {
-      const double f = std::pow(theta, -2.0 * static_cast<double>(c) / static_cast<double>(r));
-      const double angle = static_cast<double>(position) * Scaling::frequency(f, c, r, theta);
-      cosine[c] = static_cast<T>(std::cos(angle) * Scaling::amplitude());
-      sine[c] = static_cast<T>(std::sin(angle) * Scaling::amplitude());
-    }
+    const double f = std::pow(theta, -2.0 * static_cast<double>(c) / static_cast<double>(r));
+    return Scaling::frequency(f, c, r, theta);
   }
 };
 

@@ -35,6 +35,15 @@ template <class A, class B> struct Alternate {
 
 namespace detail {
 
+/// What forward and backward write on the way and no layer keeps: rows of the model's width.
+template <class T>
+struct BlockScratch {
+  Rows<T> first, second;
+  static BlockScratch carve(Arena& arena, std::size_t rows, std::size_t dim) noexcept {
+    return {take_rows<T>(arena, rows, dim), take_rows<T>(arena, rows, dim)};
+  }
+};
+
 template <std::size_t dim, class Attention_, class FeedForward_, class Norm_, class Residual> struct ResidualBlock {
   using Attention = typename Attention_::template Layer<dim>;
   using FeedForward = typename FeedForward_::template Layer<dim>;
@@ -79,18 +88,10 @@ template <std::size_t dim, class Attention_, class FeedForward_, class Norm_, cl
     }
   };
 
-  /// What forward and backward write on the way and no layer keeps.
-  template <class T> struct Scratch {
-    Rows<T> first, second;  ///< outputs of attention and feed-forward before they join the stream
-    static Scratch carve(Arena& arena, std::size_t rows) noexcept {
-      return {take_rows<T>(arena, rows, dim), take_rows<T>(arena, rows, dim)};
-    }
-  };
-
   /// out = block(x); out may be x. Ends with a barrier.
   template <WeightFormat Format, CacheFormat E, class T = typename Format::Number>
   static void forward(const Lane& lane, const Tensors<Packed<Format>>& w, Rows<const T> x,
-                      const AttentionContext<T, E>& context, const Kept<Format>& kept, const Scratch<T>& scratch,
+                      const AttentionContext<T, E>& context, const Kept<Format>& kept, const BlockScratch<T>& scratch,
                       Rows<T> out) noexcept {
     const std::size_t rows = context.rows;
     Norm::template forward<Format>(lane, w.attention_norm, x, rows, dim, kept.attention_input,
@@ -135,7 +136,7 @@ template <std::size_t dim, class Attention_, class FeedForward_, class Norm_, cl
   static void backward(const Lane& lane, const Tensors<Packed<Format>>& w, const Tensors<Flat<T>>& g, Rows<const T> x,
                        const AttentionContext<T, E>& context, std::size_t time, const Kept<Format>& kept,
                        const Gradients<Format>& d, const BalanceGradient<T>& balance, T* d_bias,
-                       const Scratch<T>& scratch, Rows<T> dx) noexcept {
+                       const BlockScratch<T>& scratch, Rows<T> dx) noexcept {
     const std::size_t rows = context.rows;
     const Rows<T> d_attention = scratch.first, d_feed_forward = shared_norm ? scratch.first : scratch.second;
     clear_columns(lane, d_attention, rows, dim);

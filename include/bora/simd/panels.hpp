@@ -58,10 +58,13 @@ template <WeightFormat Format> constexpr typename Format::Storage to_storage(typ
 template <WeightFormat Format, class T>
 void pack(const T* w, std::size_t first, std::size_t rows, const Panels<Format>& to) noexcept {
   using Number = typename Format::Number;
-  for (std::size_t r = 0; r < rows; ++r)
+  constexpr std::size_t group = PanelLayout<Format>::group;
+  for (std::size_t r = 0; r < rows; ++r) {
+    auto* at = to.data + PanelLayout<Format>::at(first + r, 0, to.cols);
+    const T* from = w + r * to.cols;
     for (std::size_t c = 0; c < to.cols; ++c)
-      to.data[Panels<Format>::Layout::at(first + r, c, to.cols)] =
-          to_storage<Format>(static_cast<Number>(w[r * to.cols + c]));
+      at[c / group * group * block_lanes + c % group] = to_storage<Format>(static_cast<Number>(from[c]));
+  }
 }
 
 /// Row `row` of a packed matrix, widened: [cols].

@@ -1,0 +1,225 @@
+/// Keys and values of many sequences in many layers, wherever the policy puts their runs.
+#pragma once
+#include <bora/cache/policy.hpp>
+#include <bora/core/error.hpp>
+#include <bora/core/memory.hpp>
+#include <bora/simd/key_runs.hpp>
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+namespace bora::inline BORA_ABI {
+
+/// One attention layer as the cache sees it.
+struct CacheLayer {
+  std::size_t kv_heads, head_dim, window;  ///< window 0: none
+};
+
+/// What a cache is made for.
+struct CacheShape {
+  std::size_t capacity;   ///< positions a linear or paged layer holds
+  std::size_t chunk;      ///< most positions written before anything attends
+  std::size_t rewind;     ///< most positions that will ever be taken back
+  std::size_t sequences;
+};
+
+/// Runs of 16 that a ring needs: every key that the first row of a chunk (or of what follows a rewind) still sees, with
+/// the runs at both ends counted whole.
+constexpr std::size_t ring_runs(std::size_t window, std::size_t chunk, std::size_t rewind) noexcept {
+  const std::size_t positions = window - 1 + std::max(chunk, rewind);
+  return (positions + simd::run_length - 1) / simd::run_length + 1;
+}
+
+/// The memory of a session's keys and values. Allocates when made; nothing afterwards.
+template <CacheFormat E>
+class KeyValueCache {
+ public:
+  using Runs = simd::KeyRuns<E>;
+
+  template <CachePolicy Policy>
+  KeyValueCache(Policy, const std::vector<CacheLayer>& layers, const CacheShape& shape)
+      : shape_(shape), page_runs_(std::max<std::size_t>(1, Policy::page / simd::run_length)), sequences_(shape.sequences) {
+    if (Policy::page != 0) make_pages();
+    layers_.reserve(layers.size());
+    for (const CacheLayer& layer : layers) make_layer(layer, Policy::kind(layer.window));
+  }
+
+  std::size_t sequences() const noexcept { return sequences_.size(); }
+  std::size_t length(std::size_t sequence) const noexcept { return sequences_[sequence].length; }
+  /// The runs of every sequence in a layer: [sequences].
+  const Runs* layer(std::size_t l) const noexcept { return layers_[l].runs.data(); }
+  std::size_t bytes() const noexcept {
+    std::size_t sum = 0;
+    for (const Layer& layer : layers_) sum += layer.memory.bytes();
+    return sum;
+  }
+  /// Whether sequences may grow without bound: every layer is a ring.
+  bool endless() const noexcept {
+    return std::all_of(layers_.begin(), layers_.end(), [](const Layer& l) { return l.ring != 0; });
+  }
+
+  /// Makes room for `count` more positions of a sequence and counts them. The caller has checked the capacity.
+  void append(std::size_t sequence, std::size_t count) noexcept {
+    Sequence& s = sequences_[sequence];
+    if (!tables_.empty() && count > 0) own_pages(sequence, s.length, s.length + count);
+    s.length += count;
+    s.high = std::max(s.high, s.length);
+  }
+
+  /// Forgets what comes after `length`. Throws CapacityError where a ring no longer holds what is seen from there.
+  void rewind(std::size_t sequence, std::size_t length) {
+    Sequence& s = sequences_[sequence];
+    if (length > s.length)
+      throw CapacityError(detail::message("rewind: sequence ", sequence, " holds ", s.length,
+                                          " tokens, and cannot be taken back to ", length));
+    for (const Layer& layer : layers_)
+      if (first_held(layer, s.high) > first_needed(layer, length))
+        throw CapacityError(detail::message("rewind: sequence ", sequence, " cannot be taken back from ", s.high, " to ",
+                                            length, " tokens: the ring of a window of ", layer.facts.window,
+                                            " has overwritten what is seen from there; this session was made with rewind ",
+                                            shape_.rewind));
+    if (!tables_.empty()) drop_pages(sequence, length);
+    s.length = length;
+  }
+
+  void reset(std::size_t sequence) noexcept {
+    if (!tables_.empty()) drop_pages(sequence, 0);
+    sequences_[sequence] = {};
+  }
+
+  /// Makes `to` a copy of `from`; pages are shared.
+  void fork(std::size_t from, std::size_t to) noexcept {
+    if (from == to) return;
+    reset(to);
+    sequences_[to] = sequences_[from];
+    if (!tables_.empty()) return share_pages(from, to);
+    const std::size_t held = (sequences_[from].high + simd::run_length - 1) / simd::run_length;
+    for (Layer& layer : layers_) {
+      const std::size_t runs = std::min(held, layer.ring == 0 ? layer.runs[from].modulus : layer.ring);
+      std::memcpy(layer.memory.data() + layer.runs[to].first * layer.run_bytes(),
+                  layer.memory.data() + layer.runs[from].first * layer.run_bytes(), runs * layer.run_bytes());
+    }
+  }
+
+  // What saving and restoring look at.
+  std::size_t layer_count() const noexcept { return layers_.size(); }
+  const CacheLayer& layer_facts(std::size_t l) const noexcept { return layers_[l].facts; }
+  std::size_t run_bytes(std::size_t l) const noexcept { return layers_[l].run_bytes(); }
+  /// The first run of a sequence that a layer still holds whole.
+  std::size_t first_held_run(std::size_t l, std::size_t sequence) const noexcept {
+    return first_held(layers_[l], sequences_[sequence].high);
+  }
+  /// The first run that attention reads when a sequence of `length` goes on.
+  std::size_t first_needed_run(std::size_t l, std::size_t length) const noexcept {
+    return first_needed(layers_[l], length);
+  }
+  /// The bytes of one run of all heads.
+  std::byte* run(std::size_t l, std::size_t sequence, std::size_t index) noexcept {
+    return layers_[l].runs[sequence].run(index, 0).data;
+  }
+
+ private:
+  struct Layer {
+    CacheLayer facts;
+    std::size_t ring;  ///< runs of the ring, 0: everything is kept
+    Buffer<std::byte> memory;
+    std::vector<Runs> runs;
+    std::size_t run_bytes() const noexcept { return facts.kv_heads * simd::RunLayout<E>::bytes(facts.head_dim); }
+  };
+  struct Sequence {
+    std::size_t length = 0;
+    std::size_t high = 0;  ///< the longest it has been: a ring's slots up to there are overwritten
+  };
+
+  static std::size_t first_held(const Layer& layer, std::size_t high) noexcept {
+    const std::size_t runs = (high + simd::run_length - 1) / simd::run_length;
+    return layer.ring == 0 || runs <= layer.ring ? 0 : runs - layer.ring;
+  }
+  static std::size_t first_needed(const Layer& layer, std::size_t length) noexcept {
+    const std::size_t window = layer.facts.window;
+    return window == 0 || length < window ? 0 : (length + 1 - window) / simd::run_length;
+  }
+
+  std::size_t sequence_runs() const noexcept {
+    const std::size_t page = page_runs_ * simd::run_length;
+    return (shape_.capacity + page - 1) / page * page_runs_;
+  }
+
+  void make_layer(const CacheLayer& facts, CacheKind kind) {
+    Layer layer{facts, 0, {}, {}};
+    std::size_t runs = sequence_runs();
+    if (kind == CacheKind::rolling) runs = layer.ring = ring_runs(facts.window, shape_.chunk, shape_.rewind);
+    layer.memory = Buffer<std::byte>(runs * sequences_.size() * layer.run_bytes());
+    for (std::size_t s = 0; s < sequences_.size(); ++s) {
+      Runs r;
+      r.base = layer.memory.data();
+      r.table = kind == CacheKind::paged ? tables_[s].data() : nullptr;
+      r.first = s * runs;
+      r.modulus = runs;
+      r.page_runs = page_runs_;
+      r.kv_heads = facts.kv_heads;
+      r.head_dim = facts.head_dim;
+      layer.runs.push_back(r);
+    }
+    layers_.push_back(std::move(layer));
+  }
+
+  // Pages: one table a sequence, the same for all layers, since all layers hold the same positions.
+
+  void make_pages() {
+    const std::size_t pages = sequence_runs() / page_runs_;
+    tables_.assign(sequences_.size(), std::vector<std::uint32_t>(pages, 0));
+    used_.assign(sequences_.size(), 0);
+    owners_.assign(pages * sequences_.size(), 0);
+    for (std::size_t p = owners_.size(); p-- > 0;) free_.push_back(static_cast<std::uint32_t>(p));
+  }
+  std::uint32_t take_page() noexcept {
+    const std::uint32_t page = free_.back();
+    free_.pop_back();
+    owners_[page] = 1;
+    return page;
+  }
+  void release(std::uint32_t page) noexcept {
+    if (--owners_[page] == 0) free_.push_back(page);
+  }
+  /// Every page of positions [begin, end) exists and belongs to this sequence alone.
+  void own_pages(std::size_t sequence, std::size_t begin, std::size_t end) noexcept {
+    const std::size_t page = page_runs_ * simd::run_length;
+    std::vector<std::uint32_t>& table = tables_[sequence];
+    for (std::size_t p = begin / page; p <= (end - 1) / page; ++p) {
+      if (p >= used_[sequence]) {
+        table[p] = take_page();
+        used_[sequence] = p + 1;
+      } else if (owners_[table[p]] > 1) {
+        const std::uint32_t copy = take_page();
+        for (Layer& layer : layers_) copy_page(layer, table[p], copy);
+        release(table[p]);
+        table[p] = copy;
+      }
+    }
+  }
+  void copy_page(Layer& layer, std::uint32_t from, std::uint32_t to) noexcept {
+    const std::size_t bytes = page_runs_ * layer.run_bytes();
+    std::memcpy(layer.memory.data() + to * bytes, layer.memory.data() + from * bytes, bytes);
+  }
+  void drop_pages(std::size_t sequence, std::size_t length) noexcept {
+    const std::size_t page = page_runs_ * simd::run_length, keep = (length + page - 1) / page;
+    while (used_[sequence] > keep) release(tables_[sequence][--used_[sequence]]);
+  }
+  void share_pages(std::size_t from, std::size_t to) noexcept {
+    used_[to] = used_[from];
+    for (std::size_t p = 0; p < used_[from]; ++p) ++owners_[tables_[to][p] = tables_[from][p]];
+  }
+
+  CacheShape shape_;
+  std::size_t page_runs_;
+  std::vector<Sequence> sequences_;
+  std::vector<Layer> layers_;
+  std::vector<std::vector<std::uint32_t>> tables_;  ///< [sequences, pages]; empty when nothing is paged
+  std::vector<std::size_t> used_;                   ///< pages of each sequence
+  std::vector<std::uint32_t> owners_, free_;
+};
+
+}  // namespace bora::inline BORA_ABI

@@ -1,0 +1,275 @@
+/// Sessions: a model, a cache and the memory of a step.
+#pragma once
+#include <bora/core/tensor.hpp>
+#include <bora/model/forward.hpp>
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+namespace bora::inline BORA_ABI {
+
+/// What a session is made for. Everything is allocated when it is made.
+struct SessionOptions {
+  std::size_t capacity = 0;   ///< positions a sequence may hold; 0: the spec's context. A session of rings is not bound by it
+  std::size_t chunk = 512;    ///< most tokens of a prompt that are worked on at a time
+  std::size_t rewind = 0;     ///< most tokens that rings promise to take back
+  std::size_t sequences = 1;  ///< of a BatchSession
+  Executor* pool = nullptr;   ///< who works; the calling thread alone without one
+};
+
+struct PrefillOptions {
+  std::size_t chunk = 0;  ///< 0: the session's; larger ones are cut to it
+};
+
+/// A token for one sequence of a batch.
+struct BatchToken {
+  std::size_t sequence;
+  TokenId token;
+};
+
+/// Logits of several rows; a view that the session's next call overwrites.
+template <class T>
+class LogitRows {
+ public:
+  LogitRows(Rows<const T> rows, std::size_t count, std::size_t width) : rows_(rows), count_(count), width_(width) {}
+  std::size_t size() const noexcept { return count_; }
+  std::span<const T> row(std::size_t r) const noexcept { return {rows_.row(r), width_}; }
+
+ private:
+  Rows<const T> rows_;
+  std::size_t count_, width_;
+};
+
+namespace detail {
+
+/// The element of a cache that suits a weight format: F32 keys for F32 weights, bfloat16 otherwise.
+template <WeightFormat F>
+using CacheElement = std::conditional_t<std::is_same_v<F, Bf16>, Bf16, F>;
+
+template <class Model>
+using DefaultCacheOf = DefaultCache<typename Model::Spec, CacheElement<typename Model::Format>>;
+
+}  // namespace detail
+
+/// Several sequences through one model, each at its own position. Logits of a token do not depend on what else is in the
+/// batch, how its prompt was cut, how many threads work, or (for one element format) which cache holds the keys.
+template <class Model_, CachePolicy Cache_ = detail::DefaultCacheOf<std::remove_const_t<Model_>>>
+class BatchSession {
+ public:
+  using Model = std::remove_const_t<Model_>;
+  using Spec = typename Model::Spec;
+  using Format = typename Model::Format;
+  using Number = typename Model::Number;
+  using Cache = Cache_;
+  using Element = typename Cache::Element;
+
+  /// The model must outlive the session. Throws ConfigError for impossible options.
+  explicit BatchSession(const Model& model, const SessionOptions& options = {})
+      : model_(&model),
+        options_(checked(options)),
+        cache_(Cache(), detail::cache_layers<Spec>(),
+               {options_.capacity, options_.chunk, options_.rewind, options_.sequences}),
+        forward_(std::max(options_.chunk, options_.sequences), lanes(), detail::Keep::nothing),
+        head_(options_.sequences),
+        seen_(options_.sequences) {}
+
+  std::size_t sequences() const noexcept { return options_.sequences; }
+  const SessionOptions& options() const noexcept { return options_; }
+  const Model& model() const noexcept { return *model_; }
+  /// Tokens a sequence holds.
+  std::size_t length(std::size_t sequence) const {
+    check_sequence(sequence);
+    return cache_.length(sequence);
+  }
+  /// Bytes of the keys and values of all sequences, as they lie in memory.
+  std::size_t cache_bytes() const noexcept { return cache_.bytes(); }
+
+  /// Appends a prompt to a sequence, in chunks; returns the logits after its last token: [vocab_size], valid until the
+  /// next call. Throws TokenError for an empty prompt or a bad id, CapacityError when it does not fit; nothing is changed then.
+  std::span<const Number> prefill(std::size_t sequence, std::span<const TokenId> tokens,
+                                  const PrefillOptions& options = {}) {
+    check_sequence(sequence);
+    if (tokens.empty()) throw TokenError("prefill: the prompt is empty; a model needs at least one token");
+    check_tokens(tokens, Spec::vocab_size);
+    check_room(sequence, tokens.size());
+    const std::size_t most = options.chunk == 0 ? options_.chunk : std::min(options.chunk, options_.chunk);
+    for (std::size_t done = 0; done < tokens.size();) {
+      const std::size_t n = std::min(most, tokens.size() - done);
+      const std::size_t start = cache_.length(sequence);
+      for (std::size_t i = 0; i < n; ++i) {
+        forward_.places()[i] = {sequence, start + i};
+        forward_.tokens()[i] = tokens[done + i];
+      }
+      cache_.append(sequence, n);
+      done += n;
+      run(n, done == tokens.size() ? 1 : 0);
+    }
+    return {head_.logits.row(0), Spec::vocab_size};
+  }
+
+  /// One token for every sequence, in order: logits [sequences, vocab_size], valid until the next call.
+  LogitRows<Number> step(std::span<const TokenId> tokens) {
+    if (tokens.size() != options_.sequences)
+      throw TokenError(detail::message("step: ", tokens.size(), " tokens given, expected one for each of the ",
+                                       options_.sequences, " sequences"));
+    check_tokens(tokens, Spec::vocab_size);
+    for (std::size_t s = 0; s < tokens.size(); ++s) check_room(s, 1);
+    for (std::size_t s = 0; s < tokens.size(); ++s) place_token(s, {s, tokens[s]});
+    return run_step(tokens.size());
+  }
+  /// One token for some sequences, in any order: logits in the order given.
+  LogitRows<Number> step(std::span<const BatchToken> tokens) {
+    check_batch(tokens);
+    for (std::size_t r = 0; r < tokens.size(); ++r) place_token(r, tokens[r]);
+    return run_step(tokens.size());
+  }
+  LogitRows<Number> step(const std::vector<TokenId>& tokens) { return step(std::span<const TokenId>(tokens)); }
+  LogitRows<Number> step(const std::vector<BatchToken>& tokens) { return step(std::span<const BatchToken>(tokens)); }
+
+  /// Forgets what comes after `length` tokens. Throws CapacityError where a ring has overwritten what is seen from there.
+  void rewind(std::size_t sequence, std::size_t length) {
+    check_sequence(sequence);
+    cache_.rewind(sequence, length);
+  }
+  /// Empties a sequence.
+  void reset(std::size_t sequence) {
+    check_sequence(sequence);
+    cache_.reset(sequence);
+  }
+  /// Makes sequence `to` continue where `from` stands.
+  void fork(std::size_t from, std::size_t to) {
+    check_sequence(from);
+    check_sequence(to);
+    cache_.fork(from, to);
+  }
+
+  /// For saving and restoring; see infer/session_file.hpp.
+  KeyValueCache<Element>& cache() noexcept { return cache_; }
+  const KeyValueCache<Element>& cache() const noexcept { return cache_; }
+  /// The most tokens a sequence may hold, 0 without a bound.
+  std::size_t limit() const noexcept {
+    if (!cache_.endless()) return options_.capacity;
+    return positions_end ? Spec::context : 0;
+  }
+
+ private:
+  using Anatomy = detail::Anatomy<Spec>;
+  static constexpr bool positions_end = Anatomy::positions_learned;
+  static constexpr bool windows_everywhere = [] {
+    bool all = true;
+    Anatomy::for_kinds([&]<std::size_t kind>() { all = all && Anatomy::template Attention<kind>::Mask::window != 0; });
+    return all;
+  }();
+  static_assert(!Cache::needs_window || windows_everywhere,
+                "bora: RollingCache: a ring holds a window of keys, and this model's mask has none; use LinearCache, "
+                "PagedCache or DefaultCache");
+  static_assert(std::is_same_v<Element, F64> == std::is_same_v<Format, F64>,
+                "bora: Session: F64 caches go with F64 weights, and only with them");
+
+  static SessionOptions checked(SessionOptions o) {
+    if (o.capacity == 0) o.capacity = Spec::context;
+    if (o.sequences == 0) throw ConfigError("session: sequences is 0, expected at least 1");
+    if (o.chunk == 0) throw ConfigError("session: chunk is 0, expected at least 1");
+    if (positions_end && o.capacity > Spec::context)
+      throw ConfigError(detail::message("session: capacity ", o.capacity, " exceeds the model's ", Spec::context,
+                                        " learned positions"));
+    if (!windows_everywhere || Cache::kind(1) != CacheKind::rolling) o.chunk = std::min(o.chunk, o.capacity);
+    return o;
+  }
+  std::size_t lanes() const noexcept { return options_.pool == nullptr ? 1 : options_.pool->lanes(); }
+
+  void check_sequence(std::size_t sequence) const {
+    if (sequence >= options_.sequences)
+      throw ConfigError(detail::message("sequence ", sequence, " does not exist: this session has ", options_.sequences));
+  }
+  void check_room(std::size_t sequence, std::size_t count) const {
+    const std::size_t most = limit(), length = cache_.length(sequence);
+    if (most != 0 && (count > most || length > most - count))
+      throw CapacityError(detail::message("sequence ", sequence, " holds ", length, " tokens and cannot take ", count,
+                                          " more: the session's capacity is ", most));
+  }
+  void check_batch(std::span<const BatchToken> tokens) {
+    if (tokens.empty()) throw TokenError("step: no tokens given, expected at least one");
+    std::fill(seen_.begin(), seen_.end(), false);
+    for (const BatchToken& t : tokens) {
+      check_sequence(t.sequence);
+      check_token(t.token, Spec::vocab_size);
+      check_room(t.sequence, 1);
+      if (seen_[t.sequence])
+        throw TokenError(detail::message("step: sequence ", t.sequence, " is given twice, expected one token each"));
+      seen_[t.sequence] = true;
+    }
+  }
+  void place_token(std::size_t row, const BatchToken& t) noexcept {
+    forward_.places()[row] = {t.sequence, cache_.length(t.sequence)};
+    forward_.tokens()[row] = t.token;
+    cache_.append(t.sequence, 1);
+  }
+  LogitRows<Number> run_step(std::size_t rows) noexcept {
+    run(rows, rows);
+    return {head_.logits, rows, Spec::vocab_size};
+  }
+
+  /// Runs `rows` rows; the last `wanted` of them get logits.
+  void run(std::size_t rows, std::size_t wanted) noexcept {
+    run_gang(options_.pool, [&](const Lane& lane) noexcept {
+      forward_.run(lane, *model_, cache_, rows);
+      if (wanted > 0) head_.run(lane, *model_, forward_.stream(Spec::layers).from(rows - wanted), wanted);
+    });
+  }
+
+  const Model* model_;
+  SessionOptions options_;
+  KeyValueCache<Element> cache_;
+  detail::Forward<Spec, Format> forward_;
+  detail::Head<Spec, Format> head_;
+  std::vector<bool> seen_;
+};
+
+template <class Model>
+BatchSession(const Model&, SessionOptions = {}) -> BatchSession<Model>;
+
+/// One sequence through one model: a BatchSession of one. Not for use by several threads at once; one const model serves
+/// any number of sessions.
+template <class Model_, CachePolicy Cache_ = detail::DefaultCacheOf<std::remove_const_t<Model_>>>
+class Session {
+ public:
+  using Batch = BatchSession<Model_, Cache_>;
+  using Model = typename Batch::Model;
+  using Spec = typename Batch::Spec;
+  using Number = typename Batch::Number;
+
+  /// The model must outlive the session. Throws ConfigError for impossible options.
+  explicit Session(const Model& model, SessionOptions options = {}) : batch_(model, alone(options)) {}
+
+  const Model& model() const noexcept { return batch_.model(); }
+  std::size_t length() const { return batch_.length(0); }
+  std::size_t cache_bytes() const noexcept { return batch_.cache_bytes(); }
+  std::size_t limit() const noexcept { return batch_.limit(); }
+
+  /// Appends a prompt; returns the logits after its last token. See BatchSession::prefill.
+  std::span<const Number> prefill(std::span<const TokenId> tokens, const PrefillOptions& options = {}) {
+    return batch_.prefill(0, tokens, options);
+  }
+  /// Appends a token; returns the logits after it: [vocab_size], valid until the next call.
+  std::span<const Number> step(TokenId token) { return batch_.step(std::span<const TokenId>(&token, 1)).row(0); }
+  void rewind(std::size_t length) { batch_.rewind(0, length); }
+  void reset() { batch_.reset(0); }
+  Batch& batch() noexcept { return batch_; }
+
+ private:
+  static SessionOptions alone(SessionOptions options) {
+    if (options.sequences != 1)
+      throw ConfigError(detail::message("Session: sequences is ", options.sequences,
+                                        ", expected 1; a BatchSession holds several"));
+    return options;
+  }
+  Batch batch_;
+};
+
+template <class Model>
+Session(const Model&, SessionOptions = {}) -> Session<Model>;
+
+}  // namespace bora::inline BORA_ABI

@@ -1,0 +1,325 @@
+/// How files call and lay out a model's tensors: one translation for reading and writing, for every family.
+#pragma once
+#include <bora/core/error.hpp>
+#include <bora/io/families.hpp>
+#include <bora/io/safetensors.hpp>
+#include <bora/layers/tensors.hpp>
+#include <bora/model/description.hpp>
+#include <bora/model/parameters.hpp>
+#include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace bora::inline BORA_ABI {
+
+/// A tensor of a model with its shape and its place among all the model's numbers.
+struct TensorEntry {
+  TensorId id;
+  TensorShape shape;
+  std::size_t offset;  ///< of its first number in `Parameters::values()`
+};
+
+/// All tensors of a model, in the order of `Parameters`.
+template <ModelSpec S> std::vector<TensorEntry> tensors_of() {
+  std::vector<TensorEntry> list;
+  std::size_t offset = 0;
+  detail::Anatomy<S>::visit([&](TensorId id, TensorShape shape) {
+    list.push_back({id, shape, offset});
+    offset += shape.size();
+  });
+  return list;
+}
+
+/// Where a tensor of a model stands in a file: in the tensor `name`, alone or fused with others. Its row r is the
+/// file's row `first + r / block * stride + r % block`; of a transposed tensor (GPT-2's are [in, out]), the column.
+struct TensorPlace {
+  std::string name;
+  std::vector<std::size_t> shape;  ///< of the file's tensor
+  bool transposed;
+  std::size_t first, block, stride;
+
+  std::size_t row(std::size_t r) const noexcept { return first + r / block * stride + r % block; }
+  /// Whether the file's tensor is the model's, number for number.
+  bool same(TensorShape model) const noexcept { return !transposed && shape.front() == model.rows; }
+
+  /// f(i, j) for each number: i in the model's tensor, j in the file's. Transposed tensors go by strips of rows: a
+  /// column of a large matrix touches a page a number.
+  template <class F> void for_each(TensorShape model, F&& f) const {
+    const std::size_t cols = std::max<std::size_t>(model.cols, 1), strip = transposed ? 16 : 1;
+    for (std::size_t begin = 0; begin < model.rows; begin += strip)
+      for (std::size_t c = 0; c < cols; ++c)
+        for (std::size_t r = begin; r < std::min(begin + strip, model.rows); ++r)
+          f(r * cols + c, transposed ? c * shape.back() + row(r) : row(r) * cols + c);
+  }
+};
+
+namespace detail {
+
+/// The words of a family's names; ".weight" or ".bias" follows. Where one name serves query, key and value they are
+/// fused: stacked (all queries, all keys, all values) or by groups (the query heads of a key/value head, that key
+/// head, that value head; without groups each head's q, k and v).
+struct FamilyNames {
+  enum class Fused { none, stacked, grouped };
+  std::string_view prefix, embedding, positions, final_norm, head, layer;
+  std::string_view attention_norm, query, key, value, output, feed_forward_norm, gate, up, down;
+  Fused fused = Fused::none;
+  bool transposed = false;  ///< the matrices of the layers are [in, out]
+};
+
+inline constexpr FamilyNames llama_names{
+    .prefix = "model.",
+    .embedding = "embed_tokens",
+    .positions = "embed_positions",  // no published model of this family has any
+    .final_norm = "norm",
+    .head = "lm_head",
+    .layer = "layers.",
+    .attention_norm = "input_layernorm",
+    .query = "self_attn.q_proj",
+    .key = "self_attn.k_proj",
+    .value = "self_attn.v_proj",
+    .output = "self_attn.o_proj",
+    .feed_forward_norm = "post_attention_layernorm",
+    .gate = "mlp.gate_proj",
+    .up = "mlp.up_proj",
+    .down = "mlp.down_proj",
+};
+inline constexpr FamilyNames gpt2_names{
+    .prefix = "transformer.",
+    .embedding = "wte",
+    .positions = "wpe",
+    .final_norm = "ln_f",
+    .head = "lm_head",
+    .layer = "h.",
+    .attention_norm = "ln_1",
+    .query = "attn.c_attn",
+    .key = "attn.c_attn",
+    .value = "attn.c_attn",
+    .output = "attn.c_proj",
+    .feed_forward_norm = "ln_2",
+    .gate = "",
+    .up = "mlp.c_fc",
+    .down = "mlp.c_proj",
+    .fused = FamilyNames::Fused::stacked,
+    .transposed = true,
+};
+inline constexpr FamilyNames falcon_names{
+    .prefix = "transformer.",
+    .embedding = "word_embeddings",
+    .positions = "",
+    .final_norm = "ln_f",
+    .head = "lm_head",
+    .layer = "h.",
+    .attention_norm = "input_layernorm",
+    .query = "self_attention.query_key_value",
+    .key = "self_attention.query_key_value",
+    .value = "self_attention.query_key_value",
+    .output = "self_attention.dense",
+    .feed_forward_norm = "post_attention_layernorm",
+    .gate = "",
+    .up = "mlp.dense_h_to_4h",
+    .down = "mlp.dense_4h_to_h",
+    .fused = FamilyNames::Fused::grouped,
+};
+inline constexpr FamilyNames mpt_names{
+    .prefix = "transformer.",
+    .embedding = "wte",
+    .positions = "wpe",
+    .final_norm = "norm_f",
+    .head = "lm_head",
+    .layer = "blocks.",
+    .attention_norm = "norm_1",
+    .query = "attn.Wqkv",
+    .key = "attn.Wqkv",
+    .value = "attn.Wqkv",
+    .output = "attn.out_proj",
+    .feed_forward_norm = "norm_2",
+    .gate = "",
+    .up = "ffn.up_proj",
+    .down = "ffn.down_proj",
+    .fused = FamilyNames::Fused::stacked,
+};
+inline constexpr FamilyNames gpt_neox_names{
+    .prefix = "gpt_neox.",
+    .embedding = "embed_in",
+    .positions = "",
+    .final_norm = "final_layer_norm",
+    .head = "embed_out",
+    .layer = "layers.",
+    .attention_norm = "input_layernorm",
+    .query = "attention.query_key_value",
+    .key = "attention.query_key_value",
+    .value = "attention.query_key_value",
+    .output = "attention.dense",
+    .feed_forward_norm = "post_attention_layernorm",
+    .gate = "",
+    .up = "mlp.dense_h_to_4h",
+    .down = "mlp.dense_4h_to_h",
+    .fused = FamilyNames::Fused::grouped,
+};
+
+inline const FamilyNames& words_of(CheckpointNames::Family family) {
+  using Family = CheckpointNames::Family;
+  switch (family) {
+    case Family::gpt2:
+      return gpt2_names;
+    case Family::falcon:
+      return falcon_names;
+    case Family::mpt:
+      return mpt_names;
+    case Family::gpt_neox:
+      return gpt_neox_names;
+    case Family::automatic:
+    case Family::llama:
+    case Family::mixtral:
+      break;
+  }
+  return llama_names;
+}
+
+/// A tensor's name without the suffix of biases. The table of T5's bias is none.
+inline std::string_view stem(std::string_view name) {
+  constexpr std::string_view bias = "_bias";
+  if (name.ends_with(bias) && name != "relative_bias") name.remove_suffix(bias.size());
+  return name;
+}
+
+/// What follows the layer's number; of a mixture of experts in Mixtral's words.
+inline std::string word_in_layer(const FamilyNames& words, const ModelDescription& d, TensorId id) {
+  const std::string_view name = stem(id.name);
+  const bool experts = d.feed_forward_of(id.layer).experts > 0;
+  const std::string expert = experts ? message("block_sparse_moe.experts.", id.expert, ".") : "";
+  const bool two_norms = &words == &falcon_names && d.residual == ResidualKind::parallel_separate_norms;
+  if (name == "attention_norm") return std::string(two_norms ? "ln_attn" : words.attention_norm);
+  if (name == "feed_forward_norm") return std::string(two_norms ? "ln_mlp" : words.feed_forward_norm);
+  if (name == "query") return std::string(words.query);
+  if (name == "key") return std::string(words.key);
+  if (name == "value") return std::string(words.value);
+  if (name == "output") return std::string(words.output);
+  if (name == "router") return "block_sparse_moe.gate";
+  if (name == "gate") return experts ? expert + "w1" : std::string(words.gate);
+  if (name == "down") return experts ? expert + "w2" : std::string(words.down);
+  if (name == "up") return experts ? expert + "w3" : std::string(words.up);
+  return "";
+}
+
+/// The whole name, or an empty one where the family has no such tensor.
+inline std::string file_name(const FamilyNames& words, bool prefixed, const ModelDescription& d, TensorId id) {
+  const std::string_view name = stem(id.name), suffix = name == id.name ? ".weight" : ".bias";
+  const std::string prefix(prefixed ? words.prefix : "");
+  if (name == "head") return message(words.head, suffix);
+  if (name == "relative_bias") return &words == &llama_names ? prefix + "relative_attention_bias.weight" : "";
+  std::string_view shared;
+  if (name == "embedding") shared = words.embedding;
+  if (name == "positions") shared = words.positions;
+  if (name == "final_norm") shared = words.final_norm;
+  if (!shared.empty()) return message(prefix, shared, suffix);
+  const std::string word = word_in_layer(words, d, id);
+  if (word.empty() || (d.feed_forward_of(id.layer).experts > 0 && &words != &llama_names)) return "";
+  return message(prefix, words.layer, id.layer, ".", word, suffix);
+}
+
+/// Which of the fused q, k and v a tensor is; 3: none of them.
+inline std::size_t fused_part(std::string_view name) {
+  return name == "query" ? 0 : name == "key" ? 1 : name == "value" ? 2 : 3;
+}
+
+inline void place_fused(const AttentionDescription& a, FamilyNames::Fused fused, std::size_t part, TensorPlace& place) {
+  const bool grouped = fused == FamilyNames::Fused::grouped;
+  const std::size_t groups = grouped ? a.kv_heads : 1;
+  const std::size_t queries = a.heads / groups * a.head_dim, keys = a.kv_heads / groups * a.head_dim;
+  place.first = part == 0 ? 0 : queries + (part - 1) * keys;
+  place.block = part == 0 ? queries : keys;
+  place.stride = queries + 2 * keys;
+  place.shape.front() = groups * place.stride;
+}
+
+}  // namespace detail
+
+/// Where a tensor stands in the files of a family. Throws ConfigError where the family has no name for it.
+inline TensorPlace place_of(const CheckpointNames& names, const ModelDescription& d, TensorId id, TensorShape shape) {
+  const bool automatic = names.family == CheckpointNames::Family::automatic;
+  const detail::FamilyNames& words = detail::words_of(automatic ? family_of(d) : names.family);
+  TensorPlace place{.name = detail::file_name(words, names.prefix, d, id),
+                    .shape = {shape.rows},
+                    .transposed = false,
+                    .first = 0,
+                    .block = shape.rows,
+                    .stride = shape.rows};
+  if (place.name.empty())
+    throw ConfigError(detail::message("files of the family of '", words.prefix, words.embedding,
+                                      "' have no name for the tensor ", id.name, " of layer ", id.layer,
+                                      "; leave the family to automatic"));
+  if (shape.matrix()) place.shape.push_back(shape.cols);
+  const std::string_view name = detail::stem(id.name);
+  const std::size_t part = detail::fused_part(name);
+  if (words.fused != detail::FamilyNames::Fused::none && part < 3)
+    detail::place_fused(d.attention_of(id.layer), words.fused, part, place);
+  if (words.transposed && shape.matrix() && (part < 3 || name == "output" || name == "up" || name == "down")) {
+    place.transposed = true;
+    std::swap(place.shape.front(), place.shape.back());
+  }
+  return place;
+}
+
+/// A tensor of a file and the tensors of the model that it holds.
+struct FileTensor {
+  struct Part {
+    TensorEntry entry;
+    TensorPlace place;
+  };
+  std::vector<Part> parts;
+
+  const std::string& name() const noexcept { return parts.front().place.name; }
+  const std::vector<std::size_t>& shape() const noexcept { return parts.front().place.shape; }
+  std::size_t size() const noexcept {
+    std::size_t count = 0;
+    for (const Part& part : parts) count += part.entry.shape.size();
+    return count;
+  }
+
+  /// Its numbers, of all the model's: a view of them, or `staging`, where a fused or transposed one is put together.
+  template <class T> std::span<const float> numbers(std::span<const T> model, std::vector<float>& staging) const {
+    const TensorEntry& front = parts.front().entry;
+    if constexpr (std::is_same_v<T, float>)
+      if (parts.size() == 1 && parts.front().place.same(front.shape)) return model.subspan(front.offset, size());
+    staging.resize(size());
+    for (const Part& part : parts)
+      part.place.for_each(part.entry.shape, [&](std::size_t in_model, std::size_t in_file) {
+        staging[in_file] = static_cast<float>(model[part.entry.offset + in_model]);
+      });
+    return staging;
+  }
+};
+
+/// The tensors of a file that holds the model, in the order of the model's.
+inline std::vector<FileTensor> file_tensors(CheckpointNames names, const ModelDescription& d,
+                                            std::span<const TensorEntry> model) {
+  if (names.family == CheckpointNames::Family::automatic) names.family = family_of(d);
+  std::vector<FileTensor> list;
+  std::unordered_map<std::string, std::size_t> index;
+  for (const TensorEntry& entry : model) {
+    TensorPlace place = place_of(names, d, entry.id, entry.shape);
+    const auto [at, added] = index.try_emplace(place.name, list.size());
+    if (added) list.emplace_back();
+    list[at->second].parts.push_back({entry, std::move(place)});
+  }
+  return list;
+}
+
+namespace detail {
+
+/// Every tensor of `parameters` (values, gradients or moments) under its file's name and in its file's layout.
+template <ModelSpec S, class T>
+void add_parameters(SafeTensorsWriter& out, std::string_view prefix, const Parameters<S, T>& parameters) {
+  std::vector<float> staging;
+  for (const FileTensor& tensor : file_tensors(parameters.names, describe<S>(), tensors_of<S>()))
+    out.add(message(prefix, tensor.name()), tensor.shape(), tensor.numbers(parameters.values(), staging));
+}
+
+}  // namespace detail
+}  // namespace bora::inline BORA_ABI

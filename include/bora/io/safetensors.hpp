@@ -1,0 +1,469 @@
+/// The safetensors format (huggingface/safetensors, README.md and safetensors/src/tensor.rs): eight bytes with the
+/// header's size, the header as JSON, then the tensors' numbers, row-major and little-endian, without gaps.
+#pragma once
+#include <bora/core/checked.hpp>
+#include <bora/core/format.hpp>
+#include <bora/core/tensor.hpp>
+#include <bora/io/json.hpp>
+#include <bora/io/mapped_file.hpp>
+#include <bora/model/parameters.hpp>
+#include <algorithm>
+#include <array>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace bora::inline BORA_ABI {
+
+namespace detail {
+
+struct StoredType {
+  std::string_view name;
+  std::size_t size;  ///< bytes an element
+};
+inline constexpr StoredType stored_types[] = {
+    {"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E5M2", 1}, {"F8_E4M3", 1}, {"F8_E8M0", 1},
+    {"I16", 2},  {"U16", 2}, {"F16", 2}, {"BF16", 2},    {"I32", 4},     {"U32", 4},
+    {"F32", 4},  {"C64", 8}, {"F64", 8}, {"I64", 8},     {"U64", 8},
+};
+
+/// Bytes of an element, or 0 for a type that is not known.
+constexpr std::size_t stored_size(std::string_view dtype) noexcept {
+  for (const StoredType& type : stored_types)
+    if (type.name == dtype) return type.size;
+  return 0;
+}
+
+/// Rust's reader, which defines the format, refuses larger headers.
+inline constexpr std::size_t safetensors_header_limit = 100'000'000;
+
+}  // namespace detail
+
+/// A safetensors file, checked throughout when it is opened: a file that is accepted can be read without surprise. What
+/// it holds is read on demand.
+class SafeTensors {
+ public:
+  struct Entry {
+    std::string dtype;               ///< "F32", "BF16", "I64", …
+    std::vector<std::size_t> shape;  ///< empty for a single number
+    std::size_t begin, end;          ///< bytes, from the end of the header
+
+    std::size_t elements() const noexcept { return (end - begin) / detail::stored_size(dtype); }
+  };
+
+  /// Throws FileError, naming file and tensor, for anything the format forbids.
+  explicit SafeTensors(const std::filesystem::path& file, FileAccess access = FileAccess::map) : file_(file, access) {
+    const Json header = parse_json(header_text(), path());
+    for (const auto& [name, value] : header.items()) {
+      if (name == "__metadata__")
+        read_metadata(value);
+      else
+        entries_.emplace(name, checked_entry(name, value));
+    }
+    check_tiling();
+  }
+
+  const std::filesystem::path& path() const noexcept { return file_.path(); }
+  /// "format": "pt" and the like.
+  const std::map<std::string, std::string>& metadata() const noexcept { return metadata_; }
+  /// All tensors' names, sorted.
+  std::vector<std::string> names() const {
+    std::vector<std::string> all;
+    for (const auto& [name, entry] : entries_) all.push_back(name);
+    return all;
+  }
+  bool contains(std::string_view name) const noexcept { return entries_.find(name) != entries_.end(); }
+
+  /// Throws FileError where the file has no tensor of that name.
+  const Entry& entry(std::string_view name) const {
+    const auto found = entries_.find(name);
+    if (found == entries_.end()) detail::refuse_file(path(), "has no tensor ", detail::printable(name));
+    return found->second;
+  }
+
+  /// All numbers of an F32, F16, BF16 or F64 tensor. Throws FileError where it is missing, of another type, does not
+  /// hold out.size() numbers, or holds one that is not finite (as a float).
+  void read(std::string_view name, std::span<float> out) const {
+    const Entry& tensor = float_entry(name);
+    if (tensor.elements() != out.size())
+      refuse(name, "has shape ", detail::shape_text(tensor.shape), ", ", tensor.elements(), " numbers, expected ",
+             out.size());
+    convert(name, tensor, 0, out);
+  }
+  std::vector<float> read(std::string_view name) const {
+    std::vector<float> values(float_entry(name).elements());  // the file holds them: its size bounds the buffer
+    read(name, values);
+    return values;
+  }
+
+  /// Rows [first_row, first_row + rows) along the first axis; throws as `read` does.
+  void read_rows(std::string_view name, std::size_t first_row, std::size_t rows, std::span<float> out) const {
+    const Entry& tensor = float_entry(name);
+    const std::size_t there = tensor.shape.empty() ? 0 : tensor.shape[0];
+    if (first_row > there || rows > there - first_row)
+      refuse(name, "has shape ", detail::shape_text(tensor.shape), ", expected rows ", first_row, " to ",
+             CheckedSize(first_row) + rows);
+    const std::size_t width = there == 0 ? 0 : tensor.elements() / there;
+    if (rows * width != out.size())
+      refuse(name, "has shape ", detail::shape_text(tensor.shape), ", ", rows * width, " numbers in ", rows,
+             " rows, expected ", out.size());
+    convert(name, tensor, first_row * width, out);
+  }
+
+  /// An I32 or I64 tensor [batch, time]. Throws FileError for another type or rank, and for ids beyond 32 bits.
+  TokenBatch token_batch(std::string_view name) const {
+    const Entry& tensor = token_entry(name);
+    if (tensor.shape.size() != 2) refuse_token_shape(name, tensor, "[batch, time]");
+    return tokens(name, tensor, 0, tensor.shape[0], tensor.shape[1]);
+  }
+  /// Slice `slice` of an I32 or I64 tensor [step, batch, time].
+  TokenBatch token_batch(std::string_view name, std::size_t slice) const {
+    const Entry& tensor = token_entry(name);
+    if (tensor.shape.size() != 3) refuse_token_shape(name, tensor, "[step, batch, time]");
+    if (slice >= tensor.shape[0])
+      refuse(name, "has ", tensor.shape[0], " slices (shape ", detail::shape_text(tensor.shape), "), slice ", slice,
+             " was asked for");
+    const std::size_t batch = tensor.shape[1], time = tensor.shape[2];
+    return tokens(name, tensor, slice * (tensor.elements() / tensor.shape[0]), batch, time);
+  }
+
+ private:
+  template <class... Parts> [[noreturn]] void refuse(std::string_view name, const Parts&... parts) const {
+    detail::refuse_file(path(), "tensor ", detail::printable(name), " ", parts...);
+  }
+  void refuse_token_shape(std::string_view name, const Entry& tensor, std::string_view expected) const {
+    refuse(name, "has shape ", detail::shape_text(tensor.shape), ", expected ", expected);
+  }
+
+  // ---- opening
+
+  /// The header's bytes; data_ becomes what follows them.
+  std::string_view header_text() {
+    constexpr std::size_t prefix = 8;
+    const std::size_t size = file_.size();
+    if (size < prefix) detail::refuse_file(path(), "is ", size, " bytes long, expected 8 for the header's size");
+    const auto length = detail::load_number<std::uint64_t>(file_.bytes().data());
+    if (length > detail::safetensors_header_limit)
+      detail::refuse_file(path(), "gives ", length, " as the size of its header, expected at most ",
+                          detail::safetensors_header_limit);
+    if (length > size - prefix)
+      detail::refuse_file(path(), "gives ", length, " as the size of its header, but only ", size - prefix,
+                          " bytes follow");
+    const std::string_view text = file_.text().substr(prefix, static_cast<std::size_t>(length));
+    if (!text.starts_with('{'))
+      detail::refuse_file(path(), text.empty() ? "has an empty header" : "has a header that starts with another byte",
+                          ", expected '{': this is no safetensors file");
+    data_ = file_.bytes().subspan(prefix + text.size());
+    return text;
+  }
+
+  void read_metadata(const Json& value) {
+    if (!value.is_object())
+      detail::refuse_file(path(), "__metadata__ is ", detail::json_kind(value), ", expected an object of strings");
+    for (const auto& [key, text] : value.items()) {
+      if (!text.is_string())
+        detail::refuse_file(path(), "__metadata__ key ", detail::printable(key), " is ", detail::json_kind(text),
+                            ", expected a string");
+      metadata_.emplace(key, text.get<std::string>());
+    }
+  }
+
+  Entry checked_entry(std::string_view name, const Json& value) const {
+    if (!value.is_object())
+      refuse(name, "is ", detail::json_kind(value), " in the header, expected dtype, shape and data_offsets");
+    const Json& dtype = member(name, value, "dtype");
+    if (!dtype.is_string()) refuse(name, "has ", detail::json_kind(dtype), " as dtype, expected a string");
+    Entry tensor{.dtype = dtype.get<std::string>(), .shape = {}, .begin = 0, .end = 0};
+    if (detail::stored_size(tensor.dtype) == 0)
+      refuse(name, "has dtype ", detail::printable(tensor.dtype), ", which is not known to this reader");
+    tensor.shape = sizes(name, value, "shape");
+    const std::vector<std::size_t> offsets = sizes(name, value, "data_offsets");
+    if (offsets.size() != 2)
+      refuse(name, "has ", offsets.size(), " numbers as data_offsets, expected 2: begin and end");
+    tensor.begin = offsets[0];
+    tensor.end = offsets[1];
+    check_range(name, tensor);
+    return tensor;
+  }
+
+  const Json& member(std::string_view name, const Json& value, const char* key) const {
+    const auto found = value.find(key);
+    if (found == value.end()) refuse(name, "has no ", key, " in the header");
+    return *found;
+  }
+
+  std::vector<std::size_t> sizes(std::string_view name, const Json& value, const char* key) const {
+    const Json& list = member(name, value, key);
+    if (!list.is_array()) refuse(name, "has ", detail::json_kind(list), " as ", key, ", expected an array");
+    std::vector<std::size_t> all;
+    for (const Json& number : list) {
+      if (!number.is_number_unsigned())
+        refuse(name, "has ", detail::json_kind(number), " in its ", key, ", expected whole numbers from 0");
+      all.push_back(number.get<std::size_t>());
+    }
+    return all;
+  }
+
+  void check_range(std::string_view name, const Entry& tensor) const {
+    const CheckedSize bytes = byte_size(name, tensor);
+    if (tensor.begin > tensor.end)
+      refuse(name, "begins at byte ", tensor.begin, " and ends at ", tensor.end, ", expected begin <= end");
+    if (tensor.end - tensor.begin != bytes.value())
+      refuse(name, "has ", tensor.end - tensor.begin, " bytes, but ", tensor.dtype, " ",
+             detail::shape_text(tensor.shape), " takes ", bytes.value());
+    if (tensor.end > data_.size())
+      refuse(name, "ends at byte ", tensor.end, ", but only ", data_.size(),
+             " bytes follow the header: the file is cut short");
+  }
+
+  CheckedSize byte_size(std::string_view name, const Entry& tensor) const {
+    try {
+      CheckedSize bytes = 1;
+      for (const std::size_t extent : tensor.shape) bytes *= extent;
+      return bytes * detail::stored_size(tensor.dtype);
+    } catch (const FileError& error) {
+      refuse(name, "has shape ", detail::shape_text(tensor.shape), ": ", error.what());
+    }
+  }
+
+  /// The ranges, in order, must cover the data exactly. What nobody names could hide anything; what two tensors share
+  /// is a mistake of the writer.
+  void check_tiling() const {
+    std::vector<const std::pair<const std::string, Entry>*> sorted;
+    for (const auto& entry : entries_) sorted.push_back(&entry);
+    std::ranges::sort(sorted, {}, [](const auto* e) { return std::pair(e->second.begin, e->second.end); });
+    std::size_t covered = 0;
+    for (const auto* entry : sorted) {
+      const std::size_t begin = entry->second.begin;
+      if (begin < covered)
+        refuse(entry->first, "begins at byte ", begin, ", inside the tensor before it, which ends at ", covered);
+      if (begin > covered)
+        refuse(entry->first, "begins at byte ", begin, ", but the tensors before it end at ", covered,
+               ": expected no hole");
+      covered = entry->second.end;
+    }
+    if (covered != data_.size())
+      detail::refuse_file(path(), "holds ", data_.size() - covered, " bytes after its last tensor, expected none");
+  }
+
+  // ---- reading
+
+  const Entry& float_entry(std::string_view name) const {
+    const Entry& tensor = entry(name);
+    if (tensor.dtype != "F32" && tensor.dtype != "F16" && tensor.dtype != "BF16" && tensor.dtype != "F64")
+      refuse(name, "has dtype ", tensor.dtype, ", expected F32, F16, BF16 or F64");
+    return tensor;
+  }
+  const Entry& token_entry(std::string_view name) const {
+    const Entry& tensor = entry(name);
+    if (tensor.dtype != "I32" && tensor.dtype != "I64")
+      refuse(name, "has dtype ", tensor.dtype, ", expected I32 or I64: token ids");
+    return tensor;
+  }
+
+  void convert(std::string_view name, const Entry& tensor, std::size_t first, std::span<float> out) const {
+    if (out.empty()) return;
+    const std::byte* from = data_.data() + tensor.begin + first * detail::stored_size(tensor.dtype);
+    if (tensor.dtype == "F32")
+      std::memcpy(out.data(), from, out.size_bytes());
+    else if (tensor.dtype == "BF16")
+      convert<bfloat16>(from, out, [](bfloat16 value) { return to_float(value); });
+    else if (tensor.dtype == "F16")
+      convert<std::uint16_t>(from, out, half_to_float);
+    else
+      convert<double>(from, out, [](double value) { return static_cast<float>(value); });
+    detail::require_finite(out, path(), name, first);
+  }
+  template <class T, class ToFloat>
+  static void convert(const std::byte* from, std::span<float> out, ToFloat to_float_) noexcept {
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = to_float_(detail::load_number<T>(from + i * sizeof(T)));
+  }
+
+  TokenBatch tokens(std::string_view name, const Entry& tensor, std::size_t first, std::size_t batch,
+                    std::size_t time) const {
+    if (tensor.elements() == 0) refuse(name, "has shape ", detail::shape_text(tensor.shape), ", expected some tokens");
+    std::vector<TokenId> ids(batch * time);
+    const std::size_t size = detail::stored_size(tensor.dtype);
+    const std::byte* from = data_.data() + tensor.begin + first * size;
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const std::int64_t id = size == 4 ? detail::load_number<std::int32_t>(from + i * size)
+                                        : detail::load_number<std::int64_t>(from + i * size);
+      if (id < std::numeric_limits<TokenId>::min() || id > std::numeric_limits<TokenId>::max())
+        refuse(name, "holds ", id, " as element ", first + i, ", expected token ids of 32 bits");
+      ids[i] = static_cast<TokenId>(id);
+    }
+    return {batch, time, std::move(ids)};
+  }
+
+  MappedFile file_;
+  std::span<const std::byte> data_;
+  std::map<std::string, Entry, std::less<>> entries_;
+  std::map<std::string, std::string> metadata_;
+};
+
+class SafeTensorsWriter;
+
+namespace detail {
+/// Adds each tensor of a model under `prefix` + its name in files; io/parameter_names.hpp knows those.
+template <ModelSpec S, class T>
+void add_parameters(SafeTensorsWriter& writer, std::string_view prefix, const Parameters<S, T>& parameters);
+}  // namespace detail
+
+/// Collects tensors and writes them as one safetensors file. `add` copies; `add_later` asks for the numbers when the
+/// file is written, one tensor at a time. All throw ConfigError for a name that is taken or no UTF-8, and for values
+/// that do not fill the shape.
+class SafeTensorsWriter {
+ public:
+  /// F32 of any shape.
+  void add(std::string name, std::vector<std::size_t> shape, std::span<const float> values) {
+    add_copy("F32", std::move(name), std::move(shape), values);
+  }
+  /// BF16 of any shape.
+  void add_bf16(std::string name, std::vector<std::size_t> shape, std::span<const bfloat16> values) {
+    add_copy("BF16", std::move(name), std::move(shape), values);
+  }
+  /// F32 or Bf16 of any shape; `fill` writes all elements of the span it is given.
+  template <WeightFormat Format = F32>
+    requires(!std::same_as<Format, F64>)
+  void add_later(std::string name, std::vector<std::size_t> shape, std::function<void(std::span<float>)> fill) {
+    add_tensor(std::same_as<Format, F32> ? "F32" : "BF16", std::move(name), std::move(shape)).fill = std::move(fill);
+  }
+
+  /// F32, or I32 for tokens, in the tensor's shape.
+  template <class T, std::size_t rank>
+    requires std::same_as<T, float> || std::same_as<T, TokenId>
+  void add(std::string name, const Tensor<T, rank>& tensor) {
+    add_copy(std::same_as<T, float> ? "F32" : "I32", std::move(name), {tensor.shape().begin(), tensor.shape().end()},
+             tensor.values());
+  }
+  /// F32 [1].
+  template <std::floating_point T> void add(std::string name, T value) {
+    const float number = static_cast<float>(value);
+    add_copy("F32", std::move(name), {1}, std::span(&number, 1));
+  }
+  /// F32 [n].
+  void add(std::string name, const std::vector<float>& values) {
+    add_copy("F32", std::move(name), {values.size()}, std::span<const float>(values));
+  }
+  /// I32 [1, n]: a row of tokens is a batch of one.
+  void add(std::string name, std::span<const TokenId> tokens) {
+    add_copy("I32", std::move(name), {1, tokens.size()}, tokens);
+  }
+  /// I32 [batch, time].
+  void add(std::string name, const TokenBatch& tokens) {
+    add_copy("I32", std::move(name), {tokens.batch(), tokens.time()}, tokens.ids());
+  }
+  /// Every tensor of a model, or of its gradients: `prefix` + its name in Hugging Face files, in that file's shape.
+  template <ModelSpec S, class T> void add(std::string_view prefix, const Parameters<S, T>& parameters) {
+    detail::add_parameters(*this, prefix, parameters);
+  }
+
+  /// A pair for `__metadata__`; "format" is "pt" unless it is set.
+  void metadata(const std::string& key, const std::string& value) {
+    json_string(key);  // throws here rather than when all is computed
+    json_string(value);
+    metadata_[key] = value;
+  }
+
+  bool contains(std::string_view name) const noexcept { return tensors_.find(name) != tensors_.end(); }
+
+  /// Writes beside `file` and renames: a failure throws FileError and leaves what was there before.
+  void write(const std::filesystem::path& file) const {
+    // Larger elements first, so that each tensor is aligned to its own; then by name.
+    std::vector<const Pair*> order;
+    for (const Pair& pair : tensors_) order.push_back(&pair);
+    std::ranges::stable_sort(order, std::greater<>{},
+                             [](const Pair* p) { return detail::stored_size(p->second.dtype); });
+    AtomicFile out(file);
+    const std::string header = header_text(order);
+    const std::uint64_t length = header.size();
+    out.write(std::as_bytes(std::span(&length, 1)));
+    out.write(header);
+    for (const Pair* pair : order) write_tensor(out, pair->second);
+    out.commit();
+  }
+
+ private:
+  struct Pending {
+    std::string_view dtype;
+    std::vector<std::size_t> shape;
+    std::size_t bytes = 0;
+    std::vector<std::byte> values = {};
+    std::function<void(std::span<float>)> fill = nullptr;  ///< where there are no values yet
+  };
+  using Pair = std::pair<const std::string, Pending>;
+
+  template <class T>
+  void add_copy(std::string_view dtype, std::string name, std::vector<std::size_t> shape, std::span<const T> values) {
+    CheckedSize elements = 1;
+    for (const std::size_t extent : shape) elements *= extent;
+    if (elements.value() != values.size())
+      throw ConfigError(detail::message("SafeTensorsWriter: tensor ", detail::printable(name), " of shape ",
+                                        detail::shape_text(shape), " was given ", values.size(), " numbers, expected ",
+                                        elements.value()));
+    const auto bytes = std::as_bytes(values);
+    add_tensor(dtype, std::move(name), std::move(shape)).values.assign(bytes.begin(), bytes.end());
+  }
+
+  Pending& add_tensor(std::string_view dtype, std::string name, std::vector<std::size_t> shape) {
+    json_string(name);
+    if (name == "__metadata__")
+      throw ConfigError("SafeTensorsWriter: the name '__metadata__' is the format's own, expected another");
+    CheckedSize bytes = detail::stored_size(dtype);
+    for (const std::size_t extent : shape) bytes *= extent;
+    const auto [added, is_new] = tensors_.try_emplace(std::move(name));
+    if (!is_new)
+      throw ConfigError(detail::message("SafeTensorsWriter: tensor ", detail::printable(added->first),
+                                        " was added before, expected each name once"));
+    added->second = {.dtype = dtype, .shape = std::move(shape), .bytes = bytes.value()};
+    return added->second;
+  }
+
+  std::string header_text(std::span<const Pair* const> order) const {
+    std::string text = "{\"__metadata__\":{";
+    for (const auto& [key, value] : metadata_)
+      text += (text.back() == '{' ? "" : ",") + json_string(key) + ":" + json_string(value);
+    text += "}";
+    CheckedSize begin = 0;
+    for (const Pair* pair : order) {
+      const auto& [name, tensor] = *pair;
+      const CheckedSize end = begin + tensor.bytes;
+      text += detail::message(",", json_string(name), ":{\"dtype\":\"", tensor.dtype,
+                              "\",\"shape\":", detail::shape_text(tensor.shape), ",\"data_offsets\":[", begin.value(),
+                              ",", end.value(), "]}");
+      begin = end;
+    }
+    text += "}";
+    text.append((8 - text.size() % 8) % 8, ' ');
+    if (text.size() > detail::safetensors_header_limit)
+      throw ConfigError(detail::message("SafeTensorsWriter: the names and shapes take ", text.size(),
+                                        " bytes, expected at most ", detail::safetensors_header_limit));
+    return text;
+  }
+
+  static void write_tensor(AtomicFile& out, const Pending& tensor) {
+    if (!tensor.fill) return out.write(tensor.values);
+    std::vector<float> values(tensor.bytes / detail::stored_size(tensor.dtype));
+    tensor.fill(values);
+    if (tensor.dtype == "F32") return out.write(std::as_bytes(std::span(values)));
+    std::vector<bfloat16> rounded(values.size());
+    std::ranges::transform(values, rounded.begin(), to_bfloat16);
+    out.write(std::as_bytes(std::span(rounded)));
+  }
+
+  std::map<std::string, Pending, std::less<>> tensors_;
+  std::map<std::string, std::string> metadata_{{"format", "pt"}};
+};
+
+}  // namespace bora::inline BORA_ABI

@@ -1,0 +1,152 @@
+/// A decoder: a spec's weights, packed in a format.
+#pragma once
+#include <bora/core/random.hpp>
+#include <bora/model/parameters.hpp>
+#include <algorithm>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <utility>
+#include <vector>
+
+BORA_BEFORE_NAMESPACE();
+namespace bora::inline BORA_ABI {
+
+/// The model: what forward and backward read. Const, it serves many sessions on many threads.
+///
+/// Matrices are held in panels of the format, vectors in its number type, all in one block of memory whose
+/// size and layout are constants of the type. Padding exists only here.
+template <ModelSpec S, WeightFormat F>
+class Decoder {
+ public:
+  using Spec = S;
+  using Format = F;
+  using Number = typename F::Number;
+  using Tree = typename detail::Anatomy<S>::template Tensors<Packed<F>>;
+
+  /// All weights zero.
+  Decoder() : memory_(place(nullptr, tree_)) { place(memory_.data(), tree_); }
+
+  /// Weights from `fill(TensorId, TensorShape, std::span<float> out)`, which supplies one tensor at a time,
+  /// row-major [out, in], so that a model larger than half the memory can be loaded. What `fill` throws passes through.
+  template <class Fill>
+    requires std::invocable<Fill&, TensorId, TensorShape, std::span<float>>
+  explicit Decoder(Fill&& fill, CheckpointNames names = {}) : Decoder() {
+    names_ = names;
+    std::vector<float> staging;
+    detail::Anatomy<S>::visit(
+        [&](TensorId id, TensorShape shape, auto& at) {
+          staging.resize(shape.size());
+          fill(id, shape, std::span<float>(staging));
+          pack_rows(staging.data(), {0, shape.rows}, at);
+        },
+        tree_);
+  }
+
+  /// Packs a whole set of parameters.
+  template <class T>
+  explicit Decoder(const Parameters<S, T>& parameters) : Decoder() {
+    names_ = parameters.names;
+    assign(parameters);
+  }
+  template <class T>
+  void assign(const Parameters<S, T>& parameters) noexcept {
+    assign(Lane{}, parameters);
+  }
+  /// The same on this lane's share of every tensor's rows.
+  template <class T>
+  void assign(const Lane& lane, const Parameters<S, T>& parameters) noexcept {
+    auto& from = const_cast<Parameters<S, T>&>(parameters).tree();
+    detail::Anatomy<S>::visit(
+        [&](TensorId, TensorShape shape, auto& to, auto& flat) {
+          pack_rows(numbers(flat), lane.share(shape.rows, simd::block_lanes), to);
+        },
+        tree_, from);
+  }
+
+  /// The weights as row-major parameters; exact for F32.
+  template <class T = float>
+  Parameters<S, T> parameters() const {
+    Parameters<S, T> p;
+    p.names = names_;
+    detail::Anatomy<S>::visit(
+        [](TensorId, TensorShape shape, auto& from, auto& to) {
+          if constexpr (is_matrix<decltype(from)>)
+            simd::unpack(from, to.data);
+          else
+            std::copy_n(from, shape.rows, to);
+        },
+        const_cast<Tree&>(tree_), p.tree());
+    return p;
+  }
+
+  const Tree& weights() const noexcept { return tree_; }
+  Tree& weights() noexcept { return tree_; }
+  /// Bytes of all weights, padding included.
+  std::size_t weight_bytes() const noexcept { return memory_.bytes(); }
+  /// How the file that these weights came from called its tensors.
+  const CheckpointNames& names() const noexcept { return names_; }
+
+ private:
+  template <class Place>
+  static constexpr bool is_matrix = requires(Place place) { place.cols; };
+
+  template <class T>
+  static T* numbers(T* vector) noexcept {
+    return vector;
+  }
+  template <class Matrix>
+    requires is_matrix<Matrix>
+  static auto* numbers(const Matrix& matrix) noexcept {
+    return matrix.data;
+  }
+
+  /// Rounds rows of a row-major tensor into its place: of a matrix into panels, of a vector as they are.
+  template <class T, class Place>
+  static void pack_rows(const T* from, Range rows, Place& to) noexcept {
+    if constexpr (is_matrix<Place>)
+      simd::pack(from + rows.begin * to.cols, rows.begin, rows.size(), to);
+    else
+      std::copy(from + rows.begin, from + rows.end, const_cast<Number*>(to) + rows.begin);
+  }
+
+  /// Lays all tensors out in `memory`, or counts the bytes when it is null.
+  static std::size_t place(std::byte* memory, Tree& tree) noexcept {
+    Arena arena(memory);
+    detail::Anatomy<S>::visit(
+        [&](TensorId, TensorShape shape, auto& at) {
+          if constexpr (is_matrix<decltype(at)>)
+            at = {arena.take<typename F::Storage>(simd::PanelLayout<F>::size(shape.rows, shape.cols)), shape.rows,
+                  shape.cols};
+          else
+            at = arena.take<Number>(row_stride(shape.rows));
+        },
+        tree);
+    return arena.used();
+  }
+
+  Tree tree_;  // before memory_: it is sized by laying the tree out
+  Buffer<std::byte> memory_;
+  CheckpointNames names_;
+};
+
+/// A model with random weights: matrices of deviation 1 / sqrt(fan-in), norms at one, biases at zero. The values depend
+/// on `seed` and the spec only; a format is their rounding.
+template <ModelSpec S, WeightFormat F>
+Decoder<S, F> random_model(std::uint64_t seed) {
+  std::uint64_t stream = 0;
+  return Decoder<S, F>([&](TensorId id, TensorShape shape, std::span<float> out) {
+    const Random random(seed, stream++);
+    if (!shape.matrix()) {
+      std::fill(out.begin(), out.end(), id.name.ends_with("norm") ? 1.0f : 0.0f);
+      return;
+    }
+    const float deviation = 1 / std::sqrt(static_cast<float>(shape.cols));
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = deviation * random.bell_at(i);
+  });
+}
+
+}  // namespace bora::inline BORA_ABI
+BORA_AFTER_NAMESPACE();

@@ -1,0 +1,38 @@
+/// One AdamW update of a stretch of parameters.
+#pragma once
+#include <bora/simd/rows.hpp>
+#include <cstddef>
+
+BORA_BEFORE_NAMESPACE();
+namespace bora::inline BORA_ABI::simd {
+
+/// The numbers of one step.
+struct AdamwStep {
+  double learning_rate, beta1, beta2, eps, weight_decay;
+  double correction1, correction2;  ///< 1 - beta1^s, 1 - beta2^s
+  double gradient_scale;            ///< from clipping
+};
+
+/// m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2,
+/// w = w (1 - lr wd) - lr (m / c1) / (sqrt(v / c2) + eps)      (Loshchilov and Hutter 2019, algorithm 2)
+template <class T>
+void adamw(const AdamwStep& s, const T* gradient, T* m, T* v, T* w, std::size_t n) noexcept {
+  using B = Block<T>;
+  const auto constant = [](double x) { return B::broadcast(static_cast<T>(x)); };
+  const B beta1 = constant(s.beta1), rest1 = constant(1 - s.beta1), beta2 = constant(s.beta2),
+          rest2 = constant(1 - s.beta2), scale = constant(s.gradient_scale), eps = constant(s.eps),
+          keep = constant(1 - s.learning_rate * s.weight_decay), rate = constant(s.learning_rate / s.correction1),
+          unbias2 = constant(1 / s.correction2);
+  detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
+    const B g = detail::load<B>(gradient + i, valid) * scale;
+    const B mean = mul_add(beta1, detail::load<B>(m + i, valid), rest1 * g);
+    const B square = mul_add(beta2, detail::load<B>(v + i, valid), rest2 * (g * g));
+    const B update = rate * mean / (sqrt(square * unbias2) + eps);
+    detail::store(mean, m + i, valid);
+    detail::store(square, v + i, valid);
+    detail::store(detail::load<B>(w + i, valid) * keep - update, w + i, valid);
+  });
+}
+
+}  // namespace bora::inline BORA_ABI::simd
+BORA_AFTER_NAMESPACE();

@@ -1,0 +1,131 @@
+/// Blocks on xsimd: the native vector of the target, doubled until it has 16 lanes.
+#pragma once
+#include <bora/core/format.hpp>
+#include <bora/simd/scalar.hpp>
+#include <bora/simd/twice.hpp>
+#include <xsimd/xsimd.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+BORA_BEFORE_NAMESPACE();
+namespace bora::inline BORA_ABI::simd {
+
+#if defined(XSIMD_NO_SUPPORTED_ARCHITECTURE)
+using XsimdBlock = ScalarBlock<float>;
+#else
+
+/// One native vector of at most 16 floats.
+struct XsimdVector {
+  using Number = float;
+  using V = xsimd::batch<float>;
+  using U32 = xsimd::batch<std::uint32_t>;
+  static constexpr std::size_t lanes = V::size;
+  // 8 rows by 2 panels: 16 sums, 2 weights and a broadcast fit 32 registers; half of it fits 16.
+  static constexpr std::size_t tile_rows = lanes == block_lanes || XSIMD_WITH_NEON64 ? 8 : 4, tile_panels = 2;
+  V v;
+
+  static const char* target() noexcept { return xsimd::default_arch::name(); }
+  static BORA_INLINE XsimdVector broadcast(float x) noexcept { return {V(x)}; }
+  static BORA_INLINE XsimdVector zero() noexcept { return {V(0.0f)}; }
+  static BORA_INLINE XsimdVector load(const float* p) noexcept { return {V::load_unaligned(p)}; }
+  // xsimd widens nothing: an array in between, which the compiler turns into the instruction.
+  static BORA_INLINE XsimdVector load(const bfloat16* p) noexcept {
+    std::uint32_t bits[lanes];
+    for (std::size_t i = 0; i < lanes; ++i) bits[i] = static_cast<std::uint32_t>(p[i].bits) << 16;
+    return {xsimd::bitwise_cast<V>(U32::load_unaligned(bits))};
+  }
+  static BORA_INLINE XsimdVector load(const std::int8_t* p) noexcept {
+    float wide[lanes];
+    for (std::size_t i = 0; i < lanes; ++i) wide[i] = static_cast<float>(p[i]);
+    return load(wide);
+  }
+  template <class U> static BORA_INLINE XsimdVector load_first(const U* p, std::size_t n) noexcept {
+    U all[lanes] = {};
+    for (std::size_t i = 0; i < n; ++i) all[i] = p[i];
+    return load(all);
+  }
+  BORA_INLINE void store(float* p) const noexcept { v.store_unaligned(p); }
+  /// Rounds as `to_bfloat16` does.
+  BORA_INLINE void store(bfloat16* p) const noexcept {
+    const U32 bits = xsimd::bitwise_cast<U32>(v);
+    const U32 odd = (bits >> 16) & U32(1u);
+    const U32 rounded = bits + U32(0x7fffu) + odd;
+    const V chosen =
+        xsimd::select(xsimd::isnan(v), xsimd::bitwise_cast<V>(bits | U32(0x400000u)), xsimd::bitwise_cast<V>(rounded));
+    std::uint32_t wide[lanes];
+    xsimd::bitwise_cast<U32>(chosen).store_unaligned(wide);
+    for (std::size_t i = 0; i < lanes; ++i) p[i].bits = static_cast<std::uint16_t>(wide[i] >> 16);
+  }
+  template <class U> BORA_INLINE void store_first(U* p, std::size_t n) const noexcept {
+    U all[lanes];
+    store(all);
+    for (std::size_t i = 0; i < n; ++i) p[i] = all[i];
+  }
+
+  friend BORA_INLINE XsimdVector operator+(XsimdVector a, XsimdVector b) noexcept { return {a.v + b.v}; }
+  friend BORA_INLINE XsimdVector operator-(XsimdVector a, XsimdVector b) noexcept { return {a.v - b.v}; }
+  friend BORA_INLINE XsimdVector operator*(XsimdVector a, XsimdVector b) noexcept { return {a.v * b.v}; }
+  friend BORA_INLINE XsimdVector operator/(XsimdVector a, XsimdVector b) noexcept { return {a.v / b.v}; }
+  friend BORA_INLINE XsimdVector mul_add(XsimdVector a, XsimdVector b, XsimdVector c) noexcept {
+    return {xsimd::fma(a.v, b.v, c.v)};
+  }
+  friend BORA_INLINE XsimdVector max(XsimdVector a, XsimdVector b) noexcept { return {xsimd::max(a.v, b.v)}; }
+  friend BORA_INLINE XsimdVector min(XsimdVector a, XsimdVector b) noexcept { return {xsimd::min(a.v, b.v)}; }
+  friend BORA_INLINE XsimdVector abs(XsimdVector a) noexcept { return {xsimd::abs(a.v)}; }
+  friend BORA_INLINE XsimdVector exp(XsimdVector a) noexcept { return {xsimd::exp(a.v)}; }
+  friend BORA_INLINE XsimdVector tanh(XsimdVector a) noexcept { return {xsimd::tanh(a.v)}; }
+  friend BORA_INLINE XsimdVector sqrt(XsimdVector a) noexcept { return {xsimd::sqrt(a.v)}; }
+  static BORA_INLINE XsimdVector where_less(XsimdVector a, XsimdVector b, XsimdVector yes, XsimdVector no) noexcept {
+    return {xsimd::select(a.v < b.v, yes.v, no.v)};
+  }
+  static BORA_INLINE XsimdVector keep(int begin, int end, XsimdVector a, XsimdVector b) noexcept {
+    const V lane = iota();
+    return {xsimd::select(lane >= V(static_cast<float>(begin)) && lane < V(static_cast<float>(end)), a.v, b.v)};
+  }
+  /// Sums of all lanes, in a fixed tree: xsimd has no maximum of the lanes, and its sum's order is the target's.
+  BORA_INLINE float sum() const noexcept {
+    return reduce([](float a, float b) { return a + b; });
+  }
+  BORA_INLINE float largest() const noexcept {
+    return reduce([](float a, float b) { return a < b ? b : a; });
+  }
+
+  struct Pairs {
+    V even, odd;
+    static BORA_INLINE Pairs load(const bfloat16* p) noexcept {
+      std::uint32_t both[lanes];
+      __builtin_memcpy(both, p, sizeof both);
+      const U32 bits = U32::load_unaligned(both);
+      return {xsimd::bitwise_cast<V>(bits << 16), xsimd::bitwise_cast<V>(bits & U32(0xffff0000u))};
+    }
+    static BORA_INLINE Pairs broadcast(const bfloat16* p) noexcept { return {V(to_float(p[0])), V(to_float(p[1]))}; }
+  };
+  friend BORA_INLINE XsimdVector dot_pairs(const Pairs& w, const Pairs& x, XsimdVector c) noexcept {
+    return {xsimd::fma(w.odd, x.odd, xsimd::fma(w.even, x.even, c.v))};
+  }
+
+ private:
+  static BORA_INLINE V iota() noexcept {
+    alignas(V) float lane[lanes];
+    for (std::size_t i = 0; i < lanes; ++i) lane[i] = static_cast<float>(i);
+    return V::load_aligned(lane);
+  }
+  template <class F> BORA_INLINE float reduce(F&& f) const noexcept {
+    float s[lanes];
+    store(s);
+    for (std::size_t half = lanes / 2; half > 0; half /= 2)
+      for (std::size_t i = 0; i < half; ++i) s[i] = f(s[i], s[i + half]);
+    return s[0];
+  }
+};
+
+/// Sixteen floats in native vectors.
+using XsimdBlock = std::conditional_t<
+    XsimdVector::lanes == block_lanes, XsimdVector,
+    std::conditional_t<XsimdVector::lanes * 2 == block_lanes, Twice<XsimdVector>, Twice<Twice<XsimdVector> > > >;
+static_assert(XsimdBlock::lanes == block_lanes);
+#endif
+
+}  // namespace bora::inline BORA_ABI::simd
+BORA_AFTER_NAMESPACE();

@@ -1,0 +1,274 @@
+/// Loss and gradients of a batch: forward, cross entropy, backward.
+#pragma once
+#include <bora/core/tensor.hpp>
+#include <bora/train/balance.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <memory>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <span>
+#include <vector>
+
+BORA_BEFORE_NAMESPACE();
+namespace bora::inline BORA_ABI {
+
+/// The objective: next-token cross entropy, mean over all batch * (time - 1) predictions, natural logarithm, plus the
+/// load-balancing loss.
+struct LossOptions {
+  double load_balancing = 0;                             ///< coefficient of the load-balancing loss
+  BalanceLoss balance = BalanceLoss::hugging_face;
+  double cross_entropy = 1;                              ///< coefficient of the cross entropy
+  Executor* pool = nullptr;
+};
+
+/// The parts of an objective.
+struct Loss {
+  double total = 0, cross_entropy = 0, load_balancing = 0;
+};
+
+namespace detail {
+
+/// The memory of training on batches of one shape, and the pass itself. Sums over tokens run in the tokens' order on one
+/// lane, so losses and gradients do not depend on the number of threads.
+template <ModelSpec S, WeightFormat F>
+class TrainingPass {
+ public:
+  using A = Anatomy<S>;
+  using T = typename F::Number;
+  using Element = std::conditional_t<std::is_same_v<T, double>, F64, F32>;
+
+  TrainingPass(std::size_t batch, std::size_t time, std::size_t lanes)
+      : batch_(batch),
+        time_(time),
+        cache_(LinearCache<Element>(), cache_layers<S>(), {time, time, 0, batch}),
+        forward_(batch * time, lanes, Keep::everything, time),
+        head_(std::min(batch * time, head_rows)),
+        row_loss_(batch * time) {
+    Arena counting;
+    carve(counting);
+    memory_ = Buffer<std::byte>(counting.used());
+    Arena arena(memory_.data());
+    carve(arena);
+  }
+
+  bool fits(const TokenBatch& batch, std::size_t lanes) const noexcept {
+    return batch.batch() == batch_ && batch.time() == time_ && lanes == forward_.lanes();
+  }
+
+  /// Adds the gradients of the objective to `g` and returns its parts. The batch has been checked.
+  Loss run(const Decoder<S, F>& model, const TokenBatch& batch, const LossOptions& options, Parameters<S, T>& g) {
+    place(batch);
+    run_gang(options.pool, [&](const Lane& lane) noexcept {
+      forward_.run(lane, model, cache_, rows());
+      if (lane.index == 0) balance_loss_ = measure_balance(options);
+      clear_columns(lane, d_stream_, rows(), S::dim);
+      if constexpr (A::has_bias_table) clear_bias(lane);
+      lane.sync();
+      for (std::size_t first = 0; first < rows(); first += head_rows)
+        head_backward(lane, model, first, std::min(head_rows, rows() - first), options.cross_entropy, g);
+      for (std::size_t l = S::layers; l-- > 0;) layer_backward(lane, model, l, g);
+      embedding_backward(lane, g);
+    });
+    double sum = 0;
+    for (const double loss : row_loss_) sum += loss;
+    const double cross_entropy = sum / static_cast<double>(predictions());
+    return {options.cross_entropy * cross_entropy + options.load_balancing * balance_loss_, cross_entropy,
+            balance_loss_};
+  }
+
+  Forward<S, F>& forward() noexcept { return forward_; }
+  const Balance<S, F>& balance() const noexcept { return balance_; }
+
+ private:
+  /// Rows whose logits are in memory at a time.
+  static constexpr std::size_t head_rows = 256;
+
+  std::size_t rows() const noexcept { return batch_ * time_; }
+  std::size_t predictions() const noexcept { return batch_ * (time_ - 1); }
+
+  void carve(Arena& arena) {
+    d_stream_ = take_rows<T>(arena, rows(), S::dim);
+    d_head_ = take_rows<T>(arena, std::min(rows(), head_rows), S::dim);
+    A::for_kinds([&]<std::size_t kind>() {
+      std::get<kind>(d_blocks_) = A::template Block<kind>::template Gradients<F>::carve(arena, rows());
+    });
+    if constexpr (A::has_bias_table) d_bias_ = arena.take<T>(bias_size());
+  }
+  std::size_t bias_size() const noexcept {
+    if constexpr (A::has_bias_table) {
+      using Attention = typename A::template Attention<A::bias_kind>;
+      return batch_ * Attention::heads * PositionTables<Attention, T>::reach();
+    }
+    return 0;
+  }
+  void clear_bias(const Lane& lane) noexcept {
+    const Range share = lane.share(bias_size());
+    std::fill(d_bias_ + share.begin, d_bias_ + share.end, T(0));
+  }
+
+  void place(const TokenBatch& batch) {
+    for (std::size_t b = 0; b < batch_; ++b) {
+      cache_.reset(b);
+      cache_.append(b, time_);
+      for (std::size_t t = 0; t < time_; ++t) {
+        forward_.places()[b * time_ + t] = {b, t};
+        forward_.tokens()[b * time_ + t] = batch.row(b)[t];
+      }
+    }
+  }
+  double measure_balance([[maybe_unused]] const LossOptions& options) {
+    if constexpr (Balance<S, F>::any)
+      return balance_.measure(forward_, rows(), options.balance, options.load_balancing);
+    else
+      return 0;
+  }
+
+  /// Cross entropy of rows [first, first + n) and its way back through the head into the stream.
+  void head_backward(const Lane& lane, const Decoder<S, F>& model, std::size_t first, std::size_t n, double weight,
+                     Parameters<S, T>& g) noexcept {
+    const Rows<T> x = forward_.stream(S::layers).from(first);
+    head_.run(lane, model, x, n);
+    const Range share = lane.share(n);
+    const T scale = static_cast<T>(weight / static_cast<double>(predictions()));
+    for (std::size_t r = share.begin; r < share.end; ++r)
+      row_loss_[first + r] = cross_entropy_backward(first + r, head_.logits.row(r), scale);
+    clear_columns(lane, d_head_, n, S::dim);
+    lane.sync();
+    linear_backward<F>(lane, model.weights().output(), head_.logits, n, d_head_);
+    linear_gradient<T, typename F::Activation>(lane, g.tree().output(), Absent{}, head_.logits, head_.input, n);
+    lane.sync();
+    A::Norm::template backward<F, T>(lane, model.weights().final_norm, g.tree().final_norm, x, n, S::dim,
+                                     head_.statistics, d_head_, d_stream_.from(first));
+    lane.sync();
+  }
+
+  /// Logits become their gradient; returns the loss. The last token of a sequence predicts nothing.
+  double cross_entropy_backward(std::size_t row, T* logits, T scale) noexcept {
+    if (row % time_ + 1 == time_) {
+      std::fill_n(logits, S::vocab_size, T(0));
+      return 0;
+    }
+    const auto target = static_cast<std::size_t>(forward_.tokens()[row + 1]);
+    const auto sum = simd::log_sum_exp(logits, S::vocab_size);
+    const double loss = static_cast<double>(sum.largest - logits[target]) + static_cast<double>(sum.log_sum);
+    simd::exp_shifted(logits, sum.value(), scale, logits, S::vocab_size);
+    logits[target] -= scale;
+    return loss;
+  }
+
+  void layer_backward(const Lane& lane, const Decoder<S, F>& model, std::size_t l, Parameters<S, T>& g) noexcept {
+    A::with_kind(l, [&]<std::size_t kind>() {
+      A::template Block<kind>::template backward<F>(
+          lane, model.weights().template layer<kind>(l), g.tree().template layer<kind>(l), Rows<const T>(forward_.stream(l)),
+          forward_.template context<kind>(lane, cache_, l, rows()), time_, forward_.template kept<kind>(l),
+          std::get<kind>(d_blocks_), balance_.gradient(l), d_bias_, forward_.scratch(), d_stream_);
+    });
+  }
+
+  void embedding_backward(const Lane& lane, Parameters<S, T>& g) noexcept {
+    const Range columns = lane_columns(lane, S::dim);
+    const auto add = [&](const auto& table, std::size_t row, const T* d) {
+      T* to = table.data + row * S::dim + columns.begin;
+      simd::add(to, d + columns.begin, to, columns.size());
+    };
+    for (std::size_t r = 0; r < rows(); ++r) {
+      add(g.tree().embedding, static_cast<std::size_t>(forward_.tokens()[r]), d_stream_.row(r));
+      if constexpr (A::positions_learned) add(g.tree().positions, r % time_, d_stream_.row(r));
+    }
+    if constexpr (A::has_bias_table)
+      if (lane.index == 0)
+        PositionTables<typename A::template Attention<A::bias_kind>, T>::fold(d_bias_, batch_, g.tree().relative_bias.data);
+  }
+
+  template <std::size_t... kind>
+  static auto gradients_for(std::index_sequence<kind...>)
+      -> std::tuple<typename A::template Block<kind>::template Gradients<F>...>;
+
+  std::size_t batch_, time_;
+  KeyValueCache<Element> cache_;
+  Forward<S, F> forward_;
+  Head<S, F> head_;
+  Balance<S, F> balance_;
+  double balance_loss_ = 0;
+  std::vector<double> row_loss_;
+  Buffer<std::byte> memory_;
+  Rows<T> d_stream_, d_head_;
+  decltype(gradients_for(std::make_index_sequence<A::kinds>())) d_blocks_;
+  T* d_bias_ = nullptr;
+};
+
+/// Throws unless the batch can be trained on: ids in range, at least two tokens a row, within learned positions.
+template <ModelSpec S>
+void check_batch(const TokenBatch& batch, std::size_t least_time) {
+  if (batch.batch() == 0 || batch.time() < least_time)
+    throw TokenError(message("a batch of ", batch.batch(), " rows of ", batch.time(), " tokens is too small: expected at least ",
+                             "1 row of ", least_time));
+  if (Anatomy<S>::positions_learned && batch.time() > S::context)
+    throw CapacityError(message("rows of ", batch.time(), " tokens do not fit the model's ", S::context, " learned positions"));
+  check_tokens(batch.ids(), S::vocab_size);
+}
+
+inline std::size_t lanes_of(const Executor* pool) noexcept { return pool == nullptr ? 1 : pool->lanes(); }
+
+}  // namespace detail
+
+/// Logits at every position, without a session: [batch, time, vocab]. Row t equals, bit for bit, what a session with an
+/// F32 cache says after token t.
+template <ModelSpec S, WeightFormat F>
+Tensor<typename F::Number, 3> logits(const Decoder<S, F>& model, const TokenBatch& batch, Executor* pool = nullptr) {
+  using T = typename F::Number;
+  using E = std::conditional_t<std::is_same_v<T, double>, F64, F32>;
+  detail::check_batch<S>(batch, 1);
+  constexpr std::size_t head_rows = 64;
+  const std::size_t time = batch.time();
+  KeyValueCache<E> cache(LinearCache<E>(), detail::cache_layers<S>(), {time, time, 0, 1});
+  detail::Forward<S, F> forward(time, detail::lanes_of(pool), detail::Keep::nothing);
+  detail::Head<S, F> head(std::min(time, head_rows));
+  Tensor<T, 3> result({batch.batch(), time, S::vocab_size});
+  for (std::size_t b = 0; b < batch.batch(); ++b) {
+    cache.reset(0);
+    cache.append(0, time);
+    for (std::size_t t = 0; t < time; ++t) {
+      forward.places()[t] = {0, t};
+      forward.tokens()[t] = batch.row(b)[t];
+    }
+    run_gang(pool, [&](const Lane& lane) noexcept {
+      forward.run(lane, model, cache, time);
+      for (std::size_t first = 0; first < time; first += head_rows) {
+        const std::size_t n = std::min(head_rows, time - first);
+        head.run(lane, model, forward.stream(S::layers).from(first), n);
+        const Range share = lane.share(n);
+        for (std::size_t r = share.begin; r < share.end; ++r)
+          std::copy_n(head.logits.row(r), S::vocab_size, result.row(b, first + r).data());
+        lane.sync();
+      }
+    });
+  }
+  return result;
+}
+
+/// Loss of a batch and its gradients, which have the parameters' layout.
+template <ModelSpec S, class T>
+struct LossAndGradients {
+  T loss;
+  Parameters<S, T> gradients;
+};
+
+/// The objective of `batch` and d objective / d parameters. Throws TokenError for ids outside the vocabulary and rows
+/// of fewer than two tokens.
+template <ModelSpec S, WeightFormat F>
+LossAndGradients<S, typename F::Number> loss_and_gradients(const Decoder<S, F>& model, const TokenBatch& batch,
+                                                           const LossOptions& options = {}) {
+  detail::check_batch<S>(batch, 2);
+  LossAndGradients<S, typename F::Number> result;
+  result.gradients.names = model.names();
+  detail::TrainingPass<S, F> pass(batch.batch(), batch.time(), detail::lanes_of(options.pool));
+  result.loss = static_cast<typename F::Number>(pass.run(model, batch, options, result.gradients).total);
+  return result;
+}
+
+}  // namespace bora::inline BORA_ABI
+BORA_AFTER_NAMESPACE();

@@ -1,0 +1,168 @@
+/// The trainer: F32 parameters and moments, stepped by AdamW, in front of a packed model of any format.
+#pragma once
+#include <bora/simd/adamw.hpp>
+#include <bora/train/gradient.hpp>
+#include <bora/train/schedule.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <memory>
+#include <utility>
+#include <span>
+#include <vector>
+
+BORA_BEFORE_NAMESPACE();
+namespace bora::inline BORA_ABI {
+
+/// AdamW (Loshchilov and Hutter 2019). The decay is decoupled and touches matrices only, embeddings and head included.
+struct AdamwOptions {
+  double beta1 = 0.9, beta2 = 0.95, eps = 1e-8, weight_decay = 0.1;
+};
+
+struct TrainerOptions {
+  LearningRate learning_rate = {};
+  AdamwOptions optimizer = {};
+  double clip_norm = 1.0;     ///< gradients are scaled down to this global norm; 0: never
+  double load_balancing = 0;  ///< coefficient of the load-balancing loss
+  Executor* pool = nullptr;
+  BalanceLoss balance = BalanceLoss::hugging_face;
+};
+
+/// What a step did.
+struct StepReport {
+  std::size_t step;                             ///< 1, 2, …
+  double loss, cross_entropy, load_balancing;   ///< of the batch before the update; loss is the objective
+  double learning_rate, gradient_norm;          ///< the norm before clipping
+  std::size_t tokens;
+};
+
+/// Trains a model in place: `step` computes the gradients of a batch, updates the F32 parameters and rewrites the packed
+/// weights. Losses, gradients and parameters do not depend on the number of threads.
+template <class Model>
+class Trainer {
+ public:
+  using Spec = typename Model::Spec;
+  using Format = typename Model::Format;
+  using T = typename Model::Number;
+
+  /// The model must outlive the trainer. Its unpacked weights are the first parameters: for formats that round, pass the
+  /// unrounded ones. Throws ConfigError for impossible options.
+  explicit Trainer(Model& model, const TrainerOptions& options = {}) : Trainer(model, model.template parameters<T>(), options) {}
+  Trainer(Model& model, Parameters<Spec, T> parameters, const TrainerOptions& options = {})
+      : model_(&model), options_(options), parameters_(std::move(parameters)) {
+    options_.learning_rate.check();
+    const AdamwOptions& o = options_.optimizer;
+    if (!(o.beta1 >= 0 && o.beta1 < 1 && o.beta2 >= 0 && o.beta2 < 1))
+      throw ConfigError(detail::message("optimizer: beta1 ", o.beta1, " and beta2 ", o.beta2, " must be in [0, 1)"));
+    if (!(o.eps > 0 && o.weight_decay >= 0 && options_.clip_norm >= 0))
+      throw ConfigError("optimizer: eps must be positive, weight_decay and clip_norm 0 or more");
+    gradients_.names = parameters_.names;
+    model_->assign(parameters_);
+  }
+
+  /// One step on one batch.
+  StepReport step(const TokenBatch& batch) { return step(std::span<const TokenBatch>(&batch, 1)); }
+
+  /// One step on several batches: their gradients are averaged before the update.
+  StepReport step(std::span<const TokenBatch> batches) {
+    if (batches.empty()) throw TokenError("step: no batch given, expected at least one");
+    for (const TokenBatch& batch : batches) detail::check_batch<Spec>(batch, 2);
+    std::fill(gradients_.values().begin(), gradients_.values().end(), T(0));
+    StepReport report{};
+    const double share = 1.0 / static_cast<double>(batches.size());
+    for (const TokenBatch& batch : batches) {
+      const Loss loss = pass(batch).run(*model_, batch,
+                                        {.load_balancing = options_.load_balancing * share,
+                                         .balance = options_.balance,
+                                         .cross_entropy = share,
+                                         .pool = options_.pool},
+                                        gradients_);
+      report.loss += loss.total;
+      report.cross_entropy += loss.cross_entropy * share;
+      report.load_balancing += loss.load_balancing * share;
+      report.tokens += batch.ids().size();
+    }
+    report.learning_rate = options_.learning_rate.at(steps_);
+    report.step = ++steps_;
+    report.gradient_norm = update(report.learning_rate);
+    return report;
+  }
+
+  std::size_t steps() const noexcept { return steps_; }
+  const Parameters<Spec, T>& parameters() const noexcept { return parameters_; }
+  const Parameters<Spec, T>& gradients() const noexcept { return gradients_; }
+  const Parameters<Spec, T>& first_moments() const noexcept { return first_; }
+  const Parameters<Spec, T>& second_moments() const noexcept { return second_; }
+  const TrainerOptions& options() const noexcept { return options_; }
+
+  /// Goes on from a checkpoint's state.
+  void restore(std::size_t steps, Parameters<Spec, T> parameters, Parameters<Spec, T> first, Parameters<Spec, T> second) {
+    steps_ = steps;
+    parameters_ = std::move(parameters);
+    first_ = std::move(first);
+    second_ = std::move(second);
+    model_->assign(parameters_);
+  }
+
+ private:
+  /// Numbers whose squares are summed together before the partial sums are added in order.
+  static constexpr std::size_t norm_chunk = 4096;
+
+  detail::TrainingPass<Spec, Format>& pass(const TokenBatch& batch) {
+    const std::size_t lanes = detail::lanes_of(options_.pool);
+    if (pass_ == nullptr || !pass_->fits(batch, lanes)) {
+      pass_ = nullptr;  // before the new one: two would not fit
+      pass_ = std::make_unique<detail::TrainingPass<Spec, Format>>(batch.batch(), batch.time(), lanes);
+    }
+    return *pass_;
+  }
+
+  /// Clips, steps and repacks; returns the norm before clipping.
+  double update(double learning_rate) {
+    const auto values = gradients_.values();
+    partial_.assign((values.size() + norm_chunk - 1) / norm_chunk, 0.0);
+    const AdamwOptions& o = options_.optimizer;
+    const double s = static_cast<double>(steps_);
+    double norm = 0;
+    run_gang(options_.pool, [&](const Lane& lane) noexcept {
+      const Range share = lane.share(partial_.size());
+      for (std::size_t c = share.begin; c < share.end; ++c) {
+        const auto part = values.subspan(c * norm_chunk, std::min(norm_chunk, values.size() - c * norm_chunk));
+        partial_[c] = static_cast<double>(simd::dot(part.data(), part.data(), part.size()));
+      }
+      lane.sync();
+      double sum = 0;  // every lane adds the same numbers in the same order
+      for (const double p : partial_) sum += p;
+      if (lane.index == 0) norm = std::sqrt(sum);
+      const double clip = options_.clip_norm == 0 ? 1 : std::min(1.0, options_.clip_norm / (std::sqrt(sum) + 1e-6));
+      step_parameters(lane, {learning_rate, o.beta1, o.beta2, o.eps, o.weight_decay, 1 - std::pow(o.beta1, s),
+                             1 - std::pow(o.beta2, s), clip});
+      lane.sync();
+      model_->assign(lane, parameters_);
+    });
+    return norm;
+  }
+
+  void step_parameters(const Lane& lane, simd::AdamwStep step) noexcept {
+    const double decay = step.weight_decay;
+    std::size_t at = 0;
+    detail::Anatomy<Spec>::visit([&](TensorId, TensorShape shape) {
+      step.weight_decay = shape.matrix() ? decay : 0;
+      const Range share = lane.share(shape.size(), simd::block_lanes);
+      const std::size_t i = at + share.begin;
+      simd::adamw(step, gradients_.values().data() + i, first_.values().data() + i, second_.values().data() + i,
+                  parameters_.values().data() + i, share.size());
+      at += shape.size();
+    });
+  }
+
+  Model* model_;
+  TrainerOptions options_;
+  Parameters<Spec, T> parameters_, gradients_, first_, second_;
+  std::unique_ptr<detail::TrainingPass<Spec, Format>> pass_;
+  std::vector<double> partial_;
+  std::size_t steps_ = 0;
+};
+
+}  // namespace bora::inline BORA_ABI
+BORA_AFTER_NAMESPACE();
