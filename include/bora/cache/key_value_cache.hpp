@@ -19,9 +19,9 @@ struct CacheLayer {
 
 /// What a cache is made for.
 struct CacheShape {
-  std::size_t capacity;   ///< positions a linear or paged layer holds
-  std::size_t chunk;      ///< most positions written before anything attends
-  std::size_t rewind;     ///< most positions that will ever be taken back
+  std::size_t capacity;  ///< positions a linear or paged layer holds
+  std::size_t chunk;     ///< most positions written before anything attends
+  std::size_t rewind;    ///< most positions that will ever be taken back
   std::size_t sequences;
 };
 
@@ -33,14 +33,15 @@ constexpr std::size_t ring_runs(std::size_t window, std::size_t chunk, std::size
 }
 
 /// The memory of a session's keys and values. Allocates when made; nothing afterwards.
-template <CacheFormat E>
-class KeyValueCache {
+template <CacheFormat E> class KeyValueCache {
  public:
   using Runs = simd::KeyRuns<E>;
 
   template <CachePolicy Policy>
   KeyValueCache(Policy, const std::vector<CacheLayer>& layers, const CacheShape& shape)
-      : shape_(shape), page_runs_(std::max<std::size_t>(1, Policy::page / simd::run_length)), sequences_(shape.sequences) {
+      : shape_(shape),
+        page_runs_(std::max<std::size_t>(1, Policy::page / simd::run_length)),
+        sequences_(shape.sequences) {
     if (Policy::page != 0) make_pages();
     layers_.reserve(layers.size());
     for (const CacheLayer& layer : layers) make_layer(layer, Policy::kind(layer.window));
@@ -76,10 +77,10 @@ class KeyValueCache {
                                           " tokens, and cannot be taken back to ", length));
     for (const Layer& layer : layers_)
       if (first_held(layer, s.high) > first_needed(layer, length))
-        throw CapacityError(detail::message("rewind: sequence ", sequence, " cannot be taken back from ", s.high, " to ",
-                                            length, " tokens: the ring of a window of ", layer.facts.window,
-                                            " has overwritten what is seen from there; this session was made with rewind ",
-                                            shape_.rewind));
+        throw CapacityError(detail::message(
+            "rewind: sequence ", sequence, " cannot be taken back from ", s.high, " to ", length,
+            " tokens: the ring of a window of ", layer.facts.window,
+            " has overwritten what is seen from there; this session was made with rewind ", shape_.rewind));
     if (!tables_.empty()) drop_pages(sequence, length);
     s.length = length;
   }

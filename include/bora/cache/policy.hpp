@@ -9,18 +9,16 @@ namespace bora::inline BORA_ABI {
 enum class CacheKind { linear, rolling, paged };
 
 /// Keeps every key, up to the session's capacity.
-template <CacheFormat E>
-struct LinearCache {
+template <CacheFormat E> struct LinearCache {
   using Element = E;
   static constexpr std::size_t page = 0;
   static constexpr bool needs_window = false;
   static constexpr CacheKind kind(std::size_t) noexcept { return CacheKind::linear; }
 };
 
-/// A ring per layer (Jiang et al. 2023, §2, "Rolling Buffer Cache") that holds what the layer's window, the prefill chunk
-/// and the promised rewind need, and no more. Refused on a mask without a window.
-template <CacheFormat E>
-struct RollingCache {
+/// A ring per layer (Jiang et al. 2023, §2, "Rolling Buffer Cache") that holds what the layer's window, the prefill
+/// chunk and the promised rewind need, and no more. Refused on a mask without a window.
+template <CacheFormat E> struct RollingCache {
   using Element = E;
   static constexpr std::size_t page = 0;
   static constexpr bool needs_window = true;
@@ -28,9 +26,9 @@ struct RollingCache {
 };
 
 /// Pages of `page_` positions drawn from one pool; forked sequences share pages until one writes.
-template <std::size_t page_, CacheFormat E>
-struct PagedCache {
-  static_assert(page_ > 0 && page_ % 16 == 0, "bora: PagedCache: a page holds whole runs; use a multiple of 16 positions");
+template <std::size_t page_, CacheFormat E> struct PagedCache {
+  static_assert(page_ > 0 && page_ % 16 == 0,
+                "bora: PagedCache: a page holds whole runs; use a multiple of 16 positions");
   using Element = E;
   static constexpr std::size_t page = page_;
   static constexpr bool needs_window = false;
@@ -38,8 +36,7 @@ struct PagedCache {
 };
 
 /// What follows from the mask: a ring for layers with a window, a linear cache for the others.
-template <class Spec, CacheFormat E>
-struct DefaultCache {
+template <class Spec, CacheFormat E> struct DefaultCache {
   using Element = E;
   static constexpr std::size_t page = 0;
   static constexpr bool needs_window = false;

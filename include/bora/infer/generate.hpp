@@ -24,10 +24,9 @@ struct GenerateOptions {
   std::vector<TokenId> stop = {};  ///< any of these ends the text and is not part of it
 };
 
-/// A lazy input range of the tokens that follow a prompt. It ends at a stop token, after max_tokens, or when the session
-/// is full; the session then holds the prompt and every token but the last one drawn.
-template <class Session>
-class Generation {
+/// A lazy input range of the tokens that follow a prompt. It ends at a stop token, after max_tokens, or when the
+/// session is full; the session then holds the prompt and every token but the last one drawn.
+template <class Session> class Generation {
  public:
   Generation(Session& session, std::span<const TokenId> prompt, GenerateOptions options)
       : session_(&session),

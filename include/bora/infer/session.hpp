@@ -12,7 +12,8 @@ namespace bora::inline BORA_ABI {
 
 /// What a session is made for. Everything is allocated when it is made.
 struct SessionOptions {
-  std::size_t capacity = 0;   ///< positions a sequence may hold; 0: the spec's context. A session of rings is not bound by it
+  std::size_t capacity =
+      0;  ///< positions a sequence may hold; 0: the spec's context. A session of rings is not bound by it
   std::size_t chunk = 512;    ///< most tokens of a prompt that are worked on at a time
   std::size_t rewind = 0;     ///< most tokens that rings promise to take back
   std::size_t sequences = 1;  ///< of a BatchSession
@@ -30,8 +31,7 @@ struct BatchToken {
 };
 
 /// Logits of several rows; a view that the session's next call overwrites.
-template <class T>
-class LogitRows {
+template <class T> class LogitRows {
  public:
   LogitRows(Rows<const T> rows, std::size_t count, std::size_t width) : rows_(rows), count_(count), width_(width) {}
   std::size_t size() const noexcept { return count_; }
@@ -45,18 +45,15 @@ class LogitRows {
 namespace detail {
 
 /// The element of a cache that suits a weight format: F32 keys for F32 weights, bfloat16 otherwise.
-template <WeightFormat F>
-using CacheElement = std::conditional_t<std::is_same_v<F, Bf16>, Bf16, F>;
+template <WeightFormat F> using CacheElement = std::conditional_t<std::is_same_v<F, Bf16>, Bf16, F>;
 
-template <class Model>
-using DefaultCacheOf = DefaultCache<typename Model::Spec, CacheElement<typename Model::Format>>;
+template <class Model> using DefaultCacheOf = DefaultCache<typename Model::Spec, CacheElement<typename Model::Format>>;
 
 }  // namespace detail
 
-/// Several sequences through one model, each at its own position. Logits of a token do not depend on what else is in the
-/// batch, how its prompt was cut, how many threads work, or (for one element format) which cache holds the keys.
-template <class Model_, CachePolicy Cache_ = detail::DefaultCacheOf<std::remove_const_t<Model_>>>
-class BatchSession {
+/// Several sequences through one model, each at its own position. Logits of a token do not depend on what else is in
+/// the batch, how its prompt was cut, how many threads work, or (for one element format) which cache holds the keys.
+template <class Model_, CachePolicy Cache_ = detail::DefaultCacheOf<std::remove_const_t<Model_>>> class BatchSession {
  public:
   using Model = std::remove_const_t<Model_>;
   using Spec = typename Model::Spec;
@@ -87,7 +84,8 @@ class BatchSession {
   std::size_t cache_bytes() const noexcept { return cache_.bytes(); }
 
   /// Appends a prompt to a sequence, in chunks; returns the logits after its last token: [vocab_size], valid until the
-  /// next call. Throws TokenError for an empty prompt or a bad id, CapacityError when it does not fit; nothing is changed then.
+  /// next call. Throws TokenError for an empty prompt or a bad id, CapacityError when it does not fit; nothing is
+  /// changed then.
   std::span<const Number> prefill(std::size_t sequence, std::span<const TokenId> tokens,
                                   const PrefillOptions& options = {}) {
     check_sequence(sequence);
@@ -128,7 +126,8 @@ class BatchSession {
   LogitRows<Number> step(const std::vector<TokenId>& tokens) { return step(std::span<const TokenId>(tokens)); }
   LogitRows<Number> step(const std::vector<BatchToken>& tokens) { return step(std::span<const BatchToken>(tokens)); }
 
-  /// Forgets what comes after `length` tokens. Throws CapacityError where a ring has overwritten what is seen from there.
+  /// Forgets what comes after `length` tokens. Throws CapacityError where a ring has overwritten what is seen from
+  /// there.
   void rewind(std::size_t sequence, std::size_t length) {
     check_sequence(sequence);
     cache_.rewind(sequence, length);
@@ -182,7 +181,8 @@ class BatchSession {
 
   void check_sequence(std::size_t sequence) const {
     if (sequence >= options_.sequences)
-      throw ConfigError(detail::message("sequence ", sequence, " does not exist: this session has ", options_.sequences));
+      throw ConfigError(
+          detail::message("sequence ", sequence, " does not exist: this session has ", options_.sequences));
   }
   void check_room(std::size_t sequence, std::size_t count) const {
     const std::size_t most = limit(), length = cache_.length(sequence);
@@ -228,13 +228,11 @@ class BatchSession {
   std::vector<bool> seen_;
 };
 
-template <class Model>
-BatchSession(const Model&, SessionOptions = {}) -> BatchSession<Model>;
+template <class Model> BatchSession(const Model&, SessionOptions = {}) -> BatchSession<Model>;
 
-/// One sequence through one model: a BatchSession of one. Not for use by several threads at once; one const model serves
-/// any number of sessions.
-template <class Model_, CachePolicy Cache_ = detail::DefaultCacheOf<std::remove_const_t<Model_>>>
-class Session {
+/// One sequence through one model: a BatchSession of one. Not for use by several threads at once; one const model
+/// serves any number of sessions.
+template <class Model_, CachePolicy Cache_ = detail::DefaultCacheOf<std::remove_const_t<Model_>>> class Session {
  public:
   using Batch = BatchSession<Model_, Cache_>;
   using Model = typename Batch::Model;
@@ -262,14 +260,13 @@ class Session {
  private:
   static SessionOptions alone(SessionOptions options) {
     if (options.sequences != 1)
-      throw ConfigError(detail::message("Session: sequences is ", options.sequences,
-                                        ", expected 1; a BatchSession holds several"));
+      throw ConfigError(
+          detail::message("Session: sequences is ", options.sequences, ", expected 1; a BatchSession holds several"));
     return options;
   }
   Batch batch_;
 };
 
-template <class Model>
-Session(const Model&, SessionOptions = {}) -> Session<Model>;
+template <class Model> Session(const Model&, SessionOptions = {}) -> Session<Model>;
 
 }  // namespace bora::inline BORA_ABI

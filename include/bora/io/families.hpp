@@ -13,19 +13,19 @@
 
 namespace bora::inline BORA_ABI {
 
-/// A `model_type` of Hugging Face's config.json, with the tensor names it uses.
+/// A `model_type` of Hugging Face's config.json, the class it names there, and the tensor names it uses.
 struct ModelType {
-  std::string_view name;
+  std::string_view name, architecture;
   CheckpointNames::Family family;
 };
 
 /// Known model types. A model is saved as the first that can hold it; "bora" holds every model, in Llama's names.
 inline constexpr std::array model_types{
-    ModelType{"mixtral", CheckpointNames::Family::mixtral},   ModelType{"llama", CheckpointNames::Family::llama},
-    ModelType{"mistral", CheckpointNames::Family::llama},     ModelType{"olmo", CheckpointNames::Family::llama},
-    ModelType{"gpt2", CheckpointNames::Family::gpt2},         ModelType{"mpt", CheckpointNames::Family::mpt},
-    ModelType{"gpt_neox", CheckpointNames::Family::gpt_neox}, ModelType{"falcon", CheckpointNames::Family::falcon},
-    ModelType{"bora", CheckpointNames::Family::llama},
+    ModelType{"mixtral", "MixtralForCausalLM", CheckpointNames::Family::mixtral},   ModelType{"llama", "LlamaForCausalLM", CheckpointNames::Family::llama},
+    ModelType{"mistral", "MistralForCausalLM", CheckpointNames::Family::llama},     ModelType{"olmo", "OlmoForCausalLM", CheckpointNames::Family::llama},
+    ModelType{"gpt2", "GPT2LMHeadModel", CheckpointNames::Family::gpt2},         ModelType{"mpt", "MptForCausalLM", CheckpointNames::Family::mpt},
+    ModelType{"gpt_neox", "GPTNeoXForCausalLM", CheckpointNames::Family::gpt_neox}, ModelType{"falcon", "FalconForCausalLM", CheckpointNames::Family::falcon},
+    ModelType{"bora", "", CheckpointNames::Family::llama},
 };
 
 /// Something that all models of a family have in common, and what the described model has there.

@@ -189,6 +189,7 @@ class AtomicFile {
 
   /// Appends. Throws FileError on a full disk and the like.
   void write(std::span<const std::byte> bytes) {
+    if (bytes.empty()) return;
     if (std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) != bytes.size()) fail(errno);
   }
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }

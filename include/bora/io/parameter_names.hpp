@@ -282,17 +282,12 @@ struct FileTensor {
     return count;
   }
 
-  /// Its numbers, of all the model's: a view of them, or `staging`, where a fused or transposed one is put together.
-  template <class T> std::span<const float> numbers(std::span<const T> model, std::vector<float>& staging) const {
-    const TensorEntry& front = parts.front().entry;
-    if constexpr (std::is_same_v<T, float>)
-      if (parts.size() == 1 && parts.front().place.same(front.shape)) return model.subspan(front.offset, size());
-    staging.resize(size());
+  /// Its numbers, gathered from all of the model's, into `out` [size()].
+  template <class T> void gather(std::span<const T> model, std::span<float> out) const {
     for (const Part& part : parts)
       part.place.for_each(part.entry.shape, [&](std::size_t in_model, std::size_t in_file) {
-        staging[in_file] = static_cast<float>(model[part.entry.offset + in_model]);
+        out[in_file] = static_cast<float>(model[part.entry.offset + in_model]);
       });
-    return staging;
   }
 };
 
@@ -316,9 +311,12 @@ namespace detail {
 /// Every tensor of `parameters` (values, gradients or moments) under its file's name and in its file's layout.
 template <ModelSpec S, class T>
 void add_parameters(SafeTensorsWriter& out, std::string_view prefix, const Parameters<S, T>& parameters) {
-  std::vector<float> staging;
-  for (const FileTensor& tensor : file_tensors(parameters.names, describe<S>(), tensors_of<S>()))
-    out.add(message(prefix, tensor.name()), tensor.shape(), tensor.numbers(parameters.values(), staging));
+  std::vector<float> numbers;
+  for (const FileTensor& tensor : file_tensors(parameters.names, describe<S>(), tensors_of<S>())) {
+    numbers.resize(tensor.size());
+    tensor.gather(parameters.values(), numbers);
+    out.add(message(prefix, tensor.name()), tensor.shape(), numbers);
+  }
 }
 
 }  // namespace detail

@@ -112,8 +112,7 @@ class SafeTensors {
     const Entry& tensor = float_entry(name);
     const std::size_t there = tensor.shape.empty() ? 0 : tensor.shape[0];
     if (first_row > there || rows > there - first_row)
-      refuse(name, "has shape ", detail::shape_text(tensor.shape), ", expected rows ", first_row, " to ",
-             CheckedSize(first_row) + rows);
+      refuse(name, "has shape ", detail::shape_text(tensor.shape), ", expected ", rows, " rows from row ", first_row);
     const std::size_t width = there == 0 ? 0 : tensor.elements() / there;
     if (rows * width != out.size())
       refuse(name, "has shape ", detail::shape_text(tensor.shape), ", ", rows * width, " numbers in ", rows,
@@ -383,8 +382,9 @@ class SafeTensorsWriter {
     // Larger elements first, so that each tensor is aligned to its own; then by name.
     std::vector<const Pair*> order;
     for (const Pair& pair : tensors_) order.push_back(&pair);
-    std::ranges::stable_sort(order, std::greater<>{},
-                             [](const Pair* p) { return detail::stored_size(p->second.dtype); });
+    std::ranges::sort(order, {}, [](const Pair* p) {
+      return std::pair(~detail::stored_size(p->second.dtype), std::string_view(p->first));
+    });
     AtomicFile out(file);
     const std::string header = header_text(order);
     const std::uint64_t length = header.size();

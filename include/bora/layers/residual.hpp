@@ -36,8 +36,7 @@ template <class A, class B> struct Alternate {
 namespace detail {
 
 /// What forward and backward write on the way and no layer keeps: rows of the model's width.
-template <class T>
-struct BlockScratch {
+template <class T> struct BlockScratch {
   Rows<T> first, second;
   static BlockScratch carve(Arena& arena, std::size_t rows, std::size_t dim) noexcept {
     return {take_rows<T>(arena, rows, dim), take_rows<T>(arena, rows, dim)};

@@ -15,8 +15,7 @@ BORA_BEFORE_NAMESPACE();
 namespace bora::inline BORA_ABI::detail {
 
 /// The layers of a spec as a cache sees them.
-template <ModelSpec S>
-std::vector<CacheLayer> cache_layers() {
+template <ModelSpec S> std::vector<CacheLayer> cache_layers() {
   std::vector<CacheLayer> layers;
   for (std::size_t l = 0; l < S::layers; ++l)
     Anatomy<S>::with_kind(l, [&]<std::size_t kind>() {
@@ -30,16 +29,13 @@ std::vector<CacheLayer> cache_layers() {
 enum class Keep { nothing, everything };
 
 /// The memory of a forward over at most `rows` rows, and the forward itself.
-template <ModelSpec S, WeightFormat F>
-class Forward {
+template <ModelSpec S, WeightFormat F> class Forward {
  public:
   using A = Anatomy<S>;
   using T = typename F::Number;
   using Activation = typename F::Activation;
-  template <std::size_t kind>
-  using Block = typename A::template Block<kind>;
-  template <std::size_t kind>
-  using Kept = typename Block<kind>::template Kept<F>;
+  template <std::size_t kind> using Block = typename A::template Block<kind>;
+  template <std::size_t kind> using Kept = typename Block<kind>::template Kept<F>;
 
   /// \param time  tokens of a sequence in backward; 0 where nothing is kept
   Forward(std::size_t rows, std::size_t lanes, Keep keep, std::size_t time = 0)
@@ -76,12 +72,10 @@ class Forward {
 
   /// The residual stream: after the embedding (0), after layer l (l + 1).
   Rows<T> stream(std::size_t l) const noexcept { return streams_[keep_ == Keep::everything ? l : 0]; }
-  template <std::size_t kind>
-  const Kept<kind>& kept(std::size_t l) const noexcept {
+  template <std::size_t kind> const Kept<kind>& kept(std::size_t l) const noexcept {
     return std::get<kind>(kept_)[keep_ == Keep::everything ? l / A::kinds : 0];
   }
-  template <std::size_t kind>
-  PositionTables<typename A::template Attention<kind>, T>& tables() noexcept {
+  template <std::size_t kind> PositionTables<typename A::template Attention<kind>, T>& tables() noexcept {
     return std::get<kind>(tables_);
   }
   const BlockScratch<T>& scratch() const noexcept { return scratch_; }
@@ -90,7 +84,8 @@ class Forward {
   AttentionContext<T, E> context(const Lane& lane, const KeyValueCache<E>& cache, std::size_t l,
                                  std::size_t rows) noexcept {
     auto& t = tables<kind>();
-    return {places_.data(), rows, cache.layer(l), t.cosine, t.sine, t.bias(), lane_memory_ + lane.index * lane_scratch_};
+    return {
+        places_.data(), rows, cache.layer(l), t.cosine, t.sine, t.bias(), lane_memory_ + lane.index * lane_scratch_};
   }
 
  private:
@@ -128,8 +123,7 @@ class Forward {
         simd::unpack_row(w.positions, places_[r].position, position);
         simd::add(x, position, x, S::dim);
       } else if constexpr (std::is_same_v<typename S::Position, SinusoidalPositions>) {
-        for (std::size_t c = 0; c < S::dim; ++c)
-          x[c] += SinusoidalPositions::value<T>(places_[r].position, c, S::dim);
+        for (std::size_t c = 0; c < S::dim; ++c) x[c] += SinusoidalPositions::value<T>(places_[r].position, c, S::dim);
       }
     }
   }
@@ -154,8 +148,7 @@ class Forward {
 };
 
 /// The head: final norm and logits of some rows.
-template <ModelSpec S, WeightFormat F>
-class Head {
+template <ModelSpec S, WeightFormat F> class Head {
  public:
   using A = Anatomy<S>;
   using T = typename F::Number;
@@ -176,9 +169,9 @@ class Head {
     lane.sync();
   }
 
-  Rows<typename F::Activation> input;                       ///< [rows, dim], after the final norm
-  typename A::Norm::template Statistics<T>* statistics;     ///< [rows]
-  Rows<T> logits;                                           ///< [rows, vocab_size]
+  Rows<typename F::Activation> input;                    ///< [rows, dim], after the final norm
+  typename A::Norm::template Statistics<T>* statistics;  ///< [rows]
+  Rows<T> logits;                                        ///< [rows, vocab_size]
 
  private:
   void carve(Arena& arena, std::size_t rows) noexcept {

@@ -11,8 +11,7 @@ BORA_BEFORE_NAMESPACE();
 namespace bora::inline BORA_ABI::detail {
 
 /// Tables for one kind of attention.
-template <class Attention, class T>
-struct PositionTables {
+template <class Attention, class T> struct PositionTables {
   using Position = typename Attention::Position;
   std::vector<double> frequencies;  ///< [rotary / 2]
   std::vector<T> slopes;            ///< [heads]: ALiBi
@@ -41,8 +40,8 @@ struct PositionTables {
     }
   }
 
-  /// Fills this lane's rows of the rotations. Angles are computed in double: in float they would be the largest error of
-  /// the whole model.
+  /// Fills this lane's rows of the rotations. Angles are computed in double: in float they would be the largest error
+  /// of the whole model.
   void rotate(const Lane& lane, const RowPlace* places, std::size_t rows) noexcept {
     if constexpr (is_rope<Position>) {
       const double amplitude = Position::Scaling::amplitude();
@@ -56,8 +55,7 @@ struct PositionTables {
     }
   }
   /// Spreads T5's buckets over distances; lane 0 alone.
-  template <class Matrix>
-  void spread(const Matrix& table) noexcept {
+  template <class Matrix> void spread(const Matrix& table) noexcept {
     if constexpr (is_t5_bias<Position>) {
       for (std::size_t d = 0; d < reach(); ++d) {
         simd::unpack_row(table, Position::bucket(d), row_.data());

@@ -7,7 +7,6 @@
 #include <bora/simd/highway.hpp>
 #endif
 #include <concepts>
-#include <string>
 
 namespace bora::inline BORA_ABI::simd {
 
@@ -34,9 +33,5 @@ template <> struct BlockFor<double> {
 
 /// The block of a number type: SIMD for float, the scalar twin for double.
 template <class T> using Block = typename detail::BlockFor<T>::type;
-
-/// "AVX3 (highway)": what the kernels of this program were compiled for. Without -march they run on SSE2 or
-/// one lane; print this in a program's first line.
-inline std::string target_name() { return std::string(FloatBlock::target()) + " (" + backend_name + ")"; }
 
 }  // namespace bora::inline BORA_ABI::simd

@@ -10,10 +10,12 @@ namespace bora::inline BORA_ABI {
 /// Which load-balancing loss joins the objective. P_e is the mean over tokens of the softmax over all E experts; no
 /// gradient flows through the counted shares f.
 enum class BalanceLoss {
-  /// Hugging Face's: the tokens of all layers in one list, f_(s,e) the share whose s-th choice is e; E * sum f P. An even
+  /// Hugging Face's: the tokens of all layers in one list, f_(s,e) the share whose s-th choice is e; E * sum f P. An
+  /// even
   /// router scores the number of choices.
   hugging_face,
-  /// Switch Transformers' (Fedus et al. 2021, eq. 4), the sum over layers: f_e the share whose most probable expert is e;
+  /// Switch Transformers' (Fedus et al. 2021, eq. 4), the sum over layers: f_e the share whose most probable expert is
+  /// e;
   /// E * sum f P. An even router scores 1 a layer.
   per_layer,
 };
@@ -54,14 +56,12 @@ struct RouterStatistics {
 };
 
 /// The load-balancing losses of the last forward that kept everything.
-template <ModelSpec S, WeightFormat F>
-class Balance {
+template <ModelSpec S, WeightFormat F> class Balance {
  public:
   using A = Anatomy<S>;
   using T = typename F::Number;
 
-  template <std::size_t kind>
-  static constexpr bool routed = A::template FeedForward<kind>::experts > 0;
+  template <std::size_t kind> static constexpr bool routed = A::template FeedForward<kind>::experts > 0;
   static constexpr bool any = routed<0> || routed<A::kinds - 1>;
 
   /// Measures the routers and returns the loss; gradients are multiplied by `coefficient`.
@@ -92,8 +92,7 @@ class Balance {
   const std::vector<double>& per_layer() const noexcept { return losses_; }
 
  private:
-  template <class Visit>
-  static void for_routed(Visit&& visit) {
+  template <class Visit> static void for_routed(Visit&& visit) {
     for (std::size_t l = 0; l < S::layers; ++l)
       A::with_kind(l, [&]<std::size_t kind>() {
         if constexpr (routed<kind>) visit.template operator()<kind>(l);

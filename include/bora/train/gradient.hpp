@@ -1,6 +1,7 @@
 /// Loss and gradients of a batch: forward, cross entropy, backward.
 #pragma once
 #include <bora/core/tensor.hpp>
+#include <bora/model/batch.hpp>
 #include <bora/train/balance.hpp>
 #include <algorithm>
 #include <cmath>
@@ -18,9 +19,9 @@ namespace bora::inline BORA_ABI {
 /// The objective: next-token cross entropy, mean over all batch * (time - 1) predictions, natural logarithm, plus the
 /// load-balancing loss.
 struct LossOptions {
-  double load_balancing = 0;                             ///< coefficient of the load-balancing loss
+  double load_balancing = 0;  ///< coefficient of the load-balancing loss
   BalanceLoss balance = BalanceLoss::hugging_face;
-  double cross_entropy = 1;                              ///< coefficient of the cross entropy
+  double cross_entropy = 1;  ///< coefficient of the cross entropy
   Executor* pool = nullptr;
 };
 
@@ -31,10 +32,9 @@ struct Loss {
 
 namespace detail {
 
-/// The memory of training on batches of one shape, and the pass itself. Sums over tokens run in the tokens' order on one
-/// lane, so losses and gradients do not depend on the number of threads.
-template <ModelSpec S, WeightFormat F>
-class TrainingPass {
+/// The memory of training on batches of one shape, and the pass itself. Sums over tokens run in the tokens' order on
+/// one lane, so losses and gradients do not depend on the number of threads.
+template <ModelSpec S, WeightFormat F> class TrainingPass {
  public:
   using A = Anatomy<S>;
   using T = typename F::Number;
@@ -161,10 +161,11 @@ class TrainingPass {
 
   void layer_backward(const Lane& lane, const Decoder<S, F>& model, std::size_t l, Parameters<S, T>& g) noexcept {
     A::with_kind(l, [&]<std::size_t kind>() {
-      A::template Block<kind>::template backward<F>(
-          lane, model.weights().template layer<kind>(l), g.tree().template layer<kind>(l), Rows<const T>(forward_.stream(l)),
-          forward_.template context<kind>(lane, cache_, l, rows()), time_, forward_.template kept<kind>(l),
-          std::get<kind>(d_blocks_), balance_.gradient(l), d_bias_, forward_.scratch(), d_stream_);
+      A::template Block<kind>::template backward<F>(lane, model.weights().template layer<kind>(l),
+                                                    g.tree().template layer<kind>(l), Rows<const T>(forward_.stream(l)),
+                                                    forward_.template context<kind>(lane, cache_, l, rows()), time_,
+                                                    forward_.template kept<kind>(l), std::get<kind>(d_blocks_),
+                                                    balance_.gradient(l), d_bias_, forward_.scratch(), d_stream_);
     });
   }
 
@@ -180,7 +181,8 @@ class TrainingPass {
     }
     if constexpr (A::has_bias_table)
       if (lane.index == 0)
-        PositionTables<typename A::template Attention<A::bias_kind>, T>::fold(d_bias_, batch_, g.tree().relative_bias.data);
+        PositionTables<typename A::template Attention<A::bias_kind>, T>::fold(d_bias_, batch_,
+                                                                              g.tree().relative_bias.data);
   }
 
   template <std::size_t... kind>
@@ -200,59 +202,10 @@ class TrainingPass {
   T* d_bias_ = nullptr;
 };
 
-/// Throws unless the batch can be trained on: ids in range, at least two tokens a row, within learned positions.
-template <ModelSpec S>
-void check_batch(const TokenBatch& batch, std::size_t least_time) {
-  if (batch.batch() == 0 || batch.time() < least_time)
-    throw TokenError(message("a batch of ", batch.batch(), " rows of ", batch.time(), " tokens is too small: expected at least ",
-                             "1 row of ", least_time));
-  if (Anatomy<S>::positions_learned && batch.time() > S::context)
-    throw CapacityError(message("rows of ", batch.time(), " tokens do not fit the model's ", S::context, " learned positions"));
-  check_tokens(batch.ids(), S::vocab_size);
-}
-
-inline std::size_t lanes_of(const Executor* pool) noexcept { return pool == nullptr ? 1 : pool->lanes(); }
-
 }  // namespace detail
 
-/// Logits at every position, without a session: [batch, time, vocab]. Row t equals, bit for bit, what a session with an
-/// F32 cache says after token t.
-template <ModelSpec S, WeightFormat F>
-Tensor<typename F::Number, 3> logits(const Decoder<S, F>& model, const TokenBatch& batch, Executor* pool = nullptr) {
-  using T = typename F::Number;
-  using E = std::conditional_t<std::is_same_v<T, double>, F64, F32>;
-  detail::check_batch<S>(batch, 1);
-  constexpr std::size_t head_rows = 64;
-  const std::size_t time = batch.time();
-  KeyValueCache<E> cache(LinearCache<E>(), detail::cache_layers<S>(), {time, time, 0, 1});
-  detail::Forward<S, F> forward(time, detail::lanes_of(pool), detail::Keep::nothing);
-  detail::Head<S, F> head(std::min(time, head_rows));
-  Tensor<T, 3> result({batch.batch(), time, S::vocab_size});
-  for (std::size_t b = 0; b < batch.batch(); ++b) {
-    cache.reset(0);
-    cache.append(0, time);
-    for (std::size_t t = 0; t < time; ++t) {
-      forward.places()[t] = {0, t};
-      forward.tokens()[t] = batch.row(b)[t];
-    }
-    run_gang(pool, [&](const Lane& lane) noexcept {
-      forward.run(lane, model, cache, time);
-      for (std::size_t first = 0; first < time; first += head_rows) {
-        const std::size_t n = std::min(head_rows, time - first);
-        head.run(lane, model, forward.stream(S::layers).from(first), n);
-        const Range share = lane.share(n);
-        for (std::size_t r = share.begin; r < share.end; ++r)
-          std::copy_n(head.logits.row(r), S::vocab_size, result.row(b, first + r).data());
-        lane.sync();
-      }
-    });
-  }
-  return result;
-}
-
 /// Loss of a batch and its gradients, which have the parameters' layout.
-template <ModelSpec S, class T>
-struct LossAndGradients {
+template <ModelSpec S, class T> struct LossAndGradients {
   T loss;
   Parameters<S, T> gradients;
 };

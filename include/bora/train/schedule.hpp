@@ -30,8 +30,8 @@ struct LearningRate {
   double at(std::size_t s) const noexcept {
     if (s < warmup) return peak * static_cast<double>(s + 1) / static_cast<double>(warmup);
     if (decay == Decay::constant) return peak;
-    const double u = steps <= warmup ? 1
-                                     : std::min(1.0, static_cast<double>(s - warmup) / static_cast<double>(steps - warmup));
+    const double u =
+        steps <= warmup ? 1 : std::min(1.0, static_cast<double>(s - warmup) / static_cast<double>(steps - warmup));
     if (decay == Decay::linear) return peak + (floor - peak) * u;
     return floor + (peak - floor) * (1 + std::cos(std::numbers::pi * u)) / 2;
   }

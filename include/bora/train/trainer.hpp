@@ -30,24 +30,24 @@ struct TrainerOptions {
 
 /// What a step did.
 struct StepReport {
-  std::size_t step;                             ///< 1, 2, …
-  double loss, cross_entropy, load_balancing;   ///< of the batch before the update; loss is the objective
-  double learning_rate, gradient_norm;          ///< the norm before clipping
+  std::size_t step;                            ///< 1, 2, …
+  double loss, cross_entropy, load_balancing;  ///< of the batch before the update; loss is the objective
+  double learning_rate, gradient_norm;         ///< the norm before clipping
   std::size_t tokens;
 };
 
-/// Trains a model in place: `step` computes the gradients of a batch, updates the F32 parameters and rewrites the packed
-/// weights. Losses, gradients and parameters do not depend on the number of threads.
-template <class Model>
-class Trainer {
+/// Trains a model in place: `step` computes the gradients of a batch, updates the F32 parameters and rewrites the
+/// packed weights. Losses, gradients and parameters do not depend on the number of threads.
+template <class Model> class Trainer {
  public:
   using Spec = typename Model::Spec;
   using Format = typename Model::Format;
   using T = typename Model::Number;
 
-  /// The model must outlive the trainer. Its unpacked weights are the first parameters: for formats that round, pass the
-  /// unrounded ones. Throws ConfigError for impossible options.
-  explicit Trainer(Model& model, const TrainerOptions& options = {}) : Trainer(model, model.template parameters<T>(), options) {}
+  /// The model must outlive the trainer. Its unpacked weights are the first parameters: for formats that round, pass
+  /// the unrounded ones. Throws ConfigError for impossible options.
+  explicit Trainer(Model& model, const TrainerOptions& options = {})
+      : Trainer(model, model.template parameters<T>(), options) {}
   Trainer(Model& model, Parameters<Spec, T> parameters, const TrainerOptions& options = {})
       : model_(&model), options_(options), parameters_(std::move(parameters)) {
     options_.learning_rate.check();
@@ -96,7 +96,8 @@ class Trainer {
   const TrainerOptions& options() const noexcept { return options_; }
 
   /// Goes on from a checkpoint's state.
-  void restore(std::size_t steps, Parameters<Spec, T> parameters, Parameters<Spec, T> first, Parameters<Spec, T> second) {
+  void restore(std::size_t steps, Parameters<Spec, T> parameters, Parameters<Spec, T> first,
+               Parameters<Spec, T> second) {
     steps_ = steps;
     parameters_ = std::move(parameters);
     first_ = std::move(first);

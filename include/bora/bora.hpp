@@ -1,0 +1,9 @@
+/// The whole core: models, files, sessions, training, and the dependency-free part of text.
+#pragma once
+#include <bora/infer.hpp>
+#include <bora/io/safetensors.hpp>
+#include <bora/io/save.hpp>
+#include <bora/model/zoo.hpp>
+#include <bora/train/gradient.hpp>
+#include <bora/train/schedule.hpp>
+#include <bora/train/trainer.hpp>

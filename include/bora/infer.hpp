@@ -1,0 +1,20 @@
+/// For programs that only decode: models, files, sessions, text. No training.
+#pragma once
+#include <bora/core/abi.hpp>
+#include <bora/core/error.hpp>
+#include <bora/core/executor.hpp>
+#include <bora/core/format.hpp>
+#include <bora/core/tensor.hpp>
+#include <bora/infer/generate.hpp>
+#include <bora/infer/logits.hpp>
+#include <bora/infer/sampler.hpp>
+#include <bora/infer/session.hpp>
+#include <bora/infer/session_file.hpp>
+#include <bora/io/load.hpp>
+#include <bora/model/accounting.hpp>
+#include <bora/model/decoder.hpp>
+#include <bora/model/description.hpp>
+#include <bora/model/spec.hpp>
+#include <bora/simd/target.hpp>
+#include <bora/text/bytes.hpp>
+#include <bora/text/llama2c_tokenizer.hpp>

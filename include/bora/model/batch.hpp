@@ -1,0 +1,23 @@
+/// What a batch must fulfil before it is worked on.
+#pragma once
+#include <bora/core/executor.hpp>
+#include <bora/core/tensor.hpp>
+#include <bora/model/spec.hpp>
+#include <cstddef>
+
+namespace bora::inline BORA_ABI::detail {
+
+/// Throws unless the batch can be trained on: ids in range, at least two tokens a row, within learned positions.
+template <ModelSpec S> void check_batch(const TokenBatch& batch, std::size_t least_time) {
+  if (batch.batch() == 0 || batch.time() < least_time)
+    throw TokenError(message("a batch of ", batch.batch(), " rows of ", batch.time(),
+                             " tokens is too small: expected at least ", "1 row of ", least_time));
+  if (Anatomy<S>::positions_learned && batch.time() > S::context)
+    throw CapacityError(
+        message("rows of ", batch.time(), " tokens do not fit the model's ", S::context, " learned positions"));
+  check_tokens(batch.ids(), S::vocab_size);
+}
+
+inline std::size_t lanes_of(const Executor* pool) noexcept { return pool == nullptr ? 1 : pool->lanes(); }
+
+}  // namespace bora::inline BORA_ABI::detail
