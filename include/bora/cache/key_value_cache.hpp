@@ -8,6 +8,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
+#include <span>
+#include <utility>
 #include <vector>
 
 namespace bora::inline BORA_ABI {
@@ -69,12 +72,17 @@ template <CacheFormat E> class KeyValueCache {
     s.high = std::max(s.high, s.length);
   }
 
-  /// Forgets what comes after `length`. Throws CapacityError where a ring no longer holds what is seen from there.
+  /// Forgets what comes after `length`. Throws CapacityError where what is seen from there is no longer held.
   void rewind(std::size_t sequence, std::size_t length) {
     Sequence& s = sequences_[sequence];
     if (length > s.length)
       throw CapacityError(detail::message("rewind: sequence ", sequence, " holds ", s.length,
                                           " tokens, and cannot be taken back to ", length));
+    if (length == 0) return reset(sequence);  // nothing is seen from there
+    if (length < s.floor)
+      throw CapacityError(detail::message("rewind: sequence ", sequence, " cannot be taken back to ", length,
+                                          " tokens: it was restored from a ring, and holds what is seen from ", s.floor,
+                                          " tokens on"));
     for (const Layer& layer : layers_)
       if (first_held(layer, s.high) > first_needed(layer, length))
         throw CapacityError(detail::message(
@@ -104,13 +112,25 @@ template <CacheFormat E> class KeyValueCache {
     }
   }
 
-  // What saving and restoring look at.
+  // What saving and restoring need.
+
+  /// Makes room for `length` positions of an emptied sequence, whose runs from first_runs[l] on, in layer l, the caller
+  /// then writes through run(): those that first_held_run() says are kept. What is seen from before them stays out of
+  /// reach. The caller has checked the capacity, and that first_runs[l] <= first_needed_run(l, length).
+  void adopt(std::size_t sequence, std::size_t length, std::span<const std::size_t> first_runs) noexcept {
+    reset(sequence);
+    append(sequence, length);
+    std::size_t& floor = sequences_[sequence].floor;
+    for (std::size_t l = 0; l < layers_.size(); ++l)
+      if (first_runs[l] > 0) floor = std::max(floor, first_runs[l] * simd::run_length + layers_[l].facts.window - 1);
+  }
   std::size_t layer_count() const noexcept { return layers_.size(); }
   const CacheLayer& layer_facts(std::size_t l) const noexcept { return layers_[l].facts; }
   std::size_t run_bytes(std::size_t l) const noexcept { return layers_[l].run_bytes(); }
-  /// The first run of a sequence that a layer still holds whole.
+  /// The first run of a sequence that a layer still holds.
   std::size_t first_held_run(std::size_t l, std::size_t sequence) const noexcept {
-    return first_held(layers_[l], sequences_[sequence].high);
+    const Sequence& s = sequences_[sequence];
+    return std::max(first_held(layers_[l], s.high), first_needed(layers_[l], s.floor));
   }
   /// The first run that attention reads when a sequence of `length` goes on.
   std::size_t first_needed_run(std::size_t l, std::size_t length) const noexcept {
@@ -118,6 +138,9 @@ template <CacheFormat E> class KeyValueCache {
   }
   /// The bytes of one run of all heads.
   std::byte* run(std::size_t l, std::size_t sequence, std::size_t index) noexcept {
+    return layers_[l].runs[sequence].run(index, 0).data;
+  }
+  const std::byte* run(std::size_t l, std::size_t sequence, std::size_t index) const noexcept {
     return layers_[l].runs[sequence].run(index, 0).data;
   }
 
@@ -131,7 +154,8 @@ template <CacheFormat E> class KeyValueCache {
   };
   struct Sequence {
     std::size_t length = 0;
-    std::size_t high = 0;  ///< the longest it has been: a ring's slots up to there are overwritten
+    std::size_t high = 0;   ///< the longest it has been: a ring's slots up to there are overwritten
+    std::size_t floor = 0;  ///< what is seen from fewer positions was never here: restored from a ring
   };
 
   static std::size_t first_held(const Layer& layer, std::size_t high) noexcept {
@@ -152,6 +176,9 @@ template <CacheFormat E> class KeyValueCache {
     Layer layer{facts, 0, {}, {}};
     std::size_t runs = sequence_runs();
     if (kind == CacheKind::rolling) runs = layer.ring = ring_runs(facts.window, shape_.chunk, shape_.rewind);
+    if (runs > std::numeric_limits<std::size_t>::max() / sequences_.size() / layer.run_bytes())
+      throw ConfigError(detail::message("session: the keys of ", sequences_.size(), " sequences of ", runs, " runs of ",
+                                        layer.run_bytes(), " bytes fit no memory"));
     layer.memory = Buffer<std::byte>(runs * sequences_.size() * layer.run_bytes());
     for (std::size_t s = 0; s < sequences_.size(); ++s) {
       Runs r;

@@ -4,6 +4,9 @@
 #include <bora/model/forward.hpp>
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <initializer_list>
+#include <limits>
 #include <span>
 #include <type_traits>
 #include <vector>
@@ -168,16 +171,22 @@ template <class Model_, CachePolicy Cache_ = detail::DefaultCacheOf<std::remove_
                 "bora: Session: F64 caches go with F64 weights, and only with them");
 
   static SessionOptions checked(SessionOptions o) {
+    constexpr std::size_t most = std::numeric_limits<std::uint32_t>::max();
     if (o.capacity == 0) o.capacity = Spec::context;
     if (o.sequences == 0) throw ConfigError("session: sequences is 0, expected at least 1");
     if (o.chunk == 0) throw ConfigError("session: chunk is 0, expected at least 1");
+    for (const std::size_t size : {o.capacity, o.chunk, o.rewind, o.sequences})
+      if (size > most)  // sums of positions would wrap, and memory be too small
+        throw ConfigError(detail::message("session: an option is ", size, ", expected at most ", most));
     if (positions_end && o.capacity > Spec::context)
       throw ConfigError(detail::message("session: capacity ", o.capacity, " exceeds the model's ", Spec::context,
                                         " learned positions"));
     if (!windows_everywhere || Cache::kind(1) != CacheKind::rolling) o.chunk = std::min(o.chunk, o.capacity);
     return o;
   }
-  std::size_t lanes() const noexcept { return options_.pool == nullptr ? 1 : options_.pool->lanes(); }
+  std::size_t lanes() const noexcept {
+    return options_.pool == nullptr ? 1 : std::max<std::size_t>(options_.pool->lanes(), 1);
+  }
 
   void check_sequence(std::size_t sequence) const {
     if (sequence >= options_.sequences)
@@ -256,6 +265,7 @@ template <class Model_, CachePolicy Cache_ = detail::DefaultCacheOf<std::remove_
   void rewind(std::size_t length) { batch_.rewind(0, length); }
   void reset() { batch_.reset(0); }
   Batch& batch() noexcept { return batch_; }
+  const Batch& batch() const noexcept { return batch_; }
 
  private:
   static SessionOptions alone(SessionOptions options) {

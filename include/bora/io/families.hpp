@@ -21,10 +21,14 @@ struct ModelType {
 
 /// Known model types. A model is saved as the first that can hold it; "bora" holds every model, in Llama's names.
 inline constexpr std::array model_types{
-    ModelType{"mixtral", "MixtralForCausalLM", CheckpointNames::Family::mixtral},   ModelType{"llama", "LlamaForCausalLM", CheckpointNames::Family::llama},
-    ModelType{"mistral", "MistralForCausalLM", CheckpointNames::Family::llama},     ModelType{"olmo", "OlmoForCausalLM", CheckpointNames::Family::llama},
-    ModelType{"gpt2", "GPT2LMHeadModel", CheckpointNames::Family::gpt2},         ModelType{"mpt", "MptForCausalLM", CheckpointNames::Family::mpt},
-    ModelType{"gpt_neox", "GPTNeoXForCausalLM", CheckpointNames::Family::gpt_neox}, ModelType{"falcon", "FalconForCausalLM", CheckpointNames::Family::falcon},
+    ModelType{"mixtral", "MixtralForCausalLM", CheckpointNames::Family::mixtral},
+    ModelType{"llama", "LlamaForCausalLM", CheckpointNames::Family::llama},
+    ModelType{"mistral", "MistralForCausalLM", CheckpointNames::Family::llama},
+    ModelType{"olmo", "OlmoForCausalLM", CheckpointNames::Family::llama},
+    ModelType{"gpt2", "GPT2LMHeadModel", CheckpointNames::Family::gpt2},
+    ModelType{"mpt", "MptForCausalLM", CheckpointNames::Family::mpt},
+    ModelType{"gpt_neox", "GPTNeoXForCausalLM", CheckpointNames::Family::gpt_neox},
+    ModelType{"falcon", "FalconForCausalLM", CheckpointNames::Family::falcon},
     ModelType{"bora", "", CheckpointNames::Family::llama},
 };
 

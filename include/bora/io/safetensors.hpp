@@ -382,8 +382,9 @@ class SafeTensorsWriter {
     // Larger elements first, so that each tensor is aligned to its own; then by name.
     std::vector<const Pair*> order;
     for (const Pair& pair : tensors_) order.push_back(&pair);
-    std::ranges::sort(order, {}, [](const Pair* p) {
-      return std::pair(~detail::stored_size(p->second.dtype), std::string_view(p->first));
+    std::ranges::sort(order, [](const Pair* a, const Pair* b) {
+      const std::size_t left = detail::stored_size(a->second.dtype), right = detail::stored_size(b->second.dtype);
+      return left != right ? left > right : a->first < b->first;
     });
     AtomicFile out(file);
     const std::string header = header_text(order);

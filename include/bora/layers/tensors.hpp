@@ -77,8 +77,12 @@ class Arena {
   std::size_t used_ = 0;
 };
 
-/// Elements between rows of an activation buffer: whole blocks, the padding stays zero.
-constexpr std::size_t row_stride(std::size_t n) noexcept { return round_up(n, simd::block_lanes); }
+/// Elements between rows of an activation buffer: whole blocks, the padding stays zero. Strides that are a multiple of
+/// a page would send all rows of a tile to the same sets of the first-level cache; they get a cache line more.
+constexpr std::size_t row_stride(std::size_t n) noexcept {
+  const std::size_t blocks = round_up(n, simd::block_lanes);
+  return blocks % 1024 == 0 ? blocks + 2 * simd::block_lanes : blocks;
+}
 
 /// A buffer of rows; a view.
 template <class T> struct Rows {

@@ -77,7 +77,7 @@ BORA_INLINE void tile(const TileArguments<W, X, T>& a) noexcept {
 /// All `rows` rows of x against P panels, in the tallest tiles that fit the registers.
 template <class B, class S, std::size_t P, class W, class X, class T>
 BORA_NOINLINE void tile_rows(TileArguments<W, X, T> a, std::size_t rows) noexcept {
-  constexpr std::size_t tall = P <= B::tile_panels ? B::tile_rows : 1;
+  constexpr std::size_t tall = P <= B::tile_panels ? B::tile_rows : 1;  // wider sweeps are for single rows
   std::size_t m = 0;
   const auto sweep = [&](auto height) {
     constexpr std::size_t M = decltype(height)::value;
@@ -90,8 +90,16 @@ BORA_NOINLINE void tile_rows(TileArguments<W, X, T> a, std::size_t rows) noexcep
   sweep(std::integral_constant<std::size_t, 1>{});
 }
 
-/// Bytes of one panel group that stay in the second-level cache while all rows pass over them.
-inline constexpr std::size_t cached_panel_bytes = 384 * 1024;
+/// What blocks a product for the caches: a tile's rows of x stay in the first level while a group of panels, which
+/// stays in the second, passes over them.
+inline constexpr std::size_t cached_input_bytes = 16 * 1024, cached_group_bytes = 384 * 1024;
+
+/// Panels [share.begin, share.end) over columns of `steps` steps, P panels at a time, then what is left one by one.
+template <class B, class S, std::size_t P, class W, class X, class T>
+BORA_INLINE void panel_sweep(TileArguments<W, X, T> a, std::size_t rows, std::size_t panels) noexcept {
+  for (; panels >= P; panels -= P, a.w += P * a.panel, a.y += P * block_lanes) tile_rows<B, S, P>(a, rows);
+  if constexpr (P > 1) panel_sweep<B, S, P / 2>(a, rows, panels);
+}
 
 }  // namespace detail
 
@@ -103,29 +111,31 @@ void matmul(const Panels<Format>& w, Range share, const typename Format::Activat
             std::size_t rows, typename Format::Number* y, std::size_t y_stride) noexcept {
   using B = Block<typename Format::Number>;
   using S = detail::StepOf<B, Format>;
+  constexpr std::size_t tall = B::tile_rows, w_step = S::group * block_lanes;
   const std::size_t steps = PanelLayout<Format>::padded_cols(w.cols) / S::group;
-  const std::size_t w_step = S::group * block_lanes;
-  const std::size_t wide = rows == 1 ? 4 : B::tile_panels;
-  std::size_t p = share.begin;
-  const auto sweep = [&](auto panels) {
-    constexpr std::size_t P = decltype(panels)::value;
-    for (; p + P <= share.end; p += P) {
-      const std::size_t cut =
-          rows <= B::tile_rows
-              ? steps
-              : std::max<std::size_t>(256, detail::cached_panel_bytes / (P * w_step * sizeof(*w.data)));
-      for (std::size_t k = 0; k < steps; k += cut)
-        detail::tile_rows<B, S, P>(
-            detail::TileArguments<typename Format::Storage, typename Format::Activation, typename Format::Number>{
-                w.panel(p) + k * w_step, w_step, w.panel_size(), x + k * S::group, x_stride, std::min(cut, steps - k),
-                y + p * block_lanes, y_stride, k != 0},
-            rows);
-    }
+  const auto arguments = [&](std::size_t panel, std::size_t k, std::size_t m, std::size_t count) {
+    return detail::TileArguments<typename Format::Storage, typename Format::Activation, typename Format::Number>{
+        w.panel(panel) + k * w_step,
+        w_step,
+        w.panel_size(),
+        x + m * x_stride + k * S::group,
+        x_stride,
+        count,
+        y + m * y_stride + panel * block_lanes,
+        y_stride,
+        k != 0};
   };
-  if (wide == 4) sweep(std::integral_constant<std::size_t, 4>{});
-  if constexpr (B::tile_panels == 2)
-    if (wide >= 2) sweep(std::integral_constant<std::size_t, 2>{});
-  sweep(std::integral_constant<std::size_t, 1>{});
+  if (rows == 1)  // streams the weights: four panels at a time keep enough loads in flight
+    return detail::panel_sweep<B, S, 4>(arguments(share.begin, 0, 0, steps), 1, share.size());
+  if (rows <= tall)
+    return detail::panel_sweep<B, S, B::tile_panels>(arguments(share.begin, 0, 0, steps), rows, share.size());
+  constexpr std::size_t cut = detail::cached_input_bytes / (tall * S::group * sizeof(*x));
+  constexpr std::size_t group = detail::cached_group_bytes / (cut * w_step * sizeof(*w.data));
+  for (std::size_t p = share.begin; p < share.end; p += group)
+    for (std::size_t k = 0; k < steps; k += cut)
+      for (std::size_t m = 0; m < rows; m += tall)
+        detail::panel_sweep<B, S, B::tile_panels>(arguments(p, k, m, std::min(cut, steps - k)),
+                                                  std::min(tall, rows - m), std::min(group, share.end - p));
 }
 
 namespace detail {

@@ -3,10 +3,19 @@
 #include <bora/core/format.hpp>
 #include <bora/simd/scalar.hpp>
 #include <bora/simd/twice.hpp>
-#include <xsimd/xsimd.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
+#if defined(__GNUC__) && !defined(__clang__)
+// g++ 12 takes the undefined vectors of its own AVX-512 intrinsics for mistakes of whoever calls them.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#include <xsimd/xsimd.hpp>
+#pragma GCC diagnostic pop
+#else
+#include <xsimd/xsimd.hpp>
+#endif
 
 BORA_BEFORE_NAMESPACE();
 namespace bora::inline BORA_ABI::simd {

@@ -1,0 +1,206 @@
+/// Models and parameters into Hugging Face folders.
+#pragma once
+#include <bora/core/error.hpp>
+#include <bora/core/tensor.hpp>
+#include <bora/io/families.hpp>
+#include <bora/io/json.hpp>
+#include <bora/io/mapped_file.hpp>
+#include <bora/io/model_config.hpp>
+#include <bora/io/parameter_names.hpp>
+#include <bora/io/safetensors.hpp>
+#include <bora/model/decoder.hpp>
+#include <bora/model/description.hpp>
+#include <bora/model/parameters.hpp>
+#include <cstddef>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace bora::inline BORA_ABI {
+
+/// What a checkpoint's numbers are held in.
+enum class StoredNumbers { f32, bf16 };
+
+struct SaveOptions {
+  StoredNumbers numbers = StoredNumbers::f32;
+  std::size_t max_shard_bytes = 5'000'000'000;  ///< a file's tensors; a larger tensor gets a file of its own
+  std::optional<TokenId> bos = {}, eos = {};    ///< for config.json; bora itself never looks there
+};
+
+namespace detail {
+
+/// A model on its way to a folder.
+struct SavedModel {
+  CheckpointNames names;
+  ModelDescription description;
+  std::vector<TensorEntry> tensors;
+  std::function<void(const FileTensor&, std::span<float>)> gather;
+};
+
+/// Files under temporary names. They are gone unless they are moved to their places.
+class PartialFiles {
+ public:
+  PartialFiles() = default;
+  PartialFiles(const PartialFiles&) = delete;
+  PartialFiles& operator=(const PartialFiles&) = delete;
+  ~PartialFiles() {
+    std::error_code ignored;
+    for (const std::filesystem::path& target : targets_) std::filesystem::remove(partial(target), ignored);
+  }
+  /// Where to write what is to become `target`.
+  std::filesystem::path add(const std::filesystem::path& target) { return partial(targets_.emplace_back(target)); }
+  void move_to_places() {
+    std::error_code error;
+    for (const std::filesystem::path& target : targets_) {
+      std::filesystem::rename(partial(target), target, error);
+      if (error) refuse_file(target, "cannot be put in place: ", error.message());
+    }
+  }
+  bool contains(const std::filesystem::path& target) const {
+    return std::find(targets_.begin(), targets_.end(), target) != targets_.end();
+  }
+
+ private:
+  static std::filesystem::path partial(std::filesystem::path target) { return target += ".partial"; }
+  std::vector<std::filesystem::path> targets_;
+};
+
+/// "model-00001-of-00003.safetensors", or "model.safetensors" where it is the only one.
+inline std::string shard_name(std::size_t shard, std::size_t shards) {
+  const auto digits = [](std::size_t number) {
+    const std::string text = std::to_string(number);
+    return std::string(text.size() < 5 ? 5 - text.size() : 0, '0') + text;
+  };
+  return shards == 1 ? "model.safetensors"
+                     : message("model-", digits(shard + 1), "-of-", digits(shards), ".safetensors");
+}
+/// Whether a file may be of an earlier checkpoint in the same folder.
+inline bool is_weight_file(std::string_view name) {
+  return name == "model.safetensors" || name == "model.safetensors.index.json" ||
+         (name.starts_with("model-") && name.find("-of-") != name.npos && name.ends_with(".safetensors"));
+}
+
+inline std::size_t stored_bytes(const FileTensor& tensor, const SaveOptions& options) {
+  return tensor.size() * (options.numbers == StoredNumbers::bf16 ? 2 : 4);
+}
+
+/// The tensors in as many shards as it takes, in their order.
+inline std::vector<std::vector<FileTensor>> shards_of(std::vector<FileTensor> tensors, const SaveOptions& options) {
+  std::vector<std::vector<FileTensor>> shards(1);
+  std::size_t bytes = 0;
+  for (FileTensor& tensor : tensors) {
+    const std::size_t size = stored_bytes(tensor, options);
+    if (!shards.back().empty() && size > options.max_shard_bytes - std::min(bytes, options.max_shard_bytes)) {
+      shards.emplace_back();
+      bytes = 0;
+    }
+    bytes += size;
+    shards.back().push_back(std::move(tensor));
+  }
+  return shards;
+}
+
+inline void write_shard(const SavedModel& model, const std::vector<FileTensor>& shard, const SaveOptions& options,
+                        const std::filesystem::path& file) {
+  SafeTensorsWriter out;
+  for (const FileTensor& tensor : shard) {
+    const auto fill = [&model, &tensor, &file](std::span<float> numbers) {
+      model.gather(tensor, numbers);
+      require_finite(numbers, file, tensor.name());  // no reader would take it
+    };
+    if (options.numbers == StoredNumbers::bf16)
+      out.add_later<Bf16>(tensor.name(), tensor.shape(), fill);
+    else
+      out.add_later<F32>(tensor.name(), tensor.shape(), fill);
+  }
+  out.write(file);
+}
+
+inline void write_text(const std::filesystem::path& file, const Json& json) {
+  AtomicFile out(file);
+  out.write(json.dump(2) + "\n");
+  out.commit();
+}
+
+inline Json index_of(const std::vector<std::vector<FileTensor>>& shards, const SaveOptions& options) {
+  std::size_t bytes = 0;
+  Json map = Json::object();
+  for (std::size_t s = 0; s < shards.size(); ++s)
+    for (const FileTensor& tensor : shards[s]) {
+      map[tensor.name()] = shard_name(s, shards.size());
+      bytes += stored_bytes(tensor, options);
+    }
+  return {{"metadata", {{"total_size", bytes}}}, {"weight_map", map}};
+}
+
+/// Throws FileError where `path` is no folder and cannot become one.
+inline void make_folder(const std::filesystem::path& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (!std::filesystem::is_directory(folder))
+    refuse_file(folder, "cannot be made a folder", error ? ": " + error.message() : "");
+}
+
+/// Weight files of an earlier checkpoint would be read instead of the new ones, or beside them.
+inline void remove_stale(const std::filesystem::path& folder, const PartialFiles& files) {
+  std::vector<std::filesystem::path> stale;
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    if (is_weight_file(entry.path().filename().string()) && !files.contains(entry.path()))
+      stale.push_back(entry.path());
+  for (const std::filesystem::path& file : stale) std::filesystem::remove(file);
+}
+
+/// Everything is written under temporary names first. Only then does the old config.json go, and the new one comes
+/// last: a folder in between has none, and no reader takes it for a checkpoint.
+inline void save_model(const SavedModel& model, const std::filesystem::path& folder, const SaveOptions& options) {
+  const ModelType type = model_type_of(model.names, model.description);
+  const bool bf16 = options.numbers == StoredNumbers::bf16;
+  Json config = config_of(type, model.description, bf16 ? "bfloat16" : "float32");
+  if (options.bos) config["bos_token_id"] = *options.bos;
+  if (options.eos) config["eos_token_id"] = *options.eos;
+  const CheckpointNames names{.family = type.family, .prefix = model.names.prefix};
+  const auto shards = shards_of(file_tensors(names, model.description, model.tensors), options);
+
+  make_folder(folder);
+  PartialFiles files;
+  for (std::size_t s = 0; s < shards.size(); ++s)
+    write_shard(model, shards[s], options, files.add(folder / shard_name(s, shards.size())));
+  if (shards.size() > 1) write_text(files.add(folder / "model.safetensors.index.json"), index_of(shards, options));
+  std::filesystem::remove(folder / "config.json");
+  remove_stale(folder, files);
+  files.move_to_places();
+  write_text(folder / "config.json", config);
+}
+
+}  // namespace detail
+
+/// Writes config.json and model.safetensors (in shards with an index where it is larger than `max_shard_bytes`) as
+/// Hugging Face's transformers reads them: of the family that the parameters came from, or else of the one they are
+/// like
+/// (`family_of`). A model like none is written with "model_type": "bora", for `load` alone. Other files in the folder
+/// are left alone. Throws ConfigError where the names are of a family that cannot hold the model, FileError where
+/// writing fails or a number is not finite; an earlier checkpoint is whole until all is written.
+template <ModelSpec S, class T>
+void save(const Parameters<S, T>& parameters, const std::filesystem::path& folder, const SaveOptions& options = {}) {
+  detail::save_model(
+      {.names = parameters.names,
+       .description = describe<S>(),
+       .tensors = tensors_of<S>(),
+       .gather = [&](const FileTensor& tensor, std::span<float> out) { tensor.gather(parameters.values(), out); }},
+      folder, options);
+}
+
+/// The same for packed weights.
+template <ModelSpec S, WeightFormat F>
+void save(const Decoder<S, F>& model, const std::filesystem::path& folder, const SaveOptions& options = {}) {
+  save(model.parameters(), folder, options);
+}
+
+}  // namespace bora::inline BORA_ABI
