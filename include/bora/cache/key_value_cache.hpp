@@ -36,7 +36,8 @@ constexpr std::size_t ring_runs(std::size_t window, std::size_t chunk, std::size
 }
 
 /// The memory of a session's keys and values. Allocates when made; nothing afterwards.
-template <CacheFormat E> class KeyValueCache {
+template <CacheFormat E>
+class KeyValueCache {
  public:
   using Runs = simd::KeyRuns<E>;
 

@@ -9,7 +9,8 @@ namespace bora::inline BORA_ABI {
 enum class CacheKind { linear, rolling, paged };
 
 /// Keeps every key, up to the session's capacity.
-template <CacheFormat E> struct LinearCache {
+template <CacheFormat E>
+struct LinearCache {
   using Element = E;
   static constexpr std::size_t page = 0;
   static constexpr bool needs_window = false;
@@ -18,7 +19,8 @@ template <CacheFormat E> struct LinearCache {
 
 /// A ring per layer (Jiang et al. 2023, §2, "Rolling Buffer Cache") that holds what the layer's window, the prefill
 /// chunk and the promised rewind need, and no more. Refused on a mask without a window.
-template <CacheFormat E> struct RollingCache {
+template <CacheFormat E>
+struct RollingCache {
   using Element = E;
   static constexpr std::size_t page = 0;
   static constexpr bool needs_window = true;
@@ -26,7 +28,8 @@ template <CacheFormat E> struct RollingCache {
 };
 
 /// Pages of `page_` positions drawn from one pool; forked sequences share pages until one writes.
-template <std::size_t page_, CacheFormat E> struct PagedCache {
+template <std::size_t page_, CacheFormat E>
+struct PagedCache {
   static_assert(page_ > 0 && page_ % 16 == 0,
                 "bora: PagedCache: a page holds whole runs; use a multiple of 16 positions");
   using Element = E;
@@ -36,7 +39,8 @@ template <std::size_t page_, CacheFormat E> struct PagedCache {
 };
 
 /// What follows from the mask: a ring for layers with a window, a linear cache for the others.
-template <class Spec, CacheFormat E> struct DefaultCache {
+template <class Spec, CacheFormat E>
+struct DefaultCache {
   using Element = E;
   static constexpr std::size_t page = 0;
   static constexpr bool needs_window = false;

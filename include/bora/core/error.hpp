@@ -44,14 +44,16 @@ void append(std::string& text, Number part) {
 }
 
 /// Joins its arguments into one sentence: message("found ", 3, " rows").
-template <class... Parts> std::string message(const Parts&... parts) {
+template <class... Parts>
+std::string message(const Parts&... parts) {
   std::string text;
   (append(text, parts), ...);
   return text;
 }
 
 /// "[3, 5]": a shape as it is written in messages.
-template <class Range> std::string shape_text(const Range& shape) {
+template <class Range>
+std::string shape_text(const Range& shape) {
   std::string text = "[";
   for (const auto extent : shape) {
     if (text.size() > 1) text += ", ";

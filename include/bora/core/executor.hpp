@@ -22,7 +22,8 @@ class Executor {
   virtual std::size_t lanes() const noexcept = 0;
 
   /// `work(lane)` must not throw: there is nobody to catch it on a lane.
-  template <class Work> void run(Work&& work) {
+  template <class Work>
+  void run(Work&& work) {
     using W = std::remove_reference_t<Work>;
     static_assert(std::is_nothrow_invocable_v<W&, std::size_t>, "bora: Executor: work on a lane must be noexcept");
     run_on_lanes([](void* context, std::size_t lane) noexcept { (*static_cast<W*>(context))(lane); },
@@ -166,7 +167,8 @@ class ThreadPool : public Executor {
 };
 
 /// Runs `work(lane)` on every lane of `pool`, or on the calling thread alone without one.
-template <class Work> void run_gang(Executor* pool, Work&& work) {
+template <class Work>
+void run_gang(Executor* pool, Work&& work) {
   if (pool == nullptr || pool->lanes() <= 1) {
     work(Lane{});
     return;

@@ -40,7 +40,8 @@ inline void* allocate_zeroed(std::size_t bytes) {
 }  // namespace detail
 
 /// A zeroed array of `size` numbers, aligned to `alignment`. Move-only; throws std::bad_alloc.
-template <class T> class Buffer {
+template <class T>
+class Buffer {
   static_assert(std::is_trivially_copyable_v<T>, "bora: Buffer: holds plain numbers only");
 
  public:

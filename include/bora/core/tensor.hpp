@@ -15,7 +15,8 @@ namespace bora::inline BORA_ABI {
 using TokenId = std::int32_t;
 
 /// A dense row-major array that owns its numbers; the last index runs fastest.
-template <class T, std::size_t rank> class Tensor {
+template <class T, std::size_t rank>
+class Tensor {
  public:
   Tensor() = default;
   explicit Tensor(const std::array<std::size_t, rank>& shape) : shape_(shape), values_(count(shape)) {}
@@ -46,7 +47,8 @@ template <class T, std::size_t rank> class Tensor {
     for (const std::size_t extent : shape) size *= extent;
     return size;
   }
-  template <class... Index> std::size_t offset(Index... index) const noexcept {
+  template <class... Index>
+  std::size_t offset(Index... index) const noexcept {
     std::size_t at = 0, axis = 0;
     ((at = at * shape_[axis++] + index), ...);
     return at * shape_[rank - 1];

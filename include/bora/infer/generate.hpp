@@ -26,7 +26,8 @@ struct GenerateOptions {
 
 /// A lazy input range of the tokens that follow a prompt. It ends at a stop token, after max_tokens, or when the
 /// session is full; the session then holds the prompt and every token but the last one drawn.
-template <class Session> class Generation {
+template <class Session>
+class Generation {
  public:
   Generation(Session& session, std::span<const TokenId> prompt, GenerateOptions options)
       : session_(&session),

@@ -34,7 +34,8 @@ struct BatchToken {
 };
 
 /// Logits of several rows; a view that the session's next call overwrites.
-template <class T> class LogitRows {
+template <class T>
+class LogitRows {
  public:
   LogitRows(Rows<const T> rows, std::size_t count, std::size_t width) : rows_(rows), count_(count), width_(width) {}
   std::size_t size() const noexcept { return count_; }
@@ -48,15 +49,18 @@ template <class T> class LogitRows {
 namespace detail {
 
 /// The element of a cache that suits a weight format: F32 keys for F32 weights, bfloat16 otherwise.
-template <WeightFormat F> using CacheElement = std::conditional_t<std::is_same_v<F, Bf16>, Bf16, F>;
+template <WeightFormat F>
+using CacheElement = std::conditional_t<std::is_same_v<F, Bf16>, Bf16, F>;
 
-template <class Model> using DefaultCacheOf = DefaultCache<typename Model::Spec, CacheElement<typename Model::Format>>;
+template <class Model>
+using DefaultCacheOf = DefaultCache<typename Model::Spec, CacheElement<typename Model::Format>>;
 
 }  // namespace detail
 
 /// Several sequences through one model, each at its own position. Logits of a token do not depend on what else is in
 /// the batch, how its prompt was cut, how many threads work, or (for one element format) which cache holds the keys.
-template <class Model_, CachePolicy Cache_ = detail::DefaultCacheOf<std::remove_const_t<Model_>>> class BatchSession {
+template <class Model_, CachePolicy Cache_ = detail::DefaultCacheOf<std::remove_const_t<Model_>>>
+class BatchSession {
  public:
   using Model = std::remove_const_t<Model_>;
   using Spec = typename Model::Spec;
@@ -237,11 +241,13 @@ template <class Model_, CachePolicy Cache_ = detail::DefaultCacheOf<std::remove_
   std::vector<bool> seen_;
 };
 
-template <class Model> BatchSession(const Model&, SessionOptions = {}) -> BatchSession<Model>;
+template <class Model>
+BatchSession(const Model&, SessionOptions = {}) -> BatchSession<Model>;
 
 /// One sequence through one model: a BatchSession of one. Not for use by several threads at once; one const model
 /// serves any number of sessions.
-template <class Model_, CachePolicy Cache_ = detail::DefaultCacheOf<std::remove_const_t<Model_>>> class Session {
+template <class Model_, CachePolicy Cache_ = detail::DefaultCacheOf<std::remove_const_t<Model_>>>
+class Session {
  public:
   using Batch = BatchSession<Model_, Cache_>;
   using Model = typename Batch::Model;
@@ -277,6 +283,7 @@ template <class Model_, CachePolicy Cache_ = detail::DefaultCacheOf<std::remove_
   Batch batch_;
 };
 
-template <class Model> Session(const Model&, SessionOptions = {}) -> Session<Model>;
+template <class Model>
+Session(const Model&, SessionOptions = {}) -> Session<Model>;
 
 }  // namespace bora::inline BORA_ABI

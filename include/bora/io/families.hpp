@@ -132,6 +132,7 @@ inline std::string_view name_of(const NormDescription& norm) {
   return norm.bias ? "other" : "LayerNorm without parameters";
 }
 
+template <class Number> std::string or_none(Number value) { return value == Number{} ? "none" : message(value); }
 inline std::string_view yes_or_no(bool yes) { return yes ? "yes" : "no"; }
 
 inline std::vector<FamilyFact> llama_facts(std::string_view type, const ModelDescription& d) {
@@ -144,8 +145,8 @@ inline std::vector<FamilyFact> llama_facts(std::string_view type, const ModelDes
       {"gated feed-forward", "yes", std::string(yes_or_no(f.gated))},
   };
   if (mixtral) facts.push_back({"router", "softmax over the chosen experts", std::string(name_of(f.router))});
-  if (!window) facts.push_back({"sliding window", "0", message(a.window)});
-  if (!olmo) facts.push_back({"clipping of q, k and v", message(0.0), message(a.clip)});
+  if (!window) facts.push_back({"sliding window", "none", or_none(a.window)});
+  if (!olmo) facts.push_back({"clipping of q, k and v", "none", or_none(a.clip)});
   if (olmo) facts.push_back({"eps of the norm", "1e-5", d.norm.eps == 1e-5 ? "1e-5" : "another"});
   if (olmo) facts.push_back({"heads * head_dim", message(d.dim), message(a.heads * a.head_dim)});
   if (window) facts.push_back({"bias of the attention", "no", std::string(yes_or_no(a.bias))});
@@ -161,10 +162,10 @@ inline std::vector<FamilyFact> plain_facts(std::string_view type, const ModelDes
       {"norm", mpt ? "LayerNorm without bias" : "LayerNorm", std::string(name_of(d.norm))},
       {"mixture of experts", "no", std::string(yes_or_no(f.experts > 0))},
       {"gated feed-forward", "no", std::string(yes_or_no(f.gated))},
-      {"sliding window", "0", message(a.window)},
+      {"sliding window", "none", or_none(a.window)},
       {"heads * head_dim", message(d.dim), message(a.heads * a.head_dim)},
   };
-  if (!mpt) facts.push_back({"clipping of q, k and v", message(0.0), message(a.clip)});
+  if (!mpt) facts.push_back({"clipping of q, k and v", "none", or_none(a.clip)});
   if (!falcon) facts.push_back({"key/value heads", message(a.heads), message(a.kv_heads)});
   if (falcon && !is_new_falcon(d) && a.kv_heads != 1)
     facts.push_back({"key/value heads (of the older layer)", message(a.heads), message(a.kv_heads)});

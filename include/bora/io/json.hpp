@@ -70,10 +70,10 @@ inline bool is_whole_number(const Json& value) {
 }
 
 inline std::string json_kind(const Json& value) {
-  if (value.is_number_float()) return "the number " + value.dump();
+  if (value.is_number_float()) return message("the number ", value.dump());
   if (value.is_number()) return value.dump();
   if (value.is_boolean()) return value.dump();
-  if (value.is_string()) return "the string " + printable(value.get_ref<const std::string&>());
+  if (value.is_string()) return message("the string ", printable(value.get_ref<const std::string&>()));
   return value.is_null() ? "null" : value.is_array() ? "an array" : "an object";
 }
 

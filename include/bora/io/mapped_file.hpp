@@ -233,7 +233,7 @@ class AtomicFile {
   void open() {
     for (int attempt = 0;; ++attempt) {
       partial_ = target_;
-      partial_ += "." + unique() + ".partial";
+      partial_ += detail::message(".", unique(), ".partial");
       file_.reset(std::fopen(partial_.string().c_str(), "wbx"));  // x: never another program's file
       if (file_ != nullptr) return;
       const int error = errno;
@@ -249,7 +249,7 @@ class AtomicFile {
 #else
     static const unsigned long process = std::random_device{}();
 #endif
-    return std::to_string(process) + "-" + std::to_string(count.fetch_add(1));
+    return detail::message(process, "-", count.fetch_add(1));
   }
 
   /// The new name too should survive a loss of power; where a folder cannot be synced there is nothing to be done.

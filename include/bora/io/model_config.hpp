@@ -4,60 +4,89 @@
 #include <bora/io/families.hpp>
 #include <bora/io/json.hpp>
 #include <bora/model/description.hpp>
+#include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
-#include <optional>
+#include <initializer_list>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 namespace bora::inline BORA_ABI {
 
+/// What a key of config.json holds, as far as models go: null, true or false, a number or a word.
+struct ConfigValue {
+  enum class Kind { absent, null, boolean, whole, fraction, word };
+
+  constexpr ConfigValue() = default;  ///< absent
+  constexpr ConfigValue(std::nullptr_t) : kind(Kind::null) {}
+  constexpr ConfigValue(std::integral auto value)
+      : kind(std::is_same_v<decltype(value), bool> ? Kind::boolean : Kind::whole), number(static_cast<double>(value)) {}
+  constexpr ConfigValue(double value) : kind(Kind::fraction), number(value) {}
+  constexpr ConfigValue(std::string_view value) : kind(Kind::word), word(value) {}
+  constexpr ConfigValue(const char* value) : kind(Kind::word), word(value) {}
+
+  Kind kind = Kind::absent;
+  double number = 0;  ///< of a whole one too: sizes are far below 2^53
+  std::string_view word;
+};
+
 /// A key of config.json and what the model has there.
 struct ConfigKey {
   enum class Use { check_and_write, check, write };
 
-  std::string key;                   ///< "attn_config.alibi" inside an object; "n_embd|hidden_size" for two spellings
-  Json model;                        ///< what the model has: expected in files, and written
-  std::optional<Json> missing = {};  ///< what transformers takes a missing key for; without one it must be there
-  std::optional<Json> if_null = {};  ///< what it takes null for, where that is not as if missing
+  std::string_view key;      ///< "n_embd|hidden_size" for two spellings; the first is written
+  ConfigValue model;         ///< what the model has: expected in files, and written
+  ConfigValue missing = {};  ///< what transformers takes a missing key for; where absent, the key must be there
+  ConfigValue if_null = {};  ///< what it takes null for; where absent, the same as missing
   Use use = Use::check_and_write;
+  std::string_view within = {};  ///< the object that holds the key
 };
 
 namespace detail {
 
 using ConfigKeys = std::vector<ConfigKey>;
 
+inline void append_within(ConfigKeys& keys, std::string_view within, std::initializer_list<ConfigKey> more) {
+  for (ConfigKey key : more) {
+    key.within = within;
+    keys.push_back(key);
+  }
+}
+
 /// Zero stands for "none" in descriptions, null in files.
-template <class Number> Json or_null(Number value) { return value == Number{} ? Json(nullptr) : Json(value); }
+template <class Number> ConfigValue or_null(Number value) { return value == Number{} ? ConfigValue(nullptr) : value; }
 
 /// Rotary scaling (transformers, modeling_rope_utils.py). Its numbers have no defaults but those of YaRN.
-inline ConfigKeys scaling_keys(const ScalingDescription& s, const Json& max_positions) {
+inline void append_scaling(ConfigKeys& keys, const ScalingDescription& s) {
   using Use = ConfigKey::Use;
-  const std::string type = "rope_scaling.rope_type|rope_scaling.type", name(name_of(s.kind));
-  if (s.kind == ScalingKind::none)
-    return {{type, name, "default", {}, Use::check},
-            {"rope_scaling.factor", nullptr, nullptr, {}, Use::check},
-            {"rope_scaling", nullptr, {}, {}, Use::write}};
-  ConfigKeys keys{{type, name, "default"}, {"rope_scaling.factor", s.factor}};
-  if (s.kind == ScalingKind::yarn) {
-    keys.push_back({"rope_scaling.original_max_position_embeddings", s.original_context, max_positions});
-    keys.push_back({"rope_scaling.beta_fast", s.beta_fast, 32});
-    keys.push_back({"rope_scaling.beta_slow", s.beta_slow, 1});
-    const double amplitude = 0.1 * std::log(s.factor) + 1;
-    keys.push_back({"rope_scaling.attention_factor", amplitude, amplitude, {}, Use::check});
-    keys.push_back({"rope_scaling.mscale", nullptr, nullptr, {}, Use::check});
-    keys.push_back({"rope_scaling.mscale_all_dim", nullptr, nullptr, {}, Use::check});
-    keys.push_back({"rope_scaling.truncate", true, true, {}, Use::check});
+  constexpr std::string_view type = "rope_type|type", within = "rope_scaling";
+  if (s.kind == ScalingKind::none) {
+    append_within(keys, within,
+                  {{type, "default", "default", {}, Use::check}, {"factor", nullptr, nullptr, {}, Use::check}});
+    keys.push_back({"rope_scaling", nullptr, {}, {}, Use::write});
+    return;
   }
-  if (s.kind == ScalingKind::llama3) {
-    keys.push_back({"rope_scaling.original_max_position_embeddings", s.original_context});
-    keys.push_back({"rope_scaling.low_freq_factor", s.low_frequency});
-    keys.push_back({"rope_scaling.high_freq_factor", s.high_frequency});
-  }
-  return keys;
+  append_within(keys, within, {{type, name_of(s.kind), "default"}, {"factor", s.factor}});
+  const ConfigKey original{"original_max_position_embeddings", s.original_context};
+  if (s.kind == ScalingKind::llama3)
+    append_within(keys, within,
+                  {original, {"low_freq_factor", s.low_frequency}, {"high_freq_factor", s.high_frequency}});
+  const double amplitude = 0.1 * std::log(s.factor) + 1;
+  if (s.kind == ScalingKind::yarn)
+    append_within(keys, within,
+                  {original,
+                   {"beta_fast", s.beta_fast, 32},
+                   {"beta_slow", s.beta_slow, 1},
+                   {"attention_factor", amplitude, amplitude, {}, Use::check},
+                   {"mscale", nullptr, nullptr, {}, Use::check},
+                   {"mscale_all_dim", nullptr, nullptr, {}, Use::check},
+                   {"truncate", true, true, {}, Use::check}});
 }
 
 /// Defaults of transformers' LlamaConfig, MistralConfig, MixtralConfig and OlmoConfig.
@@ -71,7 +100,7 @@ inline ConfigKeys llama_keys(std::string_view type, const ModelDescription& d) {
       {"hidden_size", d.dim, 4096},
       {"num_hidden_layers", d.layers, 32},
       {"num_attention_heads", a.heads, 32},
-      {"num_key_value_heads", a.kv_heads, grouped ? Json(8) : Json(a.heads), Json(a.heads)},
+      {"num_key_value_heads", a.kv_heads, grouped ? 8 : a.heads, a.heads},
       {"intermediate_size", f.hidden, grouped ? 14'336 : 11'008},
       {"hidden_act", name_of(f.activation), "silu"},
       {"tie_word_embeddings", d.tie_embeddings, false},
@@ -147,7 +176,7 @@ inline ConfigKeys falcon_keys(std::string_view spelling, const ModelDescription&
 /// Defaults of MptConfig and MptAttentionConfig. `learned_pos_emb` is not looked at: with ALiBi there are none.
 inline ConfigKeys mpt_keys(const ModelDescription& d) {
   const AttentionDescription& a = d.attention.front();
-  return {
+  ConfigKeys keys{
       {"vocab_size", d.vocab_size, 50'368},
       {"d_model|hidden_size", d.dim, 2048},
       {"n_layers|num_hidden_layers", d.layers, 24},
@@ -158,17 +187,19 @@ inline ConfigKeys mpt_keys(const ModelDescription& d) {
       {"no_bias", true, true},
       {"logit_scale", nullptr, nullptr},
       {"norm_type", "low_precision_layernorm", "low_precision_layernorm"},
-      {"attn_config.alibi", true, true},
-      {"attn_config.alibi_bias_max", a.alibi_max_bias, 8},
-      {"attn_config.attn_type", "multihead_attention", "multihead_attention"},
-      {"attn_config.clip_qkv", or_null(a.clip), nullptr},
-      {"attn_config.prefix_lm", false, false},
-      {"attn_config.qk_ln", false, false},
-      {"attn_config.rope", false, false, {}, ConfigKey::Use::check},
-      {"attn_config.softmax_scale", nullptr, nullptr},
       {"learned_pos_emb", false, {}, {}, ConfigKey::Use::write},
       {"max_seq_len", d.context, {}, {}, ConfigKey::Use::write},
   };
+  append_within(keys, "attn_config",
+                {{"alibi", true, true},
+                 {"alibi_bias_max", a.alibi_max_bias, 8},
+                 {"attn_type", "multihead_attention", "multihead_attention"},
+                 {"clip_qkv", or_null(a.clip), nullptr},
+                 {"prefix_lm", false, false},
+                 {"qk_ln", false, false},
+                 {"rope", false, false, {}, ConfigKey::Use::check},
+                 {"softmax_scale", nullptr, nullptr}});
+  return keys;
 }
 
 /// Defaults of GPTNeoXConfig.
@@ -192,7 +223,38 @@ inline ConfigKeys gpt_neox_keys(const ModelDescription& d) {
   };
 }
 
-/// The library's own, for models that no family can hold: everything a description says, and nothing left out.
+inline void append_attention(ConfigKeys& keys, std::string_view within, const AttentionDescription& a) {
+  append_within(keys, within,
+                {{"heads", a.heads},
+                 {"kv_heads", a.kv_heads},
+                 {"head_dim", a.head_dim},
+                 {"sliding_window", or_null(a.window), {}, nullptr},
+                 {"position", name_of(a.position)},
+                 {"rope_theta", or_null(a.theta), {}, nullptr},
+                 {"rotary_fraction", or_null(a.rotary_fraction), {}, nullptr},
+                 {"alibi_max_bias", or_null(a.alibi_max_bias), {}, nullptr},
+                 {"scaling", name_of(a.scaling.kind)},
+                 {"scaling_factor", a.scaling.factor},
+                 {"scaling_original_context", or_null(a.scaling.original_context), {}, nullptr},
+                 {"scaling_beta_fast", or_null(a.scaling.beta_fast), {}, nullptr},
+                 {"scaling_beta_slow", or_null(a.scaling.beta_slow), {}, nullptr},
+                 {"scaling_low_frequency", or_null(a.scaling.low_frequency), {}, nullptr},
+                 {"scaling_high_frequency", or_null(a.scaling.high_frequency), {}, nullptr},
+                 {"bias", a.bias},
+                 {"clip_qkv", or_null(a.clip), {}, nullptr}});
+}
+inline void append_feed_forward(ConfigKeys& keys, std::string_view within, const FeedForwardDescription& f) {
+  append_within(keys, within,
+                {{"hidden", f.hidden},
+                 {"gated", f.gated},
+                 {"bias", f.bias},
+                 {"activation", name_of(f.activation)},
+                 {"experts", or_null(f.experts), {}, nullptr},
+                 {"experts_per_token", or_null(f.choices), {}, nullptr},
+                 {"router", f.experts == 0 ? ConfigValue(nullptr) : name_of(f.router), {}, nullptr}});
+}
+
+/// The library's own, for models that no family can hold: everything a description says, and no defaults.
 inline ConfigKeys bora_keys(const ModelDescription& d) {
   const bool bounded = d.position == EmbeddingPositionKind::learned;
   ConfigKeys keys{
@@ -205,93 +267,46 @@ inline ConfigKeys bora_keys(const ModelDescription& d) {
       {"norm", name_of(d.norm)},
       {"norm_eps", d.norm.eps},
       {"residual", name_of(d.residual)},
-      {"layer_kinds", d.attention.size()},
+      {"alternating_layers", d.attention.size() > 1},
   };
-  for (std::size_t kind = 0; kind < d.attention.size(); ++kind) {
-    const AttentionDescription& a = d.attention[kind];
-    const auto add = [&](std::string_view key, Json value) {
-      keys.push_back({message("attention.", kind, ".", key), std::move(value), {}, nullptr});
-    };
-    add("heads", a.heads);
-    add("kv_heads", a.kv_heads);
-    add("head_dim", a.head_dim);
-    add("sliding_window", or_null(a.window));
-    add("position", name_of(a.position));
-    add("rope_theta", or_null(a.theta));
-    add("rotary_fraction", or_null(a.rotary_fraction));
-    add("alibi_max_bias", or_null(a.alibi_max_bias));
-    add("scaling", name_of(a.scaling.kind));
-    add("scaling_factor", a.scaling.factor);
-    add("scaling_original_context", or_null(a.scaling.original_context));
-    add("scaling_beta_fast", or_null(a.scaling.beta_fast));
-    add("scaling_beta_slow", or_null(a.scaling.beta_slow));
-    add("scaling_low_frequency", or_null(a.scaling.low_frequency));
-    add("scaling_high_frequency", or_null(a.scaling.high_frequency));
-    add("bias", a.bias);
-    add("clip_qkv", or_null(a.clip));
-  }
-  for (std::size_t kind = 0; kind < d.feed_forward.size(); ++kind) {
-    const FeedForwardDescription& f = d.feed_forward[kind];
-    const auto add = [&](std::string_view key, Json value) {
-      keys.push_back({message("feed_forward.", kind, ".", key), std::move(value), {}, nullptr});
-    };
-    add("hidden", f.hidden);
-    add("gated", f.gated);
-    add("bias", f.bias);
-    add("activation", name_of(f.activation));
-    add("experts", or_null(f.experts));
-    add("experts_per_token", or_null(f.choices));
-    add("router", f.experts == 0 ? Json(nullptr) : Json(name_of(f.router)));
+  append_attention(keys, "attention", d.attention.front());
+  append_feed_forward(keys, "feed_forward", d.feed_forward.front());
+  if (d.attention.size() > 1) {
+    append_attention(keys, "attention_of_odd_layers", d.attention[1]);
+    append_feed_forward(keys, "feed_forward_of_odd_layers", d.feed_forward[1]);
   }
   return keys;
 }
 
-/// All keys of a model as `spelling`, a model_type, has them. \param max_positions  the file's, for YaRN's default
-inline ConfigKeys config_keys(std::string_view spelling, const ModelType& type, const ModelDescription& d,
-                              const Json& max_positions) {
+/// All keys of a model as `spelling`, a model_type, has them.
+inline ConfigKeys config_keys(std::string_view spelling, const ModelType& type, const ModelDescription& d) {
+  if (type.name == "bora") return bora_keys(d);
   ConfigKeys keys = type.name == "gpt2"       ? gpt2_keys(d)
                     : type.name == "mpt"      ? mpt_keys(d)
                     : type.name == "gpt_neox" ? gpt_neox_keys(d)
                     : type.name == "falcon"   ? falcon_keys(spelling, d)
-                    : type.name == "bora"     ? bora_keys(d)
                                               : llama_keys(type.name, d);
-  if (type.name != "bora" && d.attention.front().position == PositionKind::rope)
-    for (ConfigKey& key : scaling_keys(d.attention.front().scaling, max_positions)) keys.push_back(std::move(key));
+  if (d.attention.front().position == PositionKind::rope) append_scaling(keys, d.attention.front().scaling);
   return keys;
 }
 
-/// The pieces of `text` between `separator`s.
-inline std::vector<std::string> split(std::string_view text, char separator) {
-  std::vector<std::string> parts;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(separator, begin), text.size());
-    parts.emplace_back(text.substr(begin, end - begin));
-    begin = end + 1;
+inline Json to_json(const ConfigValue& value) {
+  switch (value.kind) {
+    case ConfigValue::Kind::boolean:
+      return value.number != 0;
+    case ConfigValue::Kind::whole:
+      return static_cast<std::uint64_t>(value.number);
+    case ConfigValue::Kind::fraction:
+      return value.number;
+    case ConfigValue::Kind::word:
+      return std::string(value.word);
+    case ConfigValue::Kind::absent:
+    case ConfigValue::Kind::null:
+      break;
   }
-  return parts;
+  return nullptr;
 }
-inline bool is_index(std::string_view word) {
-  return !word.empty() && word.find_first_not_of("0123456789") == word.npos;
-}
-
-/// The value at a path of keys, or null where there is none.
-inline const Json* value_at(const Json& config, std::string_view path) {
-  const Json* at = &config;
-  for (const std::string& word : split(path, '.')) {
-    if (at->is_array() && is_index(word) && word.size() < 4 && std::stoul(word) < at->size())
-      at = &(*at)[std::stoul(word)];
-    else if (at->is_object() && at->contains(word))
-      at = &(*at)[word];
-    else
-      return nullptr;
-  }
-  return at;
-}
-inline void set_value(Json& config, std::string_view path, const Json& value) {
-  Json* at = &config;
-  for (const std::string& word : split(path, '.')) at = is_index(word) ? &(*at)[std::stoul(word)] : &(*at)[word];
-  *at = value;
-}
+inline std::string text_of(const ConfigValue& value) { return json_kind(to_json(value)); }
 
 /// One word for what has several. gelu_fast is the tanh formula too.
 inline std::string_view plain_word(std::string_view word) {
@@ -303,14 +318,14 @@ inline std::string_view plain_word(std::string_view word) {
 }
 
 /// Whether a file's value is the model's. Fractions are compared as floats: files hold 1e-5 as 9.999999747378752e-06.
-inline bool same_value(const Json& found, const Json& model) {
-  if (found.is_number() && model.is_number_float()) {
-    const double a = found.get<double>(), b = model.get<double>();
-    return std::abs(a - b) <= 1e-7 * std::abs(b);
-  }
-  if (found.is_string() && model.is_string())
-    return plain_word(found.get_ref<const std::string&>()) == plain_word(model.get_ref<const std::string&>());
-  return found == model;
+inline bool same_value(const Json& found, const ConfigValue& model) {
+  using Kind = ConfigValue::Kind;
+  if (model.kind == Kind::word)
+    return found.is_string() && plain_word(found.get_ref<const std::string&>()) == plain_word(model.word);
+  if (model.kind == Kind::boolean) return found.is_boolean() && found.get<bool>() == (model.number != 0);
+  if (model.kind != Kind::whole && model.kind != Kind::fraction) return found.is_null();
+  const double tolerance = model.kind == Kind::fraction ? 1e-7 : 0;
+  return found.is_number() && std::abs(found.get<double>() - model.number) <= tolerance * std::abs(model.number);
 }
 
 template <class... Parts> [[noreturn]] void refuse_config(const std::filesystem::path& file, const Parts&... parts) {
@@ -343,32 +358,64 @@ inline void unfold_rope_parameters(Json& config, const std::filesystem::path& fi
   put("rope_scaling", scaling);
 }
 
+/// The object of the config that holds a key, or null.
+inline const Json* holder_of(const Json& config, std::string_view within) {
+  return within.empty() ? &config : find_json(config, within);
+}
+
+/// Whether one spelling of a key is there. Throws where it is and is not as the model has it.
+inline bool check_spelling(const Json& holder, const std::filesystem::path& file, const ConfigKey& key,
+                           std::string_view spelling) {
+  const auto found = holder.is_object() ? holder.find(std::string(spelling)) : holder.end();
+  if (!holder.is_object() || found == holder.end()) return false;
+  const bool null_has_meaning = key.if_null.kind != ConfigValue::Kind::absent;
+  if (found->is_null() && !null_has_meaning) return false;
+  const Json value = found->is_null() ? to_json(key.if_null) : *found;
+  if (!same_value(value, key.model))
+    refuse_config(file, "key ", json_path(key.within, spelling), " is ", json_kind(*found), ", the model's type has ",
+                  text_of(key.model));
+  return true;
+}
+
 inline void check_key(const Json& config, const std::filesystem::path& file, const ConfigKey& key) {
   if (key.use == ConfigKey::Use::write) return;
-  const std::vector<std::string> spellings = split(key.key, '|');
+  const std::string_view first = key.key.substr(0, key.key.find('|'));
   bool is_there = false;
-  for (const std::string& spelling : spellings) {
-    const Json* found = value_at(config, spelling);
-    if (found != nullptr && found->is_null()) found = key.if_null ? &*key.if_null : nullptr;
-    if (found == nullptr) continue;
-    is_there = true;
-    if (!same_value(*found, key.model))
-      refuse_config(file, "key '", spelling, "' is ", json_kind(*found), ", the model's type has ",
-                    json_kind(key.model));
+  if (const Json* holder = holder_of(config, key.within)) {
+    if (!holder->is_object())
+      refuse_config(file, "key ", printable(key.within), " is ", json_kind(*holder), ", expected an object");
+    for (std::string_view rest = key.key; !rest.empty();) {
+      const std::size_t bar = std::min(rest.find('|'), rest.size());
+      is_there |= check_spelling(*holder, file, key, rest.substr(0, bar));
+      rest.remove_prefix(std::min(bar + 1, rest.size()));
+    }
   }
   if (is_there) return;
-  if (!key.missing)
-    refuse_config(file, "has no key '", spellings.front(), "', the model's type has ", json_kind(key.model));
-  if (!same_value(*key.missing, key.model))
-    refuse_config(file, "has no key '", spellings.front(), "', which means ", json_kind(*key.missing),
-                  ", the model's type has ", json_kind(key.model));
+  const bool has_default = key.missing.kind != ConfigValue::Kind::absent;
+  if (!has_default || !same_value(to_json(key.missing), key.model))
+    refuse_config(file, "has no key ", json_path(key.within, first),
+                  has_default ? ", which means " + text_of(key.missing) : "", ", the model's type has ",
+                  text_of(key.model));
 }
 
 inline void refuse_dynamic_scaling(const Json& config, const std::filesystem::path& file) {
-  for (const char* key : {"rope_scaling.rope_type", "rope_scaling.type"})
-    if (const Json* type = value_at(config, key); type != nullptr && *type == "dynamic")
-      refuse_config(file, "key '", key, "' is 'dynamic': a base that grows with the text would change keys already ",
-                    "cached; expected default, linear, yarn or llama3");
+  const Json* scaling = find_json(config, "rope_scaling");
+  for (const char* key : {"rope_type", "type"})
+    if (const Json* type = scaling == nullptr ? nullptr : find_json(*scaling, key);
+        type != nullptr && *type == "dynamic")
+      refuse_config(file, "key ", json_path("rope_scaling", key),
+                    " is 'dynamic': a base that grows with the text would change keys already cached; expected "
+                    "default, linear, yarn or llama3");
+}
+
+/// YaRN stretches the whole context where its config does not say which.
+inline void fill_original_context(Json& config) {
+  const Json* limit = find_json(config, "max_position_embeddings");
+  const auto scaling = config.find("rope_scaling");
+  if (limit == nullptr || scaling == config.end() || !scaling->is_object()) return;
+  const bool yarn = scaling->value("rope_type", scaling->value("type", Json())) == "yarn";
+  if (yarn && find_json(*scaling, "original_max_position_embeddings") == nullptr)
+    (*scaling)["original_max_position_embeddings"] = *limit;
 }
 
 /// The entry for a `model_type`, old spellings of Falcon's included.
@@ -401,9 +448,8 @@ inline const ModelType& check_config(Json config, const std::filesystem::path& f
                             "; the model's type has ", fact.model);
   detail::unfold_rope_parameters(config, file);
   detail::refuse_dynamic_scaling(config, file);
-  const Json* positions = detail::value_at(config, "max_position_embeddings");
-  for (const ConfigKey& key : detail::config_keys(name, type, d, positions == nullptr ? Json(nullptr) : *positions))
-    detail::check_key(config, file, key);
+  detail::fill_original_context(config);
+  for (const ConfigKey& key : detail::config_keys(name, type, d)) detail::check_key(config, file, key);
   return type;
 }
 
@@ -412,8 +458,11 @@ inline const ModelType& check_config(Json config, const std::filesystem::path& f
 inline Json config_of(const ModelType& type, const ModelDescription& d, std::string_view numbers) {
   Json config{{"model_type", type.name}, {"torch_dtype", numbers}};
   if (!type.architecture.empty()) config["architectures"] = Json::array({type.architecture});
-  for (const ConfigKey& key : detail::config_keys(type.name, type, d, nullptr))
-    if (key.use != ConfigKey::Use::check) detail::set_value(config, detail::split(key.key, '|').front(), key.model);
+  for (const ConfigKey& key : detail::config_keys(type.name, type, d)) {
+    if (key.use == ConfigKey::Use::check) continue;
+    Json& holder = key.within.empty() ? config : config[std::string(key.within)];
+    holder[std::string(key.key.substr(0, key.key.find('|')))] = detail::to_json(key.model);
+  }
   return config;
 }
 

@@ -434,7 +434,7 @@ class SafeTensorsWriter {
   std::string header_text(std::span<const Pair* const> order) const {
     std::string text = "{\"__metadata__\":{";
     for (const auto& [key, value] : metadata_)
-      text += (text.back() == '{' ? "" : ",") + json_string(key) + ":" + json_string(value);
+      text += detail::message(text.back() == '{' ? "" : ",", json_string(key), ":", json_string(value));
     text += "}";
     CheckedSize begin = 0;
     for (const Pair* pair : order) {

@@ -24,20 +24,24 @@ struct Bias {};
 
 /// Option of attention: q, k and v are clamped to [-limit, limit] after the projection, before the rotation
 /// (MPT; OLMo's clip_qkv).
-template <double limit_> struct ClipQkv {
+template <double limit_>
+struct ClipQkv {
   static_assert(limit_ > 0, "bora: ClipQkv: the limit must be positive; leave the option out for none");
   static constexpr double limit = limit_;
 };
 
 namespace detail {
-template <class Option> inline constexpr double clip_limit = 0;
-template <double limit> inline constexpr double clip_limit<ClipQkv<limit>> = limit;
+template <class Option>
+inline constexpr double clip_limit = 0;
+template <double limit>
+inline constexpr double clip_limit<ClipQkv<limit>> = limit;
 template <class Option>
 inline constexpr bool is_attention_option = std::is_same_v<Option, Bias> || clip_limit<Option> != 0;
 }  // namespace detail
 
 /// What attention reads beside its weights: where the rows stand, where the keys are, how positions enter.
-template <class T, CacheFormat E> struct AttentionContext {
+template <class T, CacheFormat E>
+struct AttentionContext {
   const RowPlace* places;  ///< [rows]
   std::size_t rows;
   const simd::KeyRuns<E>* keys;  ///< [sequences]: this layer's runs
@@ -80,18 +84,22 @@ struct GroupedQueryAttention {
   }();
 
   /// What scores are multiplied by: 1 / sqrt(head_dim), but 1 for T5, which folds it into its weights.
-  template <class T> static T score_scale() noexcept {
+  template <class T>
+  static T score_scale() noexcept {
     return is_t5_bias<Position> ? T(1) : T(1) / std::sqrt(static_cast<T>(head_dim));
   }
 
   /// The machine: what a decoder builds from the facts once it knows the width.
-  template <std::size_t dim> struct Layer {
-    template <class Store> struct Tensors {
+  template <std::size_t dim>
+  struct Layer {
+    template <class Store>
+    struct Tensors {
       typename Store::Matrix query, key, value, output;
       [[no_unique_address]] PresentIf<has_bias, typename Store::Vector> query_bias{}, key_bias{}, value_bias{},
           output_bias{};
     };
-    template <class F, class... Place> static constexpr void visit(F&& f, Place&... place) {
+    template <class F, class... Place>
+    static constexpr void visit(F&& f, Place&... place) {
       f(TensorId{"query"}, TensorShape{query_width, dim}, place.query...);
       if constexpr (has_bias) f(TensorId{"query_bias"}, TensorShape{query_width}, place.query_bias...);
       f(TensorId{"key"}, TensorShape{key_width, dim}, place.key...);
@@ -103,7 +111,8 @@ struct GroupedQueryAttention {
     }
 
     /// What forward keeps. A session lets all layers share one; training has one a layer.
-    template <WeightFormat Format> struct Kept {
+    template <WeightFormat Format>
+    struct Kept {
       using T = typename Format::Number;
       Rows<T> projected_query, projected_key, projected_value;  ///< before clipping and rotation
       Rows<T> query;                                            ///< after them
@@ -139,7 +148,8 @@ struct GroupedQueryAttention {
     }
 
     /// Memory of backward that all layers share.
-    template <WeightFormat Format> struct Gradients {
+    template <WeightFormat Format>
+    struct Gradients {
       using T = typename Format::Number;
       Rows<T> output;             ///< of the heads' outputs
       Rows<T> query, key, value;  ///< of the projections
@@ -175,7 +185,8 @@ struct GroupedQueryAttention {
     }
 
    private:
-    template <class T> static void clip_row(T* x, std::size_t n) noexcept {
+    template <class T>
+    static void clip_row(T* x, std::size_t n) noexcept {
       if constexpr (clip != 0) simd::clip(static_cast<T>(clip), x, n);
     }
     template <class T, CacheFormat E>
@@ -310,7 +321,8 @@ struct GroupedQueryAttention {
     }
 
     /// A clamped value has no gradient.
-    template <class T> static void unclip(const T* projected, T* d) noexcept {
+    template <class T>
+    static void unclip(const T* projected, T* d) noexcept {
       if constexpr (clip != 0)
         for (std::size_t c = 0; c < head_dim; ++c)
           if (std::abs(projected[c]) > static_cast<T>(clip)) d[c] = 0;

@@ -28,7 +28,8 @@ void choose_largest(const T* logits, std::size_t experts, std::size_t k, std::in
 }
 
 /// Softmax of `score(i)`, i = 0 .. n - 1, into weight.
-template <class T, class Score> void softmax(std::size_t n, Score&& score, T* weight) noexcept {
+template <class T, class Score>
+void softmax(std::size_t n, Score&& score, T* weight) noexcept {
   T largest = score(0), sum = 0;
   for (std::size_t i = 1; i < n; ++i) largest = std::max(largest, score(i));
   for (std::size_t i = 0; i < n; ++i) sum += weight[i] = std::exp(score(i) - largest);
@@ -39,11 +40,13 @@ template <class T, class Score> void softmax(std::size_t n, Score&& score, T* we
 
 /// Mixtral's router (Jiang et al. 2024, §2.1): softmax over the logits of the k chosen experts only. The same, but for
 /// rounding, as a softmax over all experts renormalised over the chosen.
-template <std::size_t k> struct TopKRouter {
+template <std::size_t k>
+struct TopKRouter {
   static_assert(k > 0, "bora: TopKRouter: a token needs at least one expert");
   static constexpr std::size_t choices = k;
 
-  template <class T> static void route(const T* logits, std::size_t experts, std::int32_t* choice, T* weight) noexcept {
+  template <class T>
+  static void route(const T* logits, std::size_t experts, std::int32_t* choice, T* weight) noexcept {
     detail::choose_largest(logits, experts, k, choice);
     detail::softmax(k, [&](std::size_t c) { return logits[choice[c]]; }, weight);
   }
@@ -59,16 +62,19 @@ template <std::size_t k> struct TopKRouter {
 
 /// Softmax over all experts, then the k largest, not renormalised (Switch Transformers for k = 1, OLMoE): the weights
 /// sum to less than one, and even a single choice has a gradient.
-template <std::size_t k> struct SoftmaxTopKRouter {
+template <std::size_t k>
+struct SoftmaxTopKRouter {
   static_assert(k > 0, "bora: SoftmaxTopKRouter: a token needs at least one expert");
   static constexpr std::size_t choices = k;
 
-  template <class T> static T normaliser(const T* logits, std::size_t experts, T largest) noexcept {
+  template <class T>
+  static T normaliser(const T* logits, std::size_t experts, T largest) noexcept {
     T sum = 0;
     for (std::size_t e = 0; e < experts; ++e) sum += std::exp(logits[e] - largest);
     return sum;
   }
-  template <class T> static void route(const T* logits, std::size_t experts, std::int32_t* choice, T* weight) noexcept {
+  template <class T>
+  static void route(const T* logits, std::size_t experts, std::int32_t* choice, T* weight) noexcept {
     detail::choose_largest(logits, experts, k, choice);
     const T largest = logits[choice[0]], sum = normaliser(logits, experts, largest);
     for (std::size_t c = 0; c < k; ++c) weight[c] = std::exp(logits[choice[c]] - largest) / sum;
@@ -94,13 +100,15 @@ concept RouterPolicy = requires(const float* in, std::int32_t* choice, float* ou
 
 /// The gradient of a load-balancing loss with respect to each expert's mean probability, per token: [experts], or
 /// null for none. The same for all tokens of a layer, since no gradient flows through the counted shares.
-template <class T> struct BalanceGradient {
+template <class T>
+struct BalanceGradient {
   const T* probability = nullptr;
 };
 
 /// Each token goes to the router's choice of experts, and their outputs are added in the order of choice, weighted
 /// (Shazeer et al. 2017, eq. 1; Jiang et al. 2024, §2.1). No token is dropped.
-template <std::size_t experts_, RouterPolicy Router_, class Expert_> struct MixtureOfExperts {
+template <std::size_t experts_, RouterPolicy Router_, class Expert_>
+struct MixtureOfExperts {
   static_assert(experts_ > 0, "bora: MixtureOfExperts: there must be at least one expert");
   static_assert(Router_::choices <= experts_,
                 "bora: MixtureOfExperts: the router cannot choose more experts than there are");
@@ -109,14 +117,17 @@ template <std::size_t experts_, RouterPolicy Router_, class Expert_> struct Mixt
   using Expert = Expert_;
   static constexpr std::size_t experts = experts_, choices = Router::choices, hidden = Expert::hidden;
 
-  template <std::size_t dim> struct Layer {
+  template <std::size_t dim>
+  struct Layer {
     using One = typename Expert::template Layer<dim>;
 
-    template <class Store> struct Tensors {
+    template <class Store>
+    struct Tensors {
       typename Store::Matrix router;
       std::array<typename One::template Tensors<Store>, experts> expert;
     };
-    template <class F, class... Place> static constexpr void visit(F&& f, Place&... place) {
+    template <class F, class... Place>
+    static constexpr void visit(F&& f, Place&... place) {
       f(TensorId{"router"}, TensorShape{experts, dim}, place.router...);
       for (std::size_t e = 0; e < experts; ++e)
         One::visit(
@@ -127,7 +138,8 @@ template <std::size_t experts_, RouterPolicy Router_, class Expert_> struct Mixt
             place.expert[e]...);
     }
 
-    template <WeightFormat Format> struct Kept {
+    template <WeightFormat Format>
+    struct Kept {
       using T = typename Format::Number;
       Rows<T> logits;                           ///< [rows, experts]
       Rows<std::int32_t> choice;                ///< [rows, choices], by falling logit
@@ -174,7 +186,8 @@ template <std::size_t experts_, RouterPolicy Router_, class Expert_> struct Mixt
       return combine(lane, rows, kept, y);
     }
 
-    template <WeightFormat Format> struct Gradients {
+    template <WeightFormat Format>
+    struct Gradients {
       using T = typename Format::Number;
       Rows<T> logits, weight, output, input;
       typename One::template Gradients<Format> expert;
@@ -213,13 +226,15 @@ template <std::size_t experts_, RouterPolicy Router_, class Expert_> struct Mixt
     }
 
    private:
-    template <class K, class F> static void for_experts(const K& kept, F&& f) noexcept {
+    template <class K, class F>
+    static void for_experts(const K& kept, F&& f) noexcept {
       for (std::size_t e = 0; e < experts; ++e)
         if (kept.begin[e] != kept.begin[e + 1]) f(e, kept.begin[e], kept.begin[e + 1] - kept.begin[e]);
     }
 
     /// Routes all rows and gives each (token, choice) a slot: by expert, then by token.
-    template <WeightFormat Format> static void dispatch(std::size_t rows, const Kept<Format>& kept) noexcept {
+    template <WeightFormat Format>
+    static void dispatch(std::size_t rows, const Kept<Format>& kept) noexcept {
       std::fill(kept.begin, kept.begin + experts + 1, 0u);
       for (std::size_t r = 0; r < rows; ++r) {
         Router::route(kept.logits.row(r), experts, kept.choice.row(r), kept.weight.row(r));

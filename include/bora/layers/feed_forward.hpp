@@ -31,20 +31,25 @@ concept ActivationPolicy = requires { typename A::Function; };
 
 namespace detail {
 
-template <class... Options> inline constexpr bool only_bias = (std::is_same_v<Options, Bias> && ...);
+template <class... Options>
+inline constexpr bool only_bias = (std::is_same_v<Options, Bias> && ...);
 
 /// down(f(gate(x)) * up(x)) or, not gated, down(f(up(x))).
-template <std::size_t hidden, class Activation_, bool gated, bool has_bias> struct FeedForwardLayer {
+template <std::size_t hidden, class Activation_, bool gated, bool has_bias>
+struct FeedForwardLayer {
   using Function = typename Activation_::Function;
 
-  template <std::size_t dim> struct Layer {
-    template <class Store> struct Tensors {
+  template <std::size_t dim>
+  struct Layer {
+    template <class Store>
+    struct Tensors {
       [[no_unique_address]] PresentIf<gated, typename Store::Matrix> gate{};
       typename Store::Matrix up, down;
       [[no_unique_address]] PresentIf<gated && has_bias, typename Store::Vector> gate_bias{};
       [[no_unique_address]] PresentIf<has_bias, typename Store::Vector> up_bias{}, down_bias{};
     };
-    template <class F, class... Place> static constexpr void visit(F&& f, Place&... place) {
+    template <class F, class... Place>
+    static constexpr void visit(F&& f, Place&... place) {
       if constexpr (gated) f(TensorId{"gate"}, TensorShape{hidden, dim}, place.gate...);
       if constexpr (gated && has_bias) f(TensorId{"gate_bias"}, TensorShape{hidden}, place.gate_bias...);
       f(TensorId{"up"}, TensorShape{hidden, dim}, place.up...);
@@ -53,7 +58,8 @@ template <std::size_t hidden, class Activation_, bool gated, bool has_bias> stru
       if constexpr (has_bias) f(TensorId{"down_bias"}, TensorShape{dim}, place.down_bias...);
     }
 
-    template <WeightFormat Format> struct Kept {
+    template <WeightFormat Format>
+    struct Kept {
       using T = typename Format::Number;
       Rows<T> gate, up;                         ///< before the activation
       Rows<typename Format::Activation> inner;  ///< after it: the input of `down`
@@ -88,7 +94,8 @@ template <std::size_t hidden, class Activation_, bool gated, bool has_bias> stru
       return linear<Format>(lane, w.down, w.down_bias, kept.inner, rows, y);
     }
 
-    template <WeightFormat Format> struct Gradients {
+    template <WeightFormat Format>
+    struct Gradients {
       using T = typename Format::Number;
       Rows<T> gate, up;
       static Gradients carve(Arena& arena, std::size_t rows) noexcept {
@@ -149,7 +156,8 @@ template <std::size_t hidden, class Activation_, bool gated, bool has_bias> stru
   };
 };
 
-template <std::size_t hidden_, class Activation, bool gated_, class... Options> struct FeedForwardFacts {
+template <std::size_t hidden_, class Activation, bool gated_, class... Options>
+struct FeedForwardFacts {
   static_assert(hidden_ > 0, "bora: feed-forward: the hidden width must be positive");
   static_assert(only_bias<Options...>, "bora: feed-forward: the only option is Bias");
   using ActivationType = Activation;

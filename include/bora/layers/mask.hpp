@@ -23,7 +23,8 @@ struct Causal {
 
 /// Sliding-window attention (Jiang et al. 2023, "Mistral 7B", §2): query i sees key j when i - keys < j <= i:
 /// `keys` of them, its own included, as the paper's figures and Mistral's code have it (its text says one more).
-template <std::size_t keys> struct SlidingWindow {
+template <std::size_t keys>
+struct SlidingWindow {
   static_assert(keys > 0, "bora: SlidingWindow: the window counts the current token; use 1 or more");
   static constexpr std::size_t window = keys;
   static constexpr std::size_t first_visible(std::size_t position) noexcept {

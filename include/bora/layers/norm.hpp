@@ -14,10 +14,12 @@ struct NoBias {};
 namespace detail {
 
 /// What the three norms share. Names of the tensors come from where the norm stands ("attention_norm").
-template <class Policy> struct NormLayer {
+template <class Policy>
+struct NormLayer {
   static constexpr bool has_weight = Policy::has_weight, has_bias = Policy::has_bias, centred = Policy::centred;
 
-  template <class Store> struct Tensors {
+  template <class Store>
+  struct Tensors {
     [[no_unique_address]] PresentIf<has_weight, typename Store::Vector> weight{};
     [[no_unique_address]] PresentIf<has_bias, typename Store::Vector> bias{};
   };
@@ -27,9 +29,11 @@ template <class Policy> struct NormLayer {
     if constexpr (has_bias) f(TensorId{bias}, TensorShape{dim}, place.bias...);
   }
 
-  template <class T> using Statistics = simd::RowStatistics<T>;
+  template <class T>
+  using Statistics = simd::RowStatistics<T>;
 
-  template <class Tensor> static auto pointer(const Tensor& tensor) noexcept {
+  template <class Tensor>
+  static auto pointer(const Tensor& tensor) noexcept {
     if constexpr (std::is_same_v<Tensor, Absent>)
       return nullptr;
     else
@@ -73,7 +77,8 @@ template <class Policy> struct NormLayer {
 }  // namespace detail
 
 /// x / sqrt(mean(x^2) + eps) * w (Zhang and Sennrich 2019).
-template <double eps_> struct RmsNorm {
+template <double eps_>
+struct RmsNorm {
   static_assert(eps_ >= 0, "bora: RmsNorm: eps is added to the mean square and cannot be negative");
   static constexpr double eps = eps_;
   static constexpr bool has_weight = true, has_bias = false, centred = false;
@@ -81,7 +86,8 @@ template <double eps_> struct RmsNorm {
 };
 
 /// (x - mean) / sqrt(var + eps) * w + b (Ba et al. 2016); with NoBias, no b.
-template <double eps_, class... Options> struct LayerNorm {
+template <double eps_, class... Options>
+struct LayerNorm {
   static_assert(eps_ >= 0, "bora: LayerNorm: eps is added to the variance and cannot be negative");
   static_assert((std::is_same_v<Options, NoBias> && ...), "bora: LayerNorm: the only option is NoBias");
   static constexpr double eps = eps_;
@@ -90,7 +96,8 @@ template <double eps_, class... Options> struct LayerNorm {
 };
 
 /// (x - mean) / sqrt(var + eps), nothing learned (OLMo, Groeneveld et al. 2024, §2.1).
-template <double eps_> struct NonParametricLayerNorm {
+template <double eps_>
+struct NonParametricLayerNorm {
   static_assert(eps_ >= 0, "bora: NonParametricLayerNorm: eps is added to the variance and cannot be negative");
   static constexpr double eps = eps_;
   static constexpr bool has_weight = false, has_bias = false, centred = true;

@@ -21,7 +21,8 @@ struct LearnedPositions {};
 
 /// sin and cos of position / 10000^(2i/dim) (Vaswani et al. 2017, §3.5): even features the sine, odd the cosine.
 struct SinusoidalPositions {
-  template <class T> static T value(std::size_t position, std::size_t feature, std::size_t dim) noexcept {
+  template <class T>
+  static T value(std::size_t position, std::size_t feature, std::size_t dim) noexcept {
     const double exponent = static_cast<double>(feature / 2 * 2) / static_cast<double>(dim);
     const double angle = static_cast<double>(position) * std::pow(10'000.0, -exponent);
     return static_cast<T>(feature % 2 == 0 ? std::sin(angle) : std::cos(angle));
@@ -40,14 +41,16 @@ struct NoScaling {
 };
 
 /// Position interpolation (Chen et al. 2023): positions, and so frequencies, divided by `factor`.
-template <double factor> struct LinearScaling {
+template <double factor>
+struct LinearScaling {
   static_assert(factor >= 1, "bora: LinearScaling: the factor stretches the context; use 1 or more");
   static double frequency(double f, std::size_t, std::size_t, double) noexcept { return f / factor; }
   static constexpr double amplitude() noexcept { return 1; }
 };
 
 /// NTK-aware scaling with a fixed factor: the base becomes theta * factor^(R / (R - 2)).
-template <double factor> struct NtkScaling {
+template <double factor>
+struct NtkScaling {
   static_assert(factor >= 1, "bora: NtkScaling: the factor stretches the context; use 1 or more");
   static double frequency(double, std::size_t c, std::size_t rotary, double theta) noexcept {
     if (rotary <= 2) return 1;
@@ -58,7 +61,8 @@ template <double factor> struct NtkScaling {
 };
 
 /// Frequencies that follow the length of the text. Refused.
-template <double factor> struct DynamicNtkScaling {
+template <double factor>
+struct DynamicNtkScaling {
   static_assert(factor < 0,
                 "bora: DynamicNtkScaling: a base that grows with the text would change keys already cached; "
                 "use NtkScaling with the factor of the longest text");
@@ -73,7 +77,8 @@ struct YarnSettings {
 
 /// YaRN (Peng et al. 2023, "NTK-by-parts"): slow components interpolate, fast ones stay; cos and sin are multiplied
 /// by 0.1 ln(factor) + 1.
-template <YarnSettings settings> struct YarnScaling {
+template <YarnSettings settings>
+struct YarnScaling {
   static_assert(settings.factor >= 1, "bora: YarnScaling: the factor stretches the context; use 1 or more");
   /// The component that turns `turns` times in the original context.
   static double component(double turns, double rotary, double theta) noexcept {
@@ -95,7 +100,8 @@ struct Llama3Settings {
 };
 
 /// Llama 3.1's scaling: long wavelengths are divided by the factor, short ones stay, those between blend.
-template <Llama3Settings settings> struct Llama3Scaling {
+template <Llama3Settings settings>
+struct Llama3Scaling {
   static double frequency(double f, std::size_t, std::size_t, double) noexcept {
     const double wavelength = 2 * std::numbers::pi / f;
     if (wavelength < settings.original_context / settings.high_frequency) return f;
@@ -109,7 +115,8 @@ template <Llama3Settings settings> struct Llama3Scaling {
 
 /// Rotary position embedding (Su et al. 2021, §3.4.2): of each head the first R = int(head_dim * fraction)
 /// components turn in half-split pairs (c, c + R/2) by the angle position * theta^(-2c/R); the rest pass.
-template <double theta_, double fraction_ = 1.0, class Scaling_ = NoScaling> struct Rope {
+template <double theta_, double fraction_ = 1.0, class Scaling_ = NoScaling>
+struct Rope {
   static_assert(theta_ > 1, "bora: Rope: theta is the base of the wavelengths and must exceed 1");
   static_assert(fraction_ > 0 && fraction_ <= 1, "bora: Rope: fraction is the rotated share of a head, in (0, 1]");
   static constexpr double theta = theta_, fraction = fraction_;
@@ -129,7 +136,8 @@ template <double theta_, double fraction_ = 1.0, class Scaling_ = NoScaling> str
 /// Attention with linear biases (Press et al. 2022, §3): -slope_h (i - j) is added to the scaled scores.
 /// With P the least power of two >= heads the slopes are 2^(-max_bias s / P), s = 1 .. P; other head counts
 /// take first the slopes of even s, then those of odd s (as MPT and llama.cpp have it).
-template <double max_bias_ = 8.0> struct Alibi {
+template <double max_bias_ = 8.0>
+struct Alibi {
   static_assert(max_bias_ > 0, "bora: Alibi: the largest bias exponent must be positive (8 in the paper)");
   static constexpr double max_bias = max_bias_;
 
@@ -143,7 +151,8 @@ template <double max_bias_ = 8.0> struct Alibi {
 
 /// T5's relative position bias (Raffel et al. 2020, §2.1), causal: one learned scalar per (bucket of distance,
 /// head), shared by all layers, added to unscaled scores.
-template <std::size_t buckets_ = 32, std::size_t max_distance_ = 128> struct T5RelativeBias {
+template <std::size_t buckets_ = 32, std::size_t max_distance_ = 128>
+struct T5RelativeBias {
   static_assert(buckets_ >= 4 && buckets_ % 2 == 0 && max_distance_ > buckets_ / 2,
                 "bora: T5RelativeBias: half of the buckets count single distances, the rest grow up to max_distance; "
                 "use an even number of buckets, 4 or more, and max_distance > buckets / 2");
@@ -158,12 +167,16 @@ template <std::size_t buckets_ = 32, std::size_t max_distance_ = 128> struct T5R
   }
 };
 
-template <class P> inline constexpr bool is_rope = false;
+template <class P>
+inline constexpr bool is_rope = false;
 template <double theta, double fraction, class Scaling>
 inline constexpr bool is_rope<Rope<theta, fraction, Scaling>> = true;
-template <class P> inline constexpr bool is_alibi = false;
-template <double max_bias> inline constexpr bool is_alibi<Alibi<max_bias>> = true;
-template <class P> inline constexpr bool is_t5_bias = false;
+template <class P>
+inline constexpr bool is_alibi = false;
+template <double max_bias>
+inline constexpr bool is_alibi<Alibi<max_bias>> = true;
+template <class P>
+inline constexpr bool is_t5_bias = false;
 template <std::size_t buckets, std::size_t max_distance>
 inline constexpr bool is_t5_bias<T5RelativeBias<buckets, max_distance>> = true;
 

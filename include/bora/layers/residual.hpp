@@ -17,7 +17,8 @@ struct SharedNorm {};     ///< attention and feed-forward read one norm of x (Fa
 struct SeparateNorms {};  ///< each has its own norm of the same x (GPT-NeoX)
 
 /// x + attention(norm(x)) + feed_forward(norm(x)): both read the same x.
-template <class Norms> struct ParallelResidual {
+template <class Norms>
+struct ParallelResidual {
   static_assert(std::is_same_v<Norms, SharedNorm> || std::is_same_v<Norms, SeparateNorms>,
                 "bora: ParallelResidual: say SharedNorm or SeparateNorms");
 };
@@ -28,7 +29,8 @@ concept ResidualPolicy = std::is_same_v<R, SequentialResidual> || std::is_same_v
 
 /// Layer 0 is A, layer 1 is B, layer 2 is A, …: for the attention or the feed-forward of a spec (GLaM's experts in
 /// every other layer; alternating windows).
-template <class A, class B> struct Alternate {
+template <class A, class B>
+struct Alternate {
   using Even = A;
   using Odd = B;
 };
@@ -36,27 +38,31 @@ template <class A, class B> struct Alternate {
 namespace detail {
 
 /// What forward and backward write on the way and no layer keeps: rows of the model's width.
-template <class T> struct BlockScratch {
+template <class T>
+struct BlockScratch {
   Rows<T> first, second;
   static BlockScratch carve(Arena& arena, std::size_t rows, std::size_t dim) noexcept {
     return {take_rows<T>(arena, rows, dim), take_rows<T>(arena, rows, dim)};
   }
 };
 
-template <std::size_t dim, class Attention_, class FeedForward_, class Norm_, class Residual> struct ResidualBlock {
+template <std::size_t dim, class Attention_, class FeedForward_, class Norm_, class Residual>
+struct ResidualBlock {
   using Attention = typename Attention_::template Layer<dim>;
   using FeedForward = typename FeedForward_::template Layer<dim>;
   using Norm = typename Norm_::Layer;
   static constexpr bool parallel = !std::is_same_v<Residual, SequentialResidual>;
   static constexpr bool shared_norm = std::is_same_v<Residual, ParallelResidual<SharedNorm>>;
 
-  template <class Store> struct Tensors {
+  template <class Store>
+  struct Tensors {
     typename Norm::template Tensors<Store> attention_norm;
     typename Attention::template Tensors<Store> attention;
     [[no_unique_address]] PresentIf<!shared_norm, typename Norm::template Tensors<Store>> feed_forward_norm{};
     typename FeedForward::template Tensors<Store> feed_forward;
   };
-  template <class F, class... Place> static constexpr void visit(F&& f, Place&... place) {
+  template <class F, class... Place>
+  static constexpr void visit(F&& f, Place&... place) {
     Norm::visit("attention_norm", "attention_norm_bias", dim, f, place.attention_norm...);
     Attention::visit(f, place.attention...);
     if constexpr (!shared_norm)
@@ -64,7 +70,8 @@ template <std::size_t dim, class Attention_, class FeedForward_, class Norm_, cl
     FeedForward::visit(f, place.feed_forward...);
   }
 
-  template <WeightFormat Format> struct Kept {
+  template <WeightFormat Format>
+  struct Kept {
     using T = typename Format::Number;
     using Activation = typename Format::Activation;
     using Statistics = typename Norm::template Statistics<T>;
@@ -122,7 +129,8 @@ template <std::size_t dim, class Attention_, class FeedForward_, class Norm_, cl
     lane.sync();
   }
 
-  template <WeightFormat Format> struct Gradients {
+  template <WeightFormat Format>
+  struct Gradients {
     typename Attention::template Gradients<Format> attention;
     typename FeedForward::template Gradients<Format> feed_forward;
     static Gradients carve(Arena& arena, std::size_t rows) noexcept {

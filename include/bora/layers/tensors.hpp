@@ -31,14 +31,16 @@ struct TensorShape {
 };
 
 /// The tensors as forward and backward read them: matrices in panels, vectors in the number type.
-template <WeightFormat Format> struct Packed {
+template <WeightFormat Format>
+struct Packed {
   using Number = typename Format::Number;
   using Matrix = simd::Panels<Format>;
   using Vector = const Number*;
 };
 
 /// The tensors as they are stepped, clipped and saved: row-major in one flat array (parameters or gradients).
-template <class T> struct Flat {
+template <class T>
+struct Flat {
   using Number = T;
   struct Matrix {
     T* data = nullptr;
@@ -50,7 +52,8 @@ template <class T> struct Flat {
 /// Stands where a policy has no such tensor. Visiting skips it.
 struct Absent {};
 
-template <bool present, class T> using PresentIf = std::conditional_t<present, T, Absent>;
+template <bool present, class T>
+using PresentIf = std::conditional_t<present, T, Absent>;
 
 /// Rows that one forward works on: where each stands in its sequence.
 struct RowPlace {
@@ -63,7 +66,8 @@ class Arena {
   Arena() = default;  ///< dry: counts, and hands out null
   explicit Arena(std::byte* memory) : memory_(memory) {}
 
-  template <class T> T* take(std::size_t count) noexcept {
+  template <class T>
+  T* take(std::size_t count) noexcept {
     used_ = round_up(used_, alignment);
     T* block = memory_ == nullptr ? nullptr : reinterpret_cast<T*>(memory_ + used_);
     used_ += count * sizeof(T);
@@ -85,7 +89,8 @@ constexpr std::size_t row_stride(std::size_t n) noexcept {
 }
 
 /// A buffer of rows; a view.
-template <class T> struct Rows {
+template <class T>
+struct Rows {
   T* data = nullptr;
   std::size_t stride = 0;
   T* row(std::size_t r) const noexcept { return data + r * stride; }
@@ -97,7 +102,8 @@ template <class T> struct Rows {
   }
 };
 
-template <class T> Rows<T> take_rows(Arena& arena, std::size_t rows, std::size_t width) noexcept {
+template <class T>
+Rows<T> take_rows(Arena& arena, std::size_t rows, std::size_t width) noexcept {
   return {arena.take<T>(rows * row_stride(width)), row_stride(width)};
 }
 
@@ -139,7 +145,8 @@ Range linear_backward(const Lane& lane, const simd::Panels<Format>& w, Rows<cons
 }
 
 /// Zeroes this lane's share of the columns of `rows` rows.
-template <class T> void clear_columns(const Lane& lane, Rows<T> x, std::size_t rows, std::size_t width) noexcept {
+template <class T>
+void clear_columns(const Lane& lane, Rows<T> x, std::size_t rows, std::size_t width) noexcept {
   const Range share = lane_columns(lane, width);
   for (std::size_t r = 0; r < rows; ++r) std::fill(x.row(r) + share.begin, x.row(r) + share.end, T(0));
 }

@@ -9,14 +9,16 @@ namespace bora::inline BORA_ABI {
 namespace detail {
 
 /// Sum of f(kind's size) over all layers, without looping over them.
-template <ModelSpec S, class OfKind> constexpr std::size_t sum_over_layers(OfKind&& of_kind) {
+template <ModelSpec S, class OfKind>
+constexpr std::size_t sum_over_layers(OfKind&& of_kind) {
   using A = Anatomy<S>;
   std::size_t sum = 0;
   A::for_kinds([&]<std::size_t kind>() { sum += A::layers_of(kind) * of_kind.template operator()<kind>(); });
   return sum;
 }
 
-template <class Policy, std::size_t dim> constexpr std::size_t inactive_parameters() {
+template <class Policy, std::size_t dim>
+constexpr std::size_t inactive_parameters() {
   if constexpr (Policy::experts > 0) {
     std::size_t one = 0;
     Policy::Expert::template Layer<dim>::visit([&](TensorId, TensorShape shape) { one += shape.size(); });
@@ -26,7 +28,8 @@ template <class Policy, std::size_t dim> constexpr std::size_t inactive_paramete
   }
 }
 
-template <ModelSpec S> constexpr std::size_t count_parameters() {
+template <ModelSpec S>
+constexpr std::size_t count_parameters() {
   using A = Anatomy<S>;
   std::size_t count = S::vocab_size * S::dim * (S::tie_embeddings ? 1 : 2);
   if constexpr (A::positions_learned) count += S::context * S::dim;
@@ -40,7 +43,8 @@ template <ModelSpec S> constexpr std::size_t count_parameters() {
          });
 }
 
-template <ModelSpec S> constexpr std::size_t count_inactive() {
+template <ModelSpec S>
+constexpr std::size_t count_inactive() {
   return sum_over_layers<S>([]<std::size_t kind>() {
     return inactive_parameters<typename Anatomy<S>::template FeedForward<kind>, S::dim>();
   });
@@ -49,14 +53,16 @@ template <ModelSpec S> constexpr std::size_t count_inactive() {
 }  // namespace detail
 
 /// Everything stored: "sparse" parameters of a mixture of experts. A tied matrix counts once.
-template <ModelSpec S> inline constexpr std::size_t parameter_count = detail::count_parameters<S>();
+template <ModelSpec S>
+inline constexpr std::size_t parameter_count = detail::count_parameters<S>();
 
 /// What one token touches: all but the experts it was not routed to (Jiang et al. 2024, §2.1).
 template <ModelSpec S>
 inline constexpr std::size_t active_parameter_count = parameter_count<S> - detail::count_inactive<S>();
 
 /// Keys that layers of a kind hold after `tokens` tokens: all, or the window.
-template <ModelSpec S, std::size_t kind> constexpr std::size_t kept_keys(std::size_t tokens) {
+template <ModelSpec S, std::size_t kind>
+constexpr std::size_t kept_keys(std::size_t tokens) {
   constexpr std::size_t window = detail::Anatomy<S>::template Attention<kind>::Mask::window;
   return window == 0 ? tokens : std::min(tokens, window);
 }
@@ -64,7 +70,8 @@ template <ModelSpec S, std::size_t kind> constexpr std::size_t kept_keys(std::si
 /// Bytes of keys and values that the model needs after `tokens` tokens of one sequence, in element format E:
 /// 2 * kv_heads * head_dim a key and layer. `Session::cache_bytes()` says what a cache really takes, with its runs'
 /// padding and its chunk.
-template <ModelSpec S, CacheFormat E = Bf16> constexpr std::size_t cache_bytes(std::size_t tokens = S::context) {
+template <ModelSpec S, CacheFormat E = Bf16>
+constexpr std::size_t cache_bytes(std::size_t tokens = S::context) {
   return detail::sum_over_layers<S>([&]<std::size_t kind>() {
     using A = typename detail::Anatomy<S>::template Attention<kind>;
     return 2 * A::kv_heads * A::head_dim * sizeof(typename E::Storage) * kept_keys<S, kind>(tokens);
@@ -74,7 +81,8 @@ template <ModelSpec S, CacheFormat E = Bf16> constexpr std::size_t cache_bytes(s
 /// Floating-point operations of one token's forward pass when it sees `tokens` tokens: 2 for each active weight of a
 /// matrix product (the embedding look-up is none), 4 * heads * head_dim for each key seen. Training costs three times
 /// this.
-template <ModelSpec S> constexpr double flops_per_token(std::size_t tokens = S::context) {
+template <ModelSpec S>
+constexpr double flops_per_token(std::size_t tokens = S::context) {
   const std::size_t look_up = S::tie_embeddings ? 0 : S::vocab_size * S::dim;
   const std::size_t attention = detail::sum_over_layers<S>([&]<std::size_t kind>() {
     using A = typename detail::Anatomy<S>::template Attention<kind>;

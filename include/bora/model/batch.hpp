@@ -8,7 +8,8 @@
 namespace bora::inline BORA_ABI::detail {
 
 /// Throws unless the batch can be trained on: ids in range, at least two tokens a row, within learned positions.
-template <ModelSpec S> void check_batch(const TokenBatch& batch, std::size_t least_time) {
+template <ModelSpec S>
+void check_batch(const TokenBatch& batch, std::size_t least_time) {
   if (batch.batch() == 0 || batch.time() < least_time)
     throw TokenError(message("a batch of ", batch.batch(), " rows of ", batch.time(),
                              " tokens is too small: expected at least ", "1 row of ", least_time));

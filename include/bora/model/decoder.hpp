@@ -18,7 +18,8 @@ namespace bora::inline BORA_ABI {
 ///
 /// Matrices are held in panels of the format, vectors in its number type, all in one block of memory whose
 /// size and layout are constants of the type. Padding exists only here.
-template <ModelSpec S, WeightFormat F> class Decoder {
+template <ModelSpec S, WeightFormat F>
+class Decoder {
  public:
   using Spec = S;
   using Format = F;
@@ -45,13 +46,18 @@ template <ModelSpec S, WeightFormat F> class Decoder {
   }
 
   /// Packs a whole set of parameters.
-  template <class T> explicit Decoder(const Parameters<S, T>& parameters) : Decoder() {
+  template <class T>
+  explicit Decoder(const Parameters<S, T>& parameters) : Decoder() {
     names_ = parameters.names;
     assign(parameters);
   }
-  template <class T> void assign(const Parameters<S, T>& parameters) noexcept { assign(Lane{}, parameters); }
+  template <class T>
+  void assign(const Parameters<S, T>& parameters) noexcept {
+    assign(Lane{}, parameters);
+  }
   /// The same on this lane's share of every tensor's rows.
-  template <class T> void assign(const Lane& lane, const Parameters<S, T>& parameters) noexcept {
+  template <class T>
+  void assign(const Lane& lane, const Parameters<S, T>& parameters) noexcept {
     auto& from = const_cast<Parameters<S, T>&>(parameters).tree();
     detail::Anatomy<S>::visit(
         [&](TensorId, TensorShape shape, auto& to, auto& flat) {
@@ -61,7 +67,8 @@ template <ModelSpec S, WeightFormat F> class Decoder {
   }
 
   /// The weights as row-major parameters; exact for F32.
-  template <class T = float> Parameters<S, T> parameters() const {
+  template <class T = float>
+  Parameters<S, T> parameters() const {
     Parameters<S, T> p;
     p.names = names_;
     detail::Anatomy<S>::visit(
@@ -83,9 +90,13 @@ template <ModelSpec S, WeightFormat F> class Decoder {
   const CheckpointNames& names() const noexcept { return names_; }
 
  private:
-  template <class Place> static constexpr bool is_matrix = requires(Place place) { place.cols; };
+  template <class Place>
+  static constexpr bool is_matrix = requires(Place place) { place.cols; };
 
-  template <class T> static T* numbers(T* vector) noexcept { return vector; }
+  template <class T>
+  static T* numbers(T* vector) noexcept {
+    return vector;
+  }
   template <class Matrix>
     requires is_matrix<Matrix>
   static auto* numbers(const Matrix& matrix) noexcept {
@@ -93,7 +104,8 @@ template <ModelSpec S, WeightFormat F> class Decoder {
   }
 
   /// Rounds rows of a row-major tensor into its place: of a matrix into panels, of a vector as they are.
-  template <class T, class Place> static void pack_rows(const T* from, Range rows, Place& to) noexcept {
+  template <class T, class Place>
+  static void pack_rows(const T* from, Range rows, Place& to) noexcept {
     if constexpr (is_matrix<Place>)
       simd::pack(from + rows.begin * to.cols, rows.begin, rows.size(), to);
     else
@@ -122,7 +134,8 @@ template <ModelSpec S, WeightFormat F> class Decoder {
 
 /// A model with random weights: matrices of deviation 1 / sqrt(fan-in), norms at one, biases at zero. The values depend
 /// on `seed` and the spec only; a format is their rounding.
-template <ModelSpec S, WeightFormat F> Decoder<S, F> random_model(std::uint64_t seed) {
+template <ModelSpec S, WeightFormat F>
+Decoder<S, F> random_model(std::uint64_t seed) {
   std::uint64_t stream = 0;
   return Decoder<S, F>([&](TensorId id, TensorShape shape, std::span<float> out) {
     const Random random(seed, stream++);

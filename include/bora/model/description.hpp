@@ -63,18 +63,22 @@ struct ModelDescription {
 
 namespace detail {
 
-template <class Scaling> struct DescribeScaling {
+template <class Scaling>
+struct DescribeScaling {
   static ScalingDescription get() {
     return {.kind = std::is_same_v<Scaling, NoScaling> ? ScalingKind::none : ScalingKind::other};
   }
 };
-template <double factor_> struct DescribeScaling<LinearScaling<factor_>> {
+template <double factor_>
+struct DescribeScaling<LinearScaling<factor_>> {
   static ScalingDescription get() { return {.kind = ScalingKind::linear, .factor = factor_}; }
 };
-template <double factor_> struct DescribeScaling<NtkScaling<factor_>> {
+template <double factor_>
+struct DescribeScaling<NtkScaling<factor_>> {
   static ScalingDescription get() { return {.kind = ScalingKind::ntk, .factor = factor_}; }
 };
-template <YarnSettings s> struct DescribeScaling<YarnScaling<s>> {
+template <YarnSettings s>
+struct DescribeScaling<YarnScaling<s>> {
   static ScalingDescription get() {
     return {.kind = ScalingKind::yarn,
             .factor = s.factor,
@@ -83,7 +87,8 @@ template <YarnSettings s> struct DescribeScaling<YarnScaling<s>> {
             .beta_slow = s.beta_slow};
   }
 };
-template <Llama3Settings s> struct DescribeScaling<Llama3Scaling<s>> {
+template <Llama3Settings s>
+struct DescribeScaling<Llama3Scaling<s>> {
   static ScalingDescription get() {
     return {.kind = ScalingKind::llama3,
             .factor = s.factor,
@@ -93,7 +98,8 @@ template <Llama3Settings s> struct DescribeScaling<Llama3Scaling<s>> {
   }
 };
 
-template <class A> AttentionDescription describe_attention() {
+template <class A>
+AttentionDescription describe_attention() {
   AttentionDescription d{.heads = A::heads,
                          .kv_heads = A::kv_heads,
                          .head_dim = A::head_dim,
@@ -117,7 +123,8 @@ template <class A> AttentionDescription describe_attention() {
   return d;
 }
 
-template <class A> constexpr ActivationKind activation_kind() {
+template <class A>
+constexpr ActivationKind activation_kind() {
   if constexpr (std::is_same_v<A, Relu>) return ActivationKind::relu;
   if constexpr (std::is_same_v<A, Gelu>) return ActivationKind::gelu;
   if constexpr (std::is_same_v<A, GeluTanh>) return ActivationKind::gelu_tanh;
@@ -125,11 +132,15 @@ template <class A> constexpr ActivationKind activation_kind() {
   return ActivationKind::other;
 }
 
-template <class R> inline constexpr RouterKind router_kind = RouterKind::other;
-template <std::size_t k> inline constexpr RouterKind router_kind<TopKRouter<k>> = RouterKind::top_k;
-template <std::size_t k> inline constexpr RouterKind router_kind<SoftmaxTopKRouter<k>> = RouterKind::softmax_top_k;
+template <class R>
+inline constexpr RouterKind router_kind = RouterKind::other;
+template <std::size_t k>
+inline constexpr RouterKind router_kind<TopKRouter<k>> = RouterKind::top_k;
+template <std::size_t k>
+inline constexpr RouterKind router_kind<SoftmaxTopKRouter<k>> = RouterKind::softmax_top_k;
 
-template <class F> FeedForwardDescription describe_feed_forward() {
+template <class F>
+FeedForwardDescription describe_feed_forward() {
   if constexpr (F::experts > 0) {
     FeedForwardDescription d = describe_feed_forward<typename F::Expert>();
     d.experts = F::experts;
@@ -144,7 +155,8 @@ template <class F> FeedForwardDescription describe_feed_forward() {
   }
 }
 
-template <class Residual> constexpr ResidualKind residual_kind() {
+template <class Residual>
+constexpr ResidualKind residual_kind() {
   if constexpr (std::is_same_v<Residual, SequentialResidual>) return ResidualKind::sequential;
   if constexpr (std::is_same_v<Residual, ParallelResidual<SharedNorm>>) return ResidualKind::parallel_shared_norm;
   return ResidualKind::parallel_separate_norms;
@@ -153,7 +165,8 @@ template <class Residual> constexpr ResidualKind residual_kind() {
 }  // namespace detail
 
 /// The numbers of a spec.
-template <ModelSpec S> ModelDescription describe() {
+template <ModelSpec S>
+ModelDescription describe() {
   using A = detail::Anatomy<S>;
   using N = typename S::Norm;
   ModelDescription d{.vocab_size = S::vocab_size,

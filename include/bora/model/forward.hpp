@@ -15,7 +15,8 @@ BORA_BEFORE_NAMESPACE();
 namespace bora::inline BORA_ABI::detail {
 
 /// The layers of a spec as a cache sees them.
-template <ModelSpec S> std::vector<CacheLayer> cache_layers() {
+template <ModelSpec S>
+std::vector<CacheLayer> cache_layers() {
   std::vector<CacheLayer> layers;
   for (std::size_t l = 0; l < S::layers; ++l)
     Anatomy<S>::with_kind(l, [&]<std::size_t kind>() {
@@ -29,13 +30,16 @@ template <ModelSpec S> std::vector<CacheLayer> cache_layers() {
 enum class Keep { nothing, everything };
 
 /// The memory of a forward over at most `rows` rows, and the forward itself.
-template <ModelSpec S, WeightFormat F> class Forward {
+template <ModelSpec S, WeightFormat F>
+class Forward {
  public:
   using A = Anatomy<S>;
   using T = typename F::Number;
   using Activation = typename F::Activation;
-  template <std::size_t kind> using Block = typename A::template Block<kind>;
-  template <std::size_t kind> using Kept = typename Block<kind>::template Kept<F>;
+  template <std::size_t kind>
+  using Block = typename A::template Block<kind>;
+  template <std::size_t kind>
+  using Kept = typename Block<kind>::template Kept<F>;
 
   /// \param time  tokens of a sequence in backward; 0 where nothing is kept
   Forward(std::size_t rows, std::size_t lanes, Keep keep, std::size_t time = 0)
@@ -72,10 +76,12 @@ template <ModelSpec S, WeightFormat F> class Forward {
 
   /// The residual stream: after the embedding (0), after layer l (l + 1).
   Rows<T> stream(std::size_t l) const noexcept { return streams_[keep_ == Keep::everything ? l : 0]; }
-  template <std::size_t kind> const Kept<kind>& kept(std::size_t l) const noexcept {
+  template <std::size_t kind>
+  const Kept<kind>& kept(std::size_t l) const noexcept {
     return std::get<kind>(kept_)[keep_ == Keep::everything ? l / A::kinds : 0];
   }
-  template <std::size_t kind> PositionTables<typename A::template Attention<kind>, T>& tables() noexcept {
+  template <std::size_t kind>
+  PositionTables<typename A::template Attention<kind>, T>& tables() noexcept {
     return std::get<kind>(tables_);
   }
   const BlockScratch<T>& scratch() const noexcept { return scratch_; }
@@ -148,7 +154,8 @@ template <ModelSpec S, WeightFormat F> class Forward {
 };
 
 /// The head: final norm and logits of some rows.
-template <ModelSpec S, WeightFormat F> class Head {
+template <ModelSpec S, WeightFormat F>
+class Head {
  public:
   using A = Anatomy<S>;
   using T = typename F::Number;

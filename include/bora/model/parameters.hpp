@@ -17,7 +17,8 @@ struct CheckpointNames {
 
 /// All tensors of S in one array, row-major [out, in], in the order of the visitor. It is what is stepped, clipped,
 /// averaged and saved; gradients and moments have the same type. T is float, or double for tests.
-template <ModelSpec S, class T = float> class Parameters {
+template <ModelSpec S, class T = float>
+class Parameters {
  public:
   using Spec = S;
   using Number = T;
@@ -46,14 +47,16 @@ template <ModelSpec S, class T = float> class Parameters {
   const Tree& tree() const noexcept { return tree_; }
 
   /// f(TensorId, TensorShape, std::span<T>) for each tensor, in order.
-  template <class F> void for_each(F&& f) {
+  template <class F>
+  void for_each(F&& f) {
     std::size_t at = 0;
     detail::Anatomy<S>::visit([&](TensorId id, TensorShape shape) {
       f(id, shape, values_.span().subspan(at, shape.size()));
       at += shape.size();
     });
   }
-  template <class F> void for_each(F&& f) const {
+  template <class F>
+  void for_each(F&& f) const {
     std::size_t at = 0;
     detail::Anatomy<S>::visit([&](TensorId id, TensorShape shape) {
       f(id, shape, values_.span().subspan(at, shape.size()));

@@ -11,7 +11,8 @@ BORA_BEFORE_NAMESPACE();
 namespace bora::inline BORA_ABI::detail {
 
 /// Tables for one kind of attention.
-template <class Attention, class T> struct PositionTables {
+template <class Attention, class T>
+struct PositionTables {
   using Position = typename Attention::Position;
   std::vector<double> frequencies;  ///< [rotary / 2]
   std::vector<T> slopes;            ///< [heads]: ALiBi
@@ -55,7 +56,8 @@ template <class Attention, class T> struct PositionTables {
     }
   }
   /// Spreads T5's buckets over distances; lane 0 alone.
-  template <class Matrix> void spread(const Matrix& table) noexcept {
+  template <class Matrix>
+  void spread(const Matrix& table) noexcept {
     if constexpr (is_t5_bias<Position>) {
       for (std::size_t d = 0; d < reach(); ++d) {
         simd::unpack_row(table, Position::bucket(d), row_.data());

@@ -26,19 +26,25 @@ struct DecoderSpec {
 
 namespace detail {
 
-template <class P> struct LayerKinds {
+template <class P>
+struct LayerKinds {
   static constexpr std::size_t count = 1;
-  template <std::size_t> using At = P;
+  template <std::size_t>
+  using At = P;
 };
-template <class A, class B> struct LayerKinds<Alternate<A, B>> {
+template <class A, class B>
+struct LayerKinds<Alternate<A, B>> {
   static constexpr std::size_t count = 2;
-  template <std::size_t kind> using At = std::conditional_t<kind == 0, A, B>;
+  template <std::size_t kind>
+  using At = std::conditional_t<kind == 0, A, B>;
 };
 
-template <class P> inline constexpr bool attention_kinds_valid = AttentionPolicy<P>;
+template <class P>
+inline constexpr bool attention_kinds_valid = AttentionPolicy<P>;
 template <class A, class B>
 inline constexpr bool attention_kinds_valid<Alternate<A, B>> = AttentionPolicy<A> && AttentionPolicy<B>;
-template <class P> inline constexpr bool feed_forward_kinds_valid = FeedForwardPolicy<P>;
+template <class P>
+inline constexpr bool feed_forward_kinds_valid = FeedForwardPolicy<P>;
 template <class A, class B>
 inline constexpr bool feed_forward_kinds_valid<Alternate<A, B>> = FeedForwardPolicy<A> && FeedForwardPolicy<B>;
 
@@ -62,14 +68,17 @@ concept ModelSpec = requires {
 namespace detail {
 
 /// What the decoder derives from a final spec: which layer is of which kind, and each kind's machine.
-template <ModelSpec S> struct Anatomy {
+template <ModelSpec S>
+struct Anatomy {
   static_assert(S::vocab_size > 0 && S::dim > 0 && S::layers > 0 && S::context > 0,
                 "bora: ModelSpec: vocab_size, dim, layers and context must be positive");
 
   static constexpr std::size_t kinds =
       std::max(LayerKinds<typename S::Attention>::count, LayerKinds<typename S::FeedForward>::count);
-  template <std::size_t kind> using Attention = typename LayerKinds<typename S::Attention>::template At<kind>;
-  template <std::size_t kind> using FeedForward = typename LayerKinds<typename S::FeedForward>::template At<kind>;
+  template <std::size_t kind>
+  using Attention = typename LayerKinds<typename S::Attention>::template At<kind>;
+  template <std::size_t kind>
+  using FeedForward = typename LayerKinds<typename S::FeedForward>::template At<kind>;
   template <std::size_t kind>
   using Block = ResidualBlock<S::dim, Attention<kind>, FeedForward<kind>, typename S::Norm, typename S::Residual>;
   using Norm = typename S::Norm::Layer;
@@ -78,25 +87,29 @@ template <ModelSpec S> struct Anatomy {
   static constexpr std::size_t layers_of(std::size_t kind) noexcept { return (S::layers + kinds - 1 - kind) / kinds; }
 
   /// f.template operator()<kind>() for the kind of layer l.
-  template <class F> static constexpr decltype(auto) with_kind(std::size_t layer, F&& f) {
+  template <class F>
+  static constexpr decltype(auto) with_kind(std::size_t layer, F&& f) {
     if constexpr (kinds == 1)
       return f.template operator()<0>();
     else
       return layer % 2 == 0 ? f.template operator()<0>() : f.template operator()<1>();
   }
-  template <class F> static constexpr void for_kinds(F&& f) {
+  template <class F>
+  static constexpr void for_kinds(F&& f) {
     f.template operator()<0>();
     if constexpr (kinds == 2) f.template operator()<1>();
   }
 
   // What all layers share belongs to the decoder: the table of T5's bias.
-  template <std::size_t kind> using Position = typename Attention<kind>::Position;
+  template <std::size_t kind>
+  using Position = typename Attention<kind>::Position;
   static constexpr bool has_bias_table = is_t5_bias<Position<0>> || is_t5_bias<Position<kinds - 1>>;
   static constexpr std::size_t bias_kind = is_t5_bias<Position<0>> ? 0 : kinds - 1;
   static constexpr bool positions_learned = std::is_same_v<typename S::Position, LearnedPositions>;
 
   /// All of a model's tensors, packed or flat.
-  template <class Store> struct Tensors {
+  template <class Store>
+  struct Tensors {
     typename Store::Matrix embedding;
     [[no_unique_address]] PresentIf<positions_learned, typename Store::Matrix> positions{};
     [[no_unique_address]] PresentIf<has_bias_table, typename Store::Matrix> relative_bias{};
@@ -106,13 +119,15 @@ template <ModelSpec S> struct Anatomy {
     typename Norm::template Tensors<Store> final_norm;
     [[no_unique_address]] PresentIf<!S::tie_embeddings, typename Store::Matrix> head{};
 
-    template <std::size_t kind> auto& layer(std::size_t l) noexcept {
+    template <std::size_t kind>
+    auto& layer(std::size_t l) noexcept {
       if constexpr (kind == 0)
         return even[l / kinds];
       else
         return odd[l / kinds];
     }
-    template <std::size_t kind> const auto& layer(std::size_t l) const noexcept {
+    template <std::size_t kind>
+    const auto& layer(std::size_t l) const noexcept {
       return const_cast<Tensors*>(this)->template layer<kind>(l);
     }
     /// The matrix that turns the stream into logits.
@@ -131,7 +146,8 @@ template <ModelSpec S> struct Anatomy {
   };
 
   /// Names every tensor once, in the order of `Parameters`: f(TensorId, TensorShape, place.tensor...).
-  template <class F, class... Place> static constexpr void visit(F&& f, Place&... place) {
+  template <class F, class... Place>
+  static constexpr void visit(F&& f, Place&... place) {
     f(TensorId{"embedding"}, TensorShape{S::vocab_size, S::dim}, place.embedding...);
     if constexpr (positions_learned) f(TensorId{"positions"}, TensorShape{S::context, S::dim}, place.positions...);
     if constexpr (has_bias_table)

@@ -12,7 +12,8 @@ namespace bora::inline BORA_ABI::simd {
 
 namespace detail {
 
-template <class B, std::size_t n> BORA_INLINE B polynomial(const float (&c)[n], B x) noexcept {
+template <class B, std::size_t n>
+BORA_INLINE B polynomial(const float (&c)[n], B x) noexcept {
   B value = B::broadcast(c[n - 1]);
   for (std::size_t i = n - 1; i-- > 0;) value = mul_add(value, x, B::broadcast(c[i]));
   return value;
@@ -20,7 +21,8 @@ template <class B, std::size_t n> BORA_INLINE B polynomial(const float (&c)[n], 
 
 /// Phi(x), the normal distribution function, to 1e-7: erf by a polynomial near zero, erfc(z) exp(z^2) by one
 /// in 1 / (1 + z / 2) beyond 1. Coefficients are Chebyshev interpolants of the exact functions.
-template <class B> BORA_INLINE B normal_distribution(B x) noexcept {
+template <class B>
+BORA_INLINE B normal_distribution(B x) noexcept {
   constexpr float near[] = {1.1283791670615464f,     -0.3761263846804527f,   0.11283782495412464f,
                             -0.026865430735184326f,  0.005221031823582578f,  -0.0008484080573829544f,
                             0.00011265959889783517f, -9.667046185768413e-06f};
@@ -39,19 +41,28 @@ template <class B> BORA_INLINE B normal_distribution(B x) noexcept {
 
 /// max(0, x)
 struct ReluFunction {
-  template <class B> static BORA_INLINE B value(B x) noexcept { return max(x, B::zero()); }
-  template <class B> static BORA_INLINE B slope(B x) noexcept {
+  template <class B>
+  static BORA_INLINE B value(B x) noexcept {
+    return max(x, B::zero());
+  }
+  template <class B>
+  static BORA_INLINE B slope(B x) noexcept {
     return B::where_less(B::zero(), x, B::broadcast(1), B::zero());
   }
 };
 
 /// x sigmoid(x)
 struct SiluFunction {
-  template <class B> static BORA_INLINE B sigmoid(B x) noexcept {
+  template <class B>
+  static BORA_INLINE B sigmoid(B x) noexcept {
     return B::broadcast(1) / (B::broadcast(1) + exp(B::zero() - x));
   }
-  template <class B> static BORA_INLINE B value(B x) noexcept { return x / (B::broadcast(1) + exp(B::zero() - x)); }
-  template <class B> static BORA_INLINE B slope(B x) noexcept {
+  template <class B>
+  static BORA_INLINE B value(B x) noexcept {
+    return x / (B::broadcast(1) + exp(B::zero() - x));
+  }
+  template <class B>
+  static BORA_INLINE B slope(B x) noexcept {
     const B s = sigmoid(x);
     return s * mul_add(x, B::broadcast(1) - s, B::broadcast(1));
   }
@@ -59,14 +70,19 @@ struct SiluFunction {
 
 /// x Phi(x), exact (Hendrycks and Gimpel 2016, §2).
 struct GeluFunction {
-  template <class B> static BORA_INLINE B phi(B x) noexcept {
+  template <class B>
+  static BORA_INLINE B phi(B x) noexcept {
     if constexpr (std::is_same_v<typename B::Number, double>)
       return B::each([&](std::size_t i) { return 0.5 * std::erfc(-x.lane[i] * std::numbers::sqrt2 / 2); });
     else
       return detail::normal_distribution(x);
   }
-  template <class B> static BORA_INLINE B value(B x) noexcept { return x * phi(x); }
-  template <class B> static BORA_INLINE B slope(B x) noexcept {
+  template <class B>
+  static BORA_INLINE B value(B x) noexcept {
+    return x * phi(x);
+  }
+  template <class B>
+  static BORA_INLINE B slope(B x) noexcept {
     using T = typename B::Number;
     constexpr T density = std::numbers::inv_sqrtpi_v<T> * std::numbers::sqrt2_v<T> / 2;
     return mul_add(x * B::broadcast(density), exp(x * x * B::broadcast(T(-0.5))), phi(x));
@@ -75,18 +91,22 @@ struct GeluFunction {
 
 /// 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))): GPT-2's approximation.
 struct GeluTanhFunction {
-  template <class T> static constexpr T root = std::numbers::inv_sqrtpi_v<T> * std::numbers::sqrt2_v<T>;
+  template <class T>
+  static constexpr T root = std::numbers::inv_sqrtpi_v<T> * std::numbers::sqrt2_v<T>;
   static constexpr double cubic = 0.044715;
 
-  template <class B> static BORA_INLINE B inner_tanh(B x) noexcept {
+  template <class B>
+  static BORA_INLINE B inner_tanh(B x) noexcept {
     using T = typename B::Number;
     return tanh(B::broadcast(root<T>) * mul_add(x * x * x, B::broadcast(T(cubic)), x));
   }
-  template <class B> static BORA_INLINE B value(B x) noexcept {
+  template <class B>
+  static BORA_INLINE B value(B x) noexcept {
     using T = typename B::Number;
     return x * B::broadcast(T(0.5)) * (B::broadcast(T(1)) + inner_tanh(x));
   }
-  template <class B> static BORA_INLINE B slope(B x) noexcept {
+  template <class B>
+  static BORA_INLINE B slope(B x) noexcept {
     using T = typename B::Number;
     const B t = inner_tanh(x), half = B::broadcast(T(0.5)), one = B::broadcast(T(1));
     const B inner = B::broadcast(root<T>) * mul_add(x * x, B::broadcast(T(3 * cubic)), one);
@@ -112,7 +132,8 @@ void activate_gated(const T* gate, const T* up, Activation* out, std::size_t n) 
 }
 
 /// d becomes d * f'(x).
-template <class Function, class T> void activate_backward(const T* x, T* d, std::size_t n) noexcept {
+template <class Function, class T>
+void activate_backward(const T* x, T* d, std::size_t n) noexcept {
   using B = Block<T>;
   detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
     detail::store(detail::load<B>(d + i, valid) * Function::slope(detail::load<B>(x + i, valid)), d + i, valid);

@@ -15,7 +15,8 @@ struct AdamwStep {
 
 /// m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2,
 /// w = w (1 - lr wd) - lr (m / c1) / (sqrt(v / c2) + eps)      (Loshchilov and Hutter 2019, algorithm 2)
-template <class T> void adamw(const AdamwStep& s, const T* gradient, T* m, T* v, T* w, std::size_t n) noexcept {
+template <class T>
+void adamw(const AdamwStep& s, const T* gradient, T* m, T* v, T* w, std::size_t n) noexcept {
   using B = Block<T>;
   const auto constant = [](double x) { return B::broadcast(static_cast<T>(x)); };
   const B beta1 = constant(s.beta1), rest1 = constant(1 - s.beta1), beta2 = constant(s.beta2),

@@ -22,7 +22,8 @@ inline constexpr std::size_t segment_length = 512;
 inline constexpr std::size_t query_tile = 8;
 
 /// What is added to the scaled scores: nothing, ALiBi's slopes, or a table by distance. A view.
-template <class T> struct ScoreBias {
+template <class T>
+struct ScoreBias {
   const T* slopes = nullptr;       ///< [heads]: - slope * (query - key)
   const T* by_distance = nullptr;  ///< [heads, reach]: indexed by min(query - key, reach - 1)
   std::size_t reach = 0;
@@ -42,14 +43,16 @@ template <class T> struct ScoreBias {
 };
 
 /// One query row: which keys it sees and where its numbers are.
-template <class T> struct QueryRow {
+template <class T>
+struct QueryRow {
   std::size_t head, position, first_visible;  ///< sees first_visible .. position
   const T* query;                             ///< [head_dim], after the position encoding
   T* log_sum_exp;                             ///< of its scaled, biased scores; kept for backward
 };
 
 /// Memory of one lane of the kernels.
-template <class T> struct AttentionScratch {
+template <class T>
+struct AttentionScratch {
   T* queries;          ///< [query_tile, stride]
   T* scores;           ///< [query_tile, segment_length]
   T* output;           ///< [query_tile, stride]: the state
@@ -69,40 +72,117 @@ template <class T> struct AttentionScratch {
 
 namespace detail {
 
-/// Scores of one run for `rows` queries, unscaled: [rows, score_stride].
-template <CacheFormat E, class T>
-BORA_INLINE void run_scores(const Run<E>& run, const T* queries, std::size_t stride, std::size_t rows, T* scores,
+/// Scores of R runs for M queries, unscaled: each of the M x R blocks is one sum over head_dim, in order.
+template <class B, std::size_t M, std::size_t R, CacheFormat E, class T>
+BORA_INLINE void score_tile(const Run<E>* run, const T* queries, std::size_t stride, T* scores,
                             std::size_t score_stride) noexcept {
-  using B = Block<T>;
-  using S = Step<B, typename E::Storage>;
-  tile_rows<B, S, 1>(TileArguments<typename E::Storage, T, T>{run.keys(), run_length, 0, queries, stride, run.head_dim,
-                                                              scores, score_stride, false},
-                     rows);
-  if constexpr (std::is_same_v<E, Q8>)
-    for (std::size_t m = 0; m < rows; ++m)
-      (B::load(scores + m * score_stride) * B::load(run.key_scales())).store(scores + m * score_stride);
+  B sum[M][R];
+#pragma GCC unroll 8
+  for (std::size_t m = 0; m < M; ++m)
+#pragma GCC unroll 4
+    for (std::size_t r = 0; r < R; ++r) sum[m][r] = B::zero();
+  const typename E::Storage* keys[R];
+  for (std::size_t r = 0; r < R; ++r) keys[r] = run[r].keys();
+  const std::size_t n = run[0].head_dim;
+  for (std::size_t c = 0; c < n; ++c) {
+    B key[R];
+#pragma GCC unroll 4
+    for (std::size_t r = 0; r < R; ++r) key[r] = B::load(keys[r] + c * run_length);
+#pragma GCC unroll 8
+    for (std::size_t m = 0; m < M; ++m) {
+      const B query = B::broadcast(queries[m * stride + c]);
+#pragma GCC unroll 4
+      for (std::size_t r = 0; r < R; ++r) sum[m][r] = mul_add(key[r], query, sum[m][r]);
+    }
+  }
+#pragma GCC unroll 8
+  for (std::size_t m = 0; m < M; ++m)
+#pragma GCC unroll 4
+    for (std::size_t r = 0; r < R; ++r) {
+      if constexpr (std::is_same_v<E, Q8>) sum[m][r] = sum[m][r] * B::load(run[r].key_scales());
+      sum[m][r].store(scores + m * score_stride + r * run_length);
+    }
 }
 
-/// out += weights[begin .. end) * values[begin .. end) of one run, for `rows` rows.
+/// f(height, m) for rows 0 .. rows - 1 in tiles of at most `tall` rows.
+template <std::size_t tall, class F>
+BORA_INLINE void for_tiles(std::size_t rows, F&& f) noexcept {
+  std::size_t m = 0;
+  const auto sweep = [&](auto height) {
+    constexpr std::size_t M = decltype(height)::value;
+    if constexpr (M <= tall)
+      for (; m + M <= rows; m += M) f(height, m);
+  };
+  sweep(std::integral_constant<std::size_t, 8>{});
+  sweep(std::integral_constant<std::size_t, 4>{});
+  sweep(std::integral_constant<std::size_t, 2>{});
+  sweep(std::integral_constant<std::size_t, 1>{});
+}
+
+/// Scores of the runs [begin, end) for `rows` queries: [rows, score_stride].
 template <CacheFormat E, class T>
-BORA_INLINE void run_values(const Run<E>& run, std::size_t begin, std::size_t end, const T* weights,
-                            std::size_t weight_stride, std::size_t rows, T* out, std::size_t stride) noexcept {
+BORA_NOINLINE void run_scores(const KeyRuns<E>& keys, std::size_t kv_head, Range runs, const T* queries,
+                              std::size_t stride, std::size_t rows, T* scores, std::size_t score_stride) noexcept {
   using B = Block<T>;
-  using S = Step<B, typename E::Storage>;
-  TileArguments<typename E::Storage, T, T> a{run.values() + begin * stride,
-                                             stride,
-                                             block_lanes,
-                                             weights + begin,
-                                             weight_stride,
-                                             end - begin,
-                                             out,
-                                             stride,
-                                             true};
+  const auto columns = [&](auto width, std::size_t r) {
+    constexpr std::size_t R = decltype(width)::value;
+    Run<E> run[R];
+    for (std::size_t i = 0; i < R; ++i) run[i] = keys.run(r + i, kv_head);
+    for_tiles<B::tile_rows>(rows, [&](auto height, std::size_t m) {
+      score_tile<B, decltype(height)::value, R>(
+          run, queries + m * stride, stride, scores + m * score_stride + (r - runs.begin) * run_length, score_stride);
+    });
+  };
+  std::size_t r = runs.begin;
+  if constexpr (B::tile_panels == 2)
+    for (; r + 2 <= runs.end; r += 2) columns(std::integral_constant<std::size_t, 2>{}, r);
+  for (; r < runs.end; ++r) columns(std::integral_constant<std::size_t, 1>{}, r);
+}
+
+/// out[m] += weights * values of slots [begin, end) of the runs, for M rows and P blocks of columns.
+template <class B, std::size_t M, std::size_t P, CacheFormat E, class T>
+BORA_INLINE void value_tile(const KeyRuns<E>& keys, std::size_t kv_head, Range runs, Range slots, std::size_t column,
+                            const T* weights, std::size_t weight_stride, T* out, std::size_t stride) noexcept {
+  B sum[M][P];
+#pragma GCC unroll 8
+  for (std::size_t m = 0; m < M; ++m)
+#pragma GCC unroll 2
+    for (std::size_t p = 0; p < P; ++p) sum[m][p] = B::load(out + m * stride + column + p * block_lanes);
+  for (std::size_t r = runs.begin; r < runs.end; ++r, weights += run_length) {
+    const auto* values = keys.run(r, kv_head).values() + column;
+    for (std::size_t i = slots.begin; i < slots.end; ++i) {
+      B value[P];
+#pragma GCC unroll 2
+      for (std::size_t p = 0; p < P; ++p) value[p] = B::load(values + i * stride + p * block_lanes);
+#pragma GCC unroll 8
+      for (std::size_t m = 0; m < M; ++m) {
+        const B weight = B::broadcast(weights[m * weight_stride + i]);
+#pragma GCC unroll 2
+        for (std::size_t p = 0; p < P; ++p) sum[m][p] = mul_add(value[p], weight, sum[m][p]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (std::size_t m = 0; m < M; ++m)
+#pragma GCC unroll 2
+    for (std::size_t p = 0; p < P; ++p) sum[m][p].store(out + m * stride + column + p * block_lanes);
+}
+
+/// out += weights * values of `slots` of each of the runs, for `rows` rows; keys ascend.
+template <CacheFormat E, class T>
+BORA_NOINLINE void run_values(const KeyRuns<E>& keys, std::size_t kv_head, Range runs, Range slots, const T* weights,
+                              std::size_t weight_stride, std::size_t rows, T* out, std::size_t stride) noexcept {
+  using B = Block<T>;
+  const auto columns = [&](auto width, std::size_t c) {
+    for_tiles<B::tile_rows>(rows, [&](auto height, std::size_t m) {
+      value_tile<B, decltype(height)::value, decltype(width)::value>(
+          keys, kv_head, runs, slots, c, weights + m * weight_stride, weight_stride, out + m * stride, stride);
+    });
+  };
   std::size_t c = 0;
   if constexpr (B::tile_panels == 2)
-    for (; c + 2 * block_lanes <= stride; c += 2 * block_lanes, a.w += 2 * block_lanes, a.y += 2 * block_lanes)
-      tile_rows<B, S, 2>(a, rows);
-  for (; c < stride; c += block_lanes, a.w += block_lanes, a.y += block_lanes) tile_rows<B, S, 1>(a, rows);
+    for (; c + 2 * block_lanes <= stride; c += 2 * block_lanes) columns(std::integral_constant<std::size_t, 2>{}, c);
+  for (; c < stride; c += block_lanes) columns(std::integral_constant<std::size_t, 1>{}, c);
 }
 
 /// The keys of a run that a row sees, as slots [begin, end).
@@ -117,7 +197,8 @@ inline Slots visible_slots(std::size_t run, std::size_t first_visible, std::size
   return {begin, std::max(begin, end)};
 }
 
-template <class T> struct SegmentSum {
+template <class T>
+struct SegmentSum {
   T largest, sum;
 };
 
@@ -164,6 +245,38 @@ BORA_INLINE void apply_value_scales(const Run<E>& run, Slots slots, T* weights) 
   }
 }
 
+/// The segment's output: weights * values. Runs that all rows see whole are taken together; at the edges of the window
+/// each row takes its own slots, so that nothing invisible is ever multiplied.
+template <CacheFormat E, class T>
+BORA_INLINE void weigh_values(const KeyRuns<E>& keys, std::size_t kv_head, const QueryRow<T>* row, std::size_t rows,
+                              Range runs, AttentionScratch<T>& scratch) noexcept {
+  std::size_t all_from = 0, all_to = row[0].position;  // keys that every row sees
+  for (std::size_t m = 0; m < rows; ++m) {
+    all_from = std::max(all_from, row[m].first_visible);
+    all_to = std::min(all_to, row[m].position);
+  }
+  for (std::size_t r = runs.begin, end; r < runs.end; r = end) {
+    T* weights = scratch.scores + (r - runs.begin) * run_length;
+    for (end = r; end < runs.end && visible_slots(end, all_from, all_to).whole();) ++end;
+    if (end > r) {
+      for (std::size_t i = r; i < end; ++i)
+        for (std::size_t m = 0; m < rows; ++m)
+          apply_value_scales(keys.run(i, kv_head), {0, run_length},
+                             weights + m * segment_length + (i - r) * run_length);
+      run_values(keys, kv_head, {r, end}, {0, run_length}, weights, segment_length, rows, scratch.segment,
+                 scratch.stride);
+      continue;
+    }
+    end = r + 1;
+    for (std::size_t m = 0; m < rows; ++m) {
+      const Slots slots = visible_slots(r, row[m].first_visible, row[m].position);
+      apply_value_scales(keys.run(r, kv_head), slots, weights + m * segment_length);
+      run_values(keys, kv_head, {r, end}, {slots.begin, slots.end}, weights + m * segment_length, segment_length, 1,
+                 scratch.segment + m * scratch.stride, scratch.stride);
+    }
+  }
+}
+
 }  // namespace detail
 
 /// Attention of up to `query_tile` rows of one sequence and one key/value head; leaves their outputs in
@@ -184,9 +297,7 @@ BORA_NOINLINE void attend(const KeyRuns<E>& keys, std::size_t kv_head, const Que
   for (std::size_t s = low / segment_length; s <= high / segment_length; ++s) {
     const std::size_t first = std::max(low, s * segment_length) / run_length;
     const std::size_t last = std::min(high, (s + 1) * segment_length - 1) / run_length;
-    for (std::size_t r = first; r <= last; ++r)
-      detail::run_scores(keys.run(r, kv_head), scratch.queries, stride, rows, scratch.scores + (r - first) * run_length,
-                         segment_length);
+    detail::run_scores(keys, kv_head, {first, last + 1}, scratch.queries, stride, rows, scratch.scores, segment_length);
 
     detail::SegmentSum<T> part[query_tile];
     bool visible[query_tile];
@@ -196,25 +307,7 @@ BORA_NOINLINE void attend(const KeyRuns<E>& keys, std::size_t kv_head, const Que
         part[m] = detail::segment_softmax(row[m], first, last, scale, bias, scratch.scores + m * segment_length);
     }
     std::fill_n(scratch.segment, rows * stride, T(0));
-    for (std::size_t r = first; r <= last; ++r) {
-      const Run<E> run = keys.run(r, kv_head);
-      T* weights = scratch.scores + (r - first) * run_length;
-      bool all = true;
-      for (std::size_t m = 0; m < rows; ++m) {
-        const detail::Slots slots = detail::visible_slots(r, row[m].first_visible, row[m].position);
-        detail::apply_value_scales(run, slots, weights + m * segment_length);
-        all = all && slots.whole();
-      }
-      if (all) {
-        detail::run_values(run, 0, run_length, weights, segment_length, rows, scratch.segment, stride);
-        continue;
-      }
-      for (std::size_t m = 0; m < rows; ++m) {
-        const detail::Slots slots = detail::visible_slots(r, row[m].first_visible, row[m].position);
-        detail::run_values(run, slots.begin, slots.end, weights + m * segment_length, segment_length, 1,
-                           scratch.segment + m * stride, stride);
-      }
-    }
+    detail::weigh_values(keys, kv_head, row, rows, {first, last + 1}, scratch);
     for (std::size_t m = 0; m < rows; ++m) {
       if (!visible[m]) continue;
       T* out = scratch.output + m * stride;
@@ -240,7 +333,8 @@ BORA_NOINLINE void attend(const KeyRuns<E>& keys, std::size_t kv_head, const Que
 
 /// Memory of one lane of attention's backward: keys and values of one sequence and head in the layouts that
 /// the forward cache does not have, and their gradients.
-template <class T> struct AttentionGradients {
+template <class T>
+struct AttentionGradients {
   std::size_t stride, length;       ///< round_up(head_dim, 16), round_up(time, 16)
   T *key_rows, *value_panels;       ///< [length, stride], [length / 16, head_dim, 16]
   T *d_key, *d_value;               ///< [length, stride]
@@ -266,7 +360,8 @@ template <class T> struct AttentionGradients {
   }
 
   /// Turns the cached keys into rows and the values into panels; zeroes the gradients.
-  template <CacheFormat E> void begin(const KeyRuns<E>& keys, std::size_t kv_head) noexcept {
+  template <CacheFormat E>
+  void begin(const KeyRuns<E>& keys, std::size_t kv_head) noexcept {
     const std::size_t n = keys.head_dim;
     std::fill_n(d_key, length * stride, T(0));
     std::fill_n(d_value, length * stride, T(0));
@@ -298,8 +393,9 @@ BORA_NOINLINE Range attend_backward(const KeyRuns<E>& keys, std::size_t kv_head,
     high = std::max(high, row[m].position);
   }
   const std::size_t first = low / run_length, last = high / run_length;
+  detail::run_scores(keys, kv_head, {first, last + 1}, g.queries, stride, rows, g.weights + first * run_length,
+                     g.length);
   for (std::size_t r = first; r <= last; ++r) {
-    detail::run_scores(keys.run(r, kv_head), g.queries, stride, rows, g.weights + r * run_length, g.length);
     detail::tile_rows<B, S, 1>(
         detail::TileArguments<T, T, T>{g.value_panels + r * n * run_length, run_length, 0, g.d_output, stride, n,
                                        g.d_scores + r * run_length, g.length, false},

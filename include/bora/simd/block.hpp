@@ -22,16 +22,20 @@ inline constexpr const char* backend_name = "highway";
 #endif
 
 namespace detail {
-template <class T> struct BlockFor;
-template <> struct BlockFor<float> {
+template <class T>
+struct BlockFor;
+template <>
+struct BlockFor<float> {
   using type = FloatBlock;
 };
-template <> struct BlockFor<double> {
+template <>
+struct BlockFor<double> {
   using type = ScalarBlock<double>;
 };
 }  // namespace detail
 
 /// The block of a number type: SIMD for float, the scalar twin for double.
-template <class T> using Block = typename detail::BlockFor<T>::type;
+template <class T>
+using Block = typename detail::BlockFor<T>::type;
 
 }  // namespace bora::inline BORA_ABI::simd

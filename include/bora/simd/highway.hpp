@@ -50,11 +50,21 @@ struct HighwayVector {
   static BORA_INLINE HighwayVector load(const std::int8_t* p) noexcept {
     return {hn::ConvertTo(D(), hn::PromoteTo(I32(), hn::LoadU(hn::Rebind<std::int8_t, D>(), p)))};
   }
-  template <class U> static BORA_INLINE HighwayVector load_first(const U* p, std::size_t n) noexcept {
+  template <class U>
+  static BORA_INLINE HighwayVector load_first(const U* p, std::size_t n) noexcept {
     U all[lanes] = {};
     for (std::size_t i = 0; i < n; ++i) all[i] = p[i];
     return load(all);
   }
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+  // Masked instructions touch no memory outside the mask.
+  static BORA_INLINE HighwayVector load_first(const float* p, std::size_t n) noexcept {
+    return {hn::MaskedLoad(hn::FirstN(D(), n), D(), p)};
+  }
+  BORA_INLINE void store_first(float* p, std::size_t n) const noexcept {
+    hn::BlendedStore(v, hn::FirstN(D(), n), D(), p);
+  }
+#endif
   BORA_INLINE void store(float* p) const noexcept { hn::StoreU(v, D(), p); }
   /// Rounds as `to_bfloat16` does; the instruction for it would flush subnormals.
   BORA_INLINE void store(bfloat16* p) const noexcept {
@@ -66,7 +76,8 @@ struct HighwayVector {
     const auto chosen = hn::BitCast(I32(), hn::IfThenElse(nan, quiet, rounded));
     hn::StoreU(hn::DemoteTo(U16(), chosen), U16(), reinterpret_cast<std::uint16_t*>(p));
   }
-  template <class U> BORA_INLINE void store_first(U* p, std::size_t n) const noexcept {
+  template <class U>
+  BORA_INLINE void store_first(U* p, std::size_t n) const noexcept {
     U all[lanes];
     store(all);
     for (std::size_t i = 0; i < n; ++i) p[i] = all[i];
@@ -134,7 +145,8 @@ struct HighwayVector {
 };
 
 namespace detail {
-template <class B> struct Widen {
+template <class B>
+struct Widen {
   using type = typename Widen<Twice<B> >::type;
 };
 template <class B>

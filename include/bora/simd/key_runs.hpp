@@ -24,7 +24,8 @@ namespace bora::inline BORA_ABI::simd {
 inline constexpr std::size_t run_length = block_lanes;
 
 /// Byte layout of a run of one head.
-template <CacheFormat E> struct RunLayout {
+template <CacheFormat E>
+struct RunLayout {
   using Element = typename E::Storage;
   static constexpr bool scaled = std::is_same_v<E, Q8>;
 
@@ -41,7 +42,8 @@ template <CacheFormat E> struct RunLayout {
 };
 
 /// One run of one head; a view.
-template <CacheFormat E> struct Run {
+template <CacheFormat E>
+struct Run {
   using Layout = RunLayout<E>;
   std::byte* data;
   std::size_t head_dim;
@@ -55,7 +57,8 @@ template <CacheFormat E> struct Run {
 };
 
 /// The runs of one sequence in one layer.
-template <CacheFormat E> struct KeyRuns {
+template <CacheFormat E>
+struct KeyRuns {
   std::byte* base = nullptr;             ///< the layer's memory
   const std::uint32_t* table = nullptr;  ///< paged: the page of each `page_runs` runs
   std::size_t first = 0;                 ///< not paged: this sequence's first run
@@ -75,7 +78,8 @@ template <CacheFormat E> struct KeyRuns {
 namespace detail {
 
 /// Rounds a vector to 8 bits with one scale, largest magnitude / 127, half away from zero.
-template <class T> float quantise(const T* x, std::size_t n, std::int8_t* out, std::size_t stride) noexcept {
+template <class T>
+float quantise(const T* x, std::size_t n, std::int8_t* out, std::size_t stride) noexcept {
   float largest = 0;
   for (std::size_t i = 0; i < n; ++i) largest = std::max(largest, std::abs(static_cast<float>(x[i])));
   const float inverse = largest == 0 ? 0 : 127 / largest;

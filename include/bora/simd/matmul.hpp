@@ -16,14 +16,16 @@ namespace bora::inline BORA_ABI::simd {
 namespace detail {
 
 /// How a format multiplies: one step consumes `group` columns of 16 rows.
-template <class B, class W> struct Step {
+template <class B, class W>
+struct Step {
   static constexpr std::size_t group = 1;
   static BORA_INLINE B weight(const W* w) noexcept { return B::load(w); }
   static BORA_INLINE B input(const typename B::Number* x) noexcept { return B::broadcast(*x); }
   static BORA_INLINE B add(B w, B x, B sum) noexcept { return mul_add(w, x, sum); }
 };
 /// Pairs of bfloat16 times pairs of bfloat16, summed in F32.
-template <class B> struct PairStep {
+template <class B>
+struct PairStep {
   static constexpr std::size_t group = 2;
   static BORA_INLINE typename B::Pairs weight(const bfloat16* w) noexcept { return B::Pairs::load(w); }
   static BORA_INLINE typename B::Pairs input(const bfloat16* x) noexcept { return B::Pairs::broadcast(x); }
@@ -35,7 +37,8 @@ template <class B, WeightFormat Format>
 using StepOf = std::conditional_t<std::is_same_v<Format, Bf16>, PairStep<B>, Step<B, typename Format::Storage>>;
 
 /// Operands of a tile: `steps` groups of columns of panels that lie `panel` elements apart, and rows of x.
-template <class W, class X, class T> struct TileArguments {
+template <class W, class X, class T>
+struct TileArguments {
   const W* w;
   std::size_t w_step, panel;  // elements between steps, between panels
   const X* x;

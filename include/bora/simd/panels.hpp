@@ -20,7 +20,8 @@ BORA_BEFORE_NAMESPACE();
 namespace bora::inline BORA_ABI::simd {
 
 /// How a format lays out a panel: `group` columns are interleaved.
-template <WeightFormat Format> struct PanelLayout {
+template <WeightFormat Format>
+struct PanelLayout {
   static constexpr std::size_t group = std::is_same_v<Format, Bf16> ? 2 : 1;
 
   static constexpr std::size_t padded_cols(std::size_t cols) noexcept { return round_up(cols, group); }
@@ -37,7 +38,8 @@ template <WeightFormat Format> struct PanelLayout {
 };
 
 /// A matrix [rows, cols] in panels; a view.
-template <WeightFormat Format> struct Panels {
+template <WeightFormat Format>
+struct Panels {
   using Layout = PanelLayout<Format>;
   typename Format::Storage* data = nullptr;
   std::size_t rows = 0, cols = 0;
@@ -47,7 +49,8 @@ template <WeightFormat Format> struct Panels {
   const typename Format::Storage* panel(std::size_t p) const noexcept { return data + p * panel_size(); }
 };
 
-template <WeightFormat Format> constexpr typename Format::Storage to_storage(typename Format::Number x) noexcept {
+template <WeightFormat Format>
+constexpr typename Format::Storage to_storage(typename Format::Number x) noexcept {
   if constexpr (std::is_same_v<Format, Bf16>)
     return to_bfloat16(x);
   else
@@ -68,13 +71,15 @@ void pack(const T* w, std::size_t first, std::size_t rows, const Panels<Format>&
 }
 
 /// Row `row` of a packed matrix, widened: [cols].
-template <WeightFormat Format, class T> void unpack_row(const Panels<Format>& from, std::size_t row, T* out) noexcept {
+template <WeightFormat Format, class T>
+void unpack_row(const Panels<Format>& from, std::size_t row, T* out) noexcept {
   for (std::size_t c = 0; c < from.cols; ++c)
     out[c] = static_cast<T>(to_float(from.data[Panels<Format>::Layout::at(row, c, from.cols)]));
 }
 
 /// A whole packed matrix, widened to row-major [rows, cols].
-template <WeightFormat Format, class T> void unpack(const Panels<Format>& from, T* out) noexcept {
+template <WeightFormat Format, class T>
+void unpack(const Panels<Format>& from, T* out) noexcept {
   for (std::size_t r = 0; r < from.rows; ++r) unpack_row(from, r, out + r * from.cols);
 }
 

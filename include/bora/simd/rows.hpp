@@ -13,17 +13,20 @@ namespace bora::inline BORA_ABI::simd {
 
 namespace detail {
 
-template <class B, class U> BORA_INLINE B load(const U* p, std::size_t valid) noexcept {
+template <class B, class U>
+BORA_INLINE B load(const U* p, std::size_t valid) noexcept {
   return valid == block_lanes ? B::load(p) : B::load_first(p, valid);
 }
-template <class B, class U> BORA_INLINE void store(B b, U* p, std::size_t valid) noexcept {
+template <class B, class U>
+BORA_INLINE void store(B b, U* p, std::size_t valid) noexcept {
   if (valid == block_lanes)
     b.store(p);
   else
     b.store_first(p, valid);
 }
 /// f(offset, valid lanes) for each block of a row of n.
-template <class F> BORA_INLINE void for_blocks(std::size_t n, F&& f) noexcept {
+template <class F>
+BORA_INLINE void for_blocks(std::size_t n, F&& f) noexcept {
   std::size_t i = 0;
   for (; i + block_lanes <= n; i += block_lanes) f(i, block_lanes);
   if (i < n) f(i, n - i);
@@ -32,7 +35,8 @@ template <class F> BORA_INLINE void for_blocks(std::size_t n, F&& f) noexcept {
 }  // namespace detail
 
 /// out = a + b
-template <class T> void add(const T* a, const T* b, T* out, std::size_t n) noexcept {
+template <class T>
+void add(const T* a, const T* b, T* out, std::size_t n) noexcept {
   using B = Block<T>;
   detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
     detail::store(detail::load<B>(a + i, valid) + detail::load<B>(b + i, valid), out + i, valid);
@@ -40,7 +44,8 @@ template <class T> void add(const T* a, const T* b, T* out, std::size_t n) noexc
 }
 
 /// out += factor * a
-template <class T> void add_scaled(T factor, const T* a, T* out, std::size_t n) noexcept {
+template <class T>
+void add_scaled(T factor, const T* a, T* out, std::size_t n) noexcept {
   using B = Block<T>;
   detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
     detail::store(mul_add(detail::load<B>(a + i, valid), B::broadcast(factor), detail::load<B>(out + i, valid)),
@@ -49,7 +54,8 @@ template <class T> void add_scaled(T factor, const T* a, T* out, std::size_t n) 
 }
 
 /// out *= factor
-template <class T> void scale(T factor, T* out, std::size_t n) noexcept {
+template <class T>
+void scale(T factor, T* out, std::size_t n) noexcept {
   using B = Block<T>;
   detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
     detail::store(detail::load<B>(out + i, valid) * B::broadcast(factor), out + i, valid);
@@ -57,7 +63,8 @@ template <class T> void scale(T factor, T* out, std::size_t n) noexcept {
 }
 
 /// Clamps to [-limit, limit]; a NaN passes through on no target's promise, files with NaN are refused.
-template <class T> void clip(T limit, T* out, std::size_t n) noexcept {
+template <class T>
+void clip(T limit, T* out, std::size_t n) noexcept {
   using B = Block<T>;
   detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
     detail::store(max(min(detail::load<B>(out + i, valid), B::broadcast(limit)), B::broadcast(-limit)), out + i, valid);
@@ -65,7 +72,8 @@ template <class T> void clip(T limit, T* out, std::size_t n) noexcept {
 }
 
 /// Turns the pairs (x[c], x[c + half]) by the angles whose cosine and sine are given; `direction` -1 turns back.
-template <class T> void rotate(T* x, const T* cosine, const T* sine, std::size_t half, T direction) noexcept {
+template <class T>
+void rotate(T* x, const T* cosine, const T* sine, std::size_t half, T direction) noexcept {
   using B = Block<T>;
   detail::for_blocks(half, [&](std::size_t i, std::size_t valid) {
     const B a = detail::load<B>(x + i, valid), b = detail::load<B>(x + half + i, valid);
@@ -76,7 +84,8 @@ template <class T> void rotate(T* x, const T* cosine, const T* sine, std::size_t
 }
 
 /// Sum of a[i] * b[i], in 16 partial sums and a fixed tree.
-template <class T> T dot(const T* a, const T* b, std::size_t n) noexcept {
+template <class T>
+T dot(const T* a, const T* b, std::size_t n) noexcept {
   using B = Block<T>;
   B sum = B::zero();
   detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
@@ -86,7 +95,8 @@ template <class T> T dot(const T* a, const T* b, std::size_t n) noexcept {
 }
 
 /// Copies a row into a matrix product's input, rounding it as the format says.
-template <class T, class Activation> void round_row(const T* from, Activation* to, std::size_t n) noexcept {
+template <class T, class Activation>
+void round_row(const T* from, Activation* to, std::size_t n) noexcept {
   if constexpr (std::is_same_v<T, Activation>) {
     if (from != to) std::memcpy(to, from, n * sizeof(T));
   } else {
@@ -97,18 +107,21 @@ template <class T, class Activation> void round_row(const T* from, Activation* t
 }
 
 /// What a norm measured of a row: y = (x - mean) * inverse_deviation.
-template <class T> struct RowStatistics {
+template <class T>
+struct RowStatistics {
   T mean, inverse_deviation;
 };
 
 /// RMS statistics: mean 0, 1 / sqrt(mean(x^2) + eps).
-template <class T> RowStatistics<T> rms_statistics(const T* x, std::size_t n, double eps) noexcept {
+template <class T>
+RowStatistics<T> rms_statistics(const T* x, std::size_t n, double eps) noexcept {
   const T mean_square = dot(x, x, n) / static_cast<T>(n);
   return {T(0), T(1) / std::sqrt(mean_square + static_cast<T>(eps))};
 }
 
 /// LayerNorm statistics; the variance is the mean of squared deviations (division by the width).
-template <class T> RowStatistics<T> layer_statistics(const T* x, std::size_t n, double eps) noexcept {
+template <class T>
+RowStatistics<T> layer_statistics(const T* x, std::size_t n, double eps) noexcept {
   using B = Block<T>;
   B total = B::zero();
   detail::for_blocks(n, [&](std::size_t i, std::size_t valid) { total = total + detail::load<B>(x + i, valid); });
@@ -162,7 +175,8 @@ void normalise_backward(const T* x, std::size_t n, RowStatistics<T> s, const T* 
 }
 
 /// dw += dy * normal(x): the gradient of a norm's weight, on any part of a row.
-template <class T> void add_normal_product(const T* x, std::size_t n, RowStatistics<T> s, const T* dy, T* dw) noexcept {
+template <class T>
+void add_normal_product(const T* x, std::size_t n, RowStatistics<T> s, const T* dy, T* dw) noexcept {
   using B = Block<T>;
   detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
     const B normal = (detail::load<B>(x + i, valid) - B::broadcast(s.mean)) * B::broadcast(s.inverse_deviation);
@@ -171,12 +185,14 @@ template <class T> void add_normal_product(const T* x, std::size_t n, RowStatist
 }
 
 /// Largest element, and log of the sum of exponentials relative to it.
-template <class T> struct LogSumExp {
+template <class T>
+struct LogSumExp {
   T largest, log_sum;
   T value() const noexcept { return largest + log_sum; }
 };
 
-template <class T> LogSumExp<T> log_sum_exp(const T* x, std::size_t n) noexcept {
+template <class T>
+LogSumExp<T> log_sum_exp(const T* x, std::size_t n) noexcept {
   using B = Block<T>;
   const T largest = *std::max_element(x, x + n);
   B sum = B::zero();
@@ -188,7 +204,8 @@ template <class T> LogSumExp<T> log_sum_exp(const T* x, std::size_t n) noexcept 
 }
 
 /// out[i] = exp(x[i] - shift) * factor
-template <class T> void exp_shifted(const T* x, T shift, T factor, T* out, std::size_t n) noexcept {
+template <class T>
+void exp_shifted(const T* x, T shift, T factor, T* out, std::size_t n) noexcept {
   using B = Block<T>;
   detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
     detail::store(exp(detail::load<B>(x + i, valid) - B::broadcast(shift)) * B::broadcast(factor), out + i, valid);

@@ -15,7 +15,8 @@ namespace bora::inline BORA_ABI::simd {
 /// Lanes of every block on every target, so that panels, runs of keys and sums have one shape.
 inline constexpr std::size_t block_lanes = 16;
 
-template <class T> struct ScalarBlock {
+template <class T>
+struct ScalarBlock {
   using Number = T;
   static constexpr std::size_t lanes = block_lanes;
   static constexpr std::size_t tile_rows = 4, tile_panels = 1;
@@ -23,7 +24,8 @@ template <class T> struct ScalarBlock {
 
   static constexpr const char* target() noexcept { return "scalar"; }
 
-  template <class F> static BORA_INLINE ScalarBlock each(F&& f) noexcept {
+  template <class F>
+  static BORA_INLINE ScalarBlock each(F&& f) noexcept {
     ScalarBlock r;
     for (std::size_t i = 0; i < lanes; ++i) r.lane[i] = f(i);
     return r;
@@ -42,7 +44,8 @@ template <class T> struct ScalarBlock {
     return each([&](std::size_t i) { return T(p[i]); });
   }
   /// The first n of 16 lanes; the rest are zero.
-  template <class U> static BORA_INLINE ScalarBlock load_first(const U* p, std::size_t n) noexcept {
+  template <class U>
+  static BORA_INLINE ScalarBlock load_first(const U* p, std::size_t n) noexcept {
     return each([&](std::size_t i) { return i < n ? T(to_float(p[i])) : T(0); });
   }
   BORA_INLINE void store(T* p) const noexcept {
@@ -51,7 +54,8 @@ template <class T> struct ScalarBlock {
   BORA_INLINE void store(bfloat16* p) const noexcept {
     for (std::size_t i = 0; i < lanes; ++i) p[i] = to_bfloat16(static_cast<float>(lane[i]));
   }
-  template <class U> BORA_INLINE void store_first(U* p, std::size_t n) const noexcept {
+  template <class U>
+  BORA_INLINE void store_first(U* p, std::size_t n) const noexcept {
     U all[lanes];
     store(all);
     for (std::size_t i = 0; i < n; ++i) p[i] = all[i];

@@ -8,7 +8,8 @@ BORA_BEFORE_NAMESPACE();
 namespace bora::inline BORA_ABI::simd {
 
 /// Every operation on both halves. See `ScalarBlock` for what the operations mean.
-template <class Half> struct Twice {
+template <class Half>
+struct Twice {
   using Number = typename Half::Number;
   static constexpr std::size_t lanes = 2 * Half::lanes;
   // A tile's sums must stay in registers; each doubling halves how many blocks fit.
@@ -21,18 +22,22 @@ template <class Half> struct Twice {
   static constexpr const char* target() noexcept { return Half::target(); }
   static BORA_INLINE Twice broadcast(Number x) noexcept { return {Half::broadcast(x), Half::broadcast(x)}; }
   static BORA_INLINE Twice zero() noexcept { return {Half::zero(), Half::zero()}; }
-  template <class U> static BORA_INLINE Twice load(const U* p) noexcept {
+  template <class U>
+  static BORA_INLINE Twice load(const U* p) noexcept {
     return {Half::load(p), Half::load(p + Half::lanes)};
   }
-  template <class U> static BORA_INLINE Twice load_first(const U* p, std::size_t n) noexcept {
+  template <class U>
+  static BORA_INLINE Twice load_first(const U* p, std::size_t n) noexcept {
     if (n <= Half::lanes) return {Half::load_first(p, n), Half::zero()};
     return {Half::load(p), Half::load_first(p + Half::lanes, n - Half::lanes)};
   }
-  template <class U> BORA_INLINE void store(U* p) const noexcept {
+  template <class U>
+  BORA_INLINE void store(U* p) const noexcept {
     lo.store(p);
     hi.store(p + Half::lanes);
   }
-  template <class U> BORA_INLINE void store_first(U* p, std::size_t n) const noexcept {
+  template <class U>
+  BORA_INLINE void store_first(U* p, std::size_t n) const noexcept {
     if (n <= Half::lanes) return lo.store_first(p, n);
     lo.store(p);
     hi.store_first(p + Half::lanes, n - Half::lanes);

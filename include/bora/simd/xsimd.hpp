@@ -49,7 +49,8 @@ struct XsimdVector {
     for (std::size_t i = 0; i < lanes; ++i) wide[i] = static_cast<float>(p[i]);
     return load(wide);
   }
-  template <class U> static BORA_INLINE XsimdVector load_first(const U* p, std::size_t n) noexcept {
+  template <class U>
+  static BORA_INLINE XsimdVector load_first(const U* p, std::size_t n) noexcept {
     U all[lanes] = {};
     for (std::size_t i = 0; i < n; ++i) all[i] = p[i];
     return load(all);
@@ -66,7 +67,8 @@ struct XsimdVector {
     xsimd::bitwise_cast<U32>(chosen).store_unaligned(wide);
     for (std::size_t i = 0; i < lanes; ++i) p[i].bits = static_cast<std::uint16_t>(wide[i] >> 16);
   }
-  template <class U> BORA_INLINE void store_first(U* p, std::size_t n) const noexcept {
+  template <class U>
+  BORA_INLINE void store_first(U* p, std::size_t n) const noexcept {
     U all[lanes];
     store(all);
     for (std::size_t i = 0; i < n; ++i) p[i] = all[i];
@@ -120,7 +122,8 @@ struct XsimdVector {
     for (std::size_t i = 0; i < lanes; ++i) lane[i] = static_cast<float>(i);
     return V::load_aligned(lane);
   }
-  template <class F> BORA_INLINE float reduce(F&& f) const noexcept {
+  template <class F>
+  BORA_INLINE float reduce(F&& f) const noexcept {
     float s[lanes];
     store(s);
     for (std::size_t half = lanes / 2; half > 0; half /= 2)

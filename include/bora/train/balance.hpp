@@ -56,12 +56,14 @@ struct RouterStatistics {
 };
 
 /// The load-balancing losses of the last forward that kept everything.
-template <ModelSpec S, WeightFormat F> class Balance {
+template <ModelSpec S, WeightFormat F>
+class Balance {
  public:
   using A = Anatomy<S>;
   using T = typename F::Number;
 
-  template <std::size_t kind> static constexpr bool routed = A::template FeedForward<kind>::experts > 0;
+  template <std::size_t kind>
+  static constexpr bool routed = A::template FeedForward<kind>::experts > 0;
   static constexpr bool any = routed<0> || routed<A::kinds - 1>;
 
   /// Measures the routers and returns the loss; gradients are multiplied by `coefficient`.
@@ -92,7 +94,8 @@ template <ModelSpec S, WeightFormat F> class Balance {
   const std::vector<double>& per_layer() const noexcept { return losses_; }
 
  private:
-  template <class Visit> static void for_routed(Visit&& visit) {
+  template <class Visit>
+  static void for_routed(Visit&& visit) {
     for (std::size_t l = 0; l < S::layers; ++l)
       A::with_kind(l, [&]<std::size_t kind>() {
         if constexpr (routed<kind>) visit.template operator()<kind>(l);

@@ -34,7 +34,8 @@ namespace detail {
 
 /// The memory of training on batches of one shape, and the pass itself. Sums over tokens run in the tokens' order on
 /// one lane, so losses and gradients do not depend on the number of threads.
-template <ModelSpec S, WeightFormat F> class TrainingPass {
+template <ModelSpec S, WeightFormat F>
+class TrainingPass {
  public:
   using A = Anatomy<S>;
   using T = typename F::Number;
@@ -205,7 +206,8 @@ template <ModelSpec S, WeightFormat F> class TrainingPass {
 }  // namespace detail
 
 /// Loss of a batch and its gradients, which have the parameters' layout.
-template <ModelSpec S, class T> struct LossAndGradients {
+template <ModelSpec S, class T>
+struct LossAndGradients {
   T loss;
   Parameters<S, T> gradients;
 };

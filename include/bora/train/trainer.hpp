@@ -38,7 +38,8 @@ struct StepReport {
 
 /// Trains a model in place: `step` computes the gradients of a batch, updates the F32 parameters and rewrites the
 /// packed weights. Losses, gradients and parameters do not depend on the number of threads.
-template <class Model> class Trainer {
+template <class Model>
+class Trainer {
  public:
   using Spec = typename Model::Spec;
   using Format = typename Model::Format;

@@ -1,0 +1,252 @@
+/// A session's keys and values as a file: what a prompt cost is paid once.
+///
+/// The file depends on the model's type, its weight format and the cache's element format, but not on the cache's kind:
+/// what a ring saved goes on in pages, and the other way round. All numbers are little-endian, 64 bits wide:
+///
+///     "bora-kv\n"   version   fingerprint of the spec   weight format   element format   layers   length
+///     first run     [layers]
+///     runs          per layer: first run .. ceil(length / 16) - 1, as simd/key_runs.hpp lays them out, all heads
+///     checksum      over all of the above
+#pragma once
+#include <bora/core/checked.hpp>
+#include <bora/infer/session.hpp>
+#include <bora/io/mapped_file.hpp>
+#include <bora/model/description.hpp>
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace bora::inline BORA_ABI {
+
+namespace detail {
+
+/// A 64-bit sum of words: each step is a bijection, so a change of any one word is seen.
+class WordSum {
+ public:
+  void add(std::uint64_t word) noexcept {
+    sum_ = (sum_ ^ word) * 0x9e3779b97f4a7c15u;
+    sum_ ^= sum_ >> 32;
+  }
+  void add(double number) noexcept { add(std::bit_cast<std::uint64_t>(number)); }
+  void add(std::span<const std::byte> words) noexcept {
+    for (; !words.empty(); words = words.subspan(sizeof(std::uint64_t))) add(load_number<std::uint64_t>(words.data()));
+  }
+  std::uint64_t value() const noexcept { return sum_; }
+
+ private:
+  std::uint64_t sum_ = 0xcbf29ce484222325u;
+};
+
+/// A name of up to 8 characters as a number.
+inline std::uint64_t name_word(std::string_view name) noexcept {
+  std::uint64_t word = 0;
+  std::memcpy(&word, name.data(), std::min(name.size(), sizeof word));
+  return word;
+}
+inline std::string name_text(std::uint64_t word) {
+  const auto bytes = std::bit_cast<std::array<char, sizeof word>>(word);
+  const std::string_view text(bytes.data(), bytes.size());
+  return printable(text.substr(0, std::min(text.size(), text.find('\0'))));
+}
+
+/// The numbers of a spec, summed: two models of one type share it, whatever their weights.
+inline std::uint64_t fingerprint(const ModelDescription& d) noexcept {
+  WordSum sum;
+  const auto add = [&](auto... numbers) { (sum.add(static_cast<std::uint64_t>(numbers)), ...); };
+  const auto add_reals = [&](auto... numbers) { (sum.add(static_cast<double>(numbers)), ...); };
+  add(d.vocab_size, d.dim, d.layers, d.context, d.tie_embeddings, d.position, d.residual, d.parameters,
+      d.active_parameters);
+  add(d.norm.weight, d.norm.bias, d.norm.centred);
+  add_reals(d.norm.eps);
+  for (const AttentionDescription& a : d.attention) {
+    add(a.heads, a.kv_heads, a.head_dim, a.window, a.position, a.rotary, a.bias, a.scaling.kind);
+    add_reals(a.theta, a.rotary_fraction, a.alibi_max_bias, a.clip, a.scaling.factor, a.scaling.original_context,
+              a.scaling.beta_fast, a.scaling.beta_slow, a.scaling.low_frequency, a.scaling.high_frequency);
+  }
+  for (const FeedForwardDescription& f : d.feed_forward)
+    add(f.hidden, f.gated, f.bias, f.activation, f.experts, f.choices, f.router);
+  return sum.value();
+}
+
+/// What a file of a session begins with.
+struct SessionHeader {
+  std::uint64_t magic = name_word("bora-kv\n"), version = 1;
+  std::uint64_t fingerprint, weights, element, layers, length;
+};
+
+template <class Session>
+SessionHeader session_header(const Session& session, std::size_t length) {
+  using Spec = typename Session::Spec;
+  return {.fingerprint = fingerprint(describe<Spec>()),
+          .weights = name_word(Session::Format::name),
+          .element = name_word(Session::Element::name),
+          .layers = session.cache().layer_count(),
+          .length = length};
+}
+
+/// Zeroes the slots of a run from `slot` on: tokens that were forgotten do not leave the session.
+template <CacheFormat E>
+void clear_slots(std::byte* run, const CacheLayer& layer, std::size_t slot) noexcept {
+  using Layout = simd::RunLayout<E>;
+  using Number = typename E::Storage;
+  for (std::size_t h = 0; h < layer.kv_heads; ++h) {
+    const simd::Run<E> head{run + h * Layout::bytes(layer.head_dim), layer.head_dim};
+    const std::size_t stride = Layout::value_stride(layer.head_dim);
+    for (std::size_t c = 0; c < layer.head_dim; ++c)
+      std::fill(head.keys() + c * simd::run_length + slot, head.keys() + (c + 1) * simd::run_length, Number{});
+    std::fill(head.values() + slot * stride, head.values() + simd::run_length * stride, Number{});
+    if constexpr (Layout::scaled) {
+      std::fill(head.key_scales() + slot, head.key_scales() + simd::run_length, 0.0f);
+      std::fill(head.value_scales() + slot, head.value_scales() + simd::run_length, 0.0f);
+    }
+  }
+}
+
+template <CacheFormat E>
+void save_keys(const KeyValueCache<E>& cache, std::size_t sequence, const SessionHeader& header,
+               const std::filesystem::path& path) {
+  AtomicFile file(path);
+  WordSum sum;
+  const auto write = [&](std::span<const std::byte> words) {
+    sum.add(words);
+    file.write(words);
+  };
+  write(std::as_bytes(std::span(&header, 1)));
+  const std::size_t runs = (header.length + simd::run_length - 1) / simd::run_length;
+  std::vector<std::uint64_t> first(cache.layer_count());
+  for (std::size_t l = 0; l < first.size(); ++l) first[l] = std::min(runs, cache.first_held_run(l, sequence));
+  write(std::as_bytes(std::span(first)));
+
+  std::vector<std::byte> run;
+  for (std::size_t l = 0; l < first.size(); ++l)
+    for (std::size_t r = first[l]; r < runs; ++r) {
+      run.assign(cache.run(l, sequence, r), cache.run(l, sequence, r) + cache.run_bytes(l));
+      if (r == header.length / simd::run_length)
+        clear_slots<E>(run.data(), cache.layer_facts(l), header.length % simd::run_length);
+      write(run);
+    }
+  const std::uint64_t value = sum.value();
+  file.write(std::as_bytes(std::span(&value, 1)));
+  file.commit();
+}
+
+/// A file of a session that was found to be whole and to fit.
+struct SessionRuns {
+  std::size_t length;
+  std::vector<std::size_t> first;  ///< [layers]
+  const std::byte* data;           ///< the runs
+};
+
+/// Throws FileError unless the header is the one `expected`, but for its length.
+inline void check_header(const MappedFile& file, const SessionHeader& found, const SessionHeader& expected) {
+  const auto& path = file.path();
+  if (found.magic != expected.magic)
+    refuse_file(path, "begins with ", name_text(found.magic), ", expected ", name_text(expected.magic),
+                ": it is no file of a session");
+  if (found.version != expected.version)
+    refuse_file(path, "has version ", found.version, " of this format, expected ", expected.version);
+  if (found.fingerprint != expected.fingerprint || found.layers != expected.layers)
+    refuse_file(path, "was saved from another model: the fingerprint of its spec is ", found.fingerprint, " with ",
+                found.layers, " layers, expected ", expected.fingerprint, " with ", expected.layers);
+  if (found.weights != expected.weights)
+    refuse_file(path, "was saved with ", name_text(found.weights), " weights, expected ", name_text(expected.weights));
+  if (found.element != expected.element)
+    refuse_file(path, "holds keys and values in ", name_text(found.element), ", expected ",
+                name_text(expected.element));
+}
+
+/// Checks everything; nothing in the file sizes a buffer. \param limit  the most tokens that fit, 0 without a bound
+template <CacheFormat E>
+SessionRuns check_session_file(const KeyValueCache<E>& cache, const SessionHeader& expected, std::size_t limit,
+                               const MappedFile& file) {
+  const auto& path = file.path();
+  const std::span<const std::byte> bytes = file.bytes();
+  constexpr std::size_t word = sizeof(std::uint64_t);
+  const std::size_t layers = cache.layer_count(), runs_at = sizeof(SessionHeader) + layers * word;
+  const auto check_magic = [&] {  // a short file of another kind is not a short file of this kind
+    if (bytes.size() >= word && load_number<std::uint64_t>(bytes.data()) != expected.magic)
+      check_header(file, {load_number<std::uint64_t>(bytes.data()), 1, 0, 0, 0, 0, 0}, expected);
+  };
+  if (bytes.size() < runs_at + word) {
+    check_magic();
+    refuse_file(path, "ends after ", bytes.size(), " bytes, expected ", runs_at + word, " or more");
+  }
+  const auto header = load_number<SessionHeader>(bytes.data());
+  check_header(file, header, expected);
+  const CheckedSize length = header.length;
+  if (limit != 0 && length > CheckedSize(limit))
+    refuse_file(path, "holds ", header.length, " tokens, expected at most ", limit, ", this session's capacity");
+
+  SessionRuns found{length.value(), {}, bytes.data() + runs_at};
+  const CheckedSize runs = (length + simd::run_length - 1).value() / simd::run_length;
+  CheckedSize size = runs_at + word;
+  for (std::size_t l = 0; l < layers; ++l) {
+    const CheckedSize first = load_number<std::uint64_t>(bytes.data() + sizeof(SessionHeader) + l * word);
+    if (first > CheckedSize(cache.first_needed_run(l, found.length)))
+      refuse_file(path, "layer ", l, " begins with run ", first.value(), ", expected at most ",
+                  cache.first_needed_run(l, found.length), ": keys are missing that the next token sees");
+    found.first.push_back(first.value());
+    size += (runs - first) * cache.run_bytes(l);
+  }
+  if (bytes.size() < size.value()) refuse_file(path, "ends after ", bytes.size(), " bytes, expected ", size.value());
+  if (bytes.size() > size.value())
+    refuse_file(path, "has ", bytes.size() - size.value(), " bytes after its end, expected ", size.value(), " in all");
+  WordSum sum;
+  sum.add(bytes.first(bytes.size() - word));
+  if (const auto stored = load_number<std::uint64_t>(bytes.data() + bytes.size() - word); stored != sum.value())
+    refuse_file(path, "is damaged: its checksum is ", sum.value(), ", expected ", stored);
+  return found;
+}
+
+template <CacheFormat E>
+void restore_keys(KeyValueCache<E>& cache, std::size_t sequence, const SessionHeader& expected, std::size_t limit,
+                  const std::filesystem::path& path) {
+  const MappedFile file(path, FileAccess::read);
+  const SessionRuns found = check_session_file(cache, expected, limit, file);
+  cache.adopt(sequence, found.length, found.first);
+  const std::size_t runs = (found.length + simd::run_length - 1) / simd::run_length;
+  const std::byte* from = found.data;
+  for (std::size_t l = 0; l < cache.layer_count(); ++l) {
+    const std::size_t bytes = cache.run_bytes(l);
+    for (std::size_t r = cache.first_held_run(l, sequence); r < runs; ++r)
+      std::memcpy(cache.run(l, sequence, r), from + (r - found.first[l]) * bytes, bytes);
+    from += (runs - found.first[l]) * bytes;
+  }
+}
+
+}  // namespace detail
+
+/// Writes the keys and values of a sequence beside `path` and moves them there: what was there before stays whole until
+/// then. Throws FileError where the file cannot be written.
+template <class Model, class Cache>
+void save_session(const BatchSession<Model, Cache>& session, std::size_t sequence, const std::filesystem::path& path) {
+  const std::size_t length = session.length(sequence);
+  detail::save_keys(session.cache(), sequence, detail::session_header(session, length), path);
+}
+template <class Model, class Cache>
+void save_session(const Session<Model, Cache>& session, const std::filesystem::path& path) {
+  save_session(session.batch(), 0, path);
+}
+
+/// Replaces what a sequence holds by what a file holds: decoding goes on with the same bits, on any kind of cache, if
+/// the model has the weights that it had (the file knows its spec and format, not its weights). What a ring saved
+/// cannot be taken back to fewer tokens than it held enough for. Throws FileError for a file that is missing,
+/// truncated, damaged, of another model or format, or longer than this session; nothing is changed then.
+template <class Model, class Cache>
+void restore_session(BatchSession<Model, Cache>& session, std::size_t sequence, const std::filesystem::path& path) {
+  const detail::SessionHeader expected = detail::session_header(session, session.length(sequence));
+  detail::restore_keys(session.cache(), sequence, expected, session.limit(), path);
+}
+template <class Model, class Cache>
+void restore_session(Session<Model, Cache>& session, const std::filesystem::path& path) {
+  restore_session(session.batch(), 0, path);
+}
+
+}  // namespace bora::inline BORA_ABI
