@@ -10,7 +10,7 @@
 #pragma once
 #include <bora/core/checked.hpp>
 #include <bora/infer/session.hpp>
-#include <bora/io/mapped_file.hpp>
+#include <bora/core/mapped_file.hpp>
 #include <bora/model/description.hpp>
 #include <algorithm>
 #include <array>

@@ -132,7 +132,10 @@ inline std::string_view name_of(const NormDescription& norm) {
   return norm.bias ? "other" : "LayerNorm without parameters";
 }
 
-template <class Number> std::string or_none(Number value) { return value == Number{} ? "none" : message(value); }
+template <class Number>
+std::string or_none(Number value) {
+  return value == Number{} ? "none" : message(value);
+}
 inline std::string_view yes_or_no(bool yes) { return yes ? "yes" : "no"; }
 
 inline std::vector<FamilyFact> llama_facts(std::string_view type, const ModelDescription& d) {

@@ -3,19 +3,18 @@
 #include <bora/core/error.hpp>
 #include <bora/io/families.hpp>
 #include <bora/io/json.hpp>
-#include <bora/io/mapped_file.hpp>
+#include <bora/core/mapped_file.hpp>
 #include <bora/io/model_config.hpp>
 #include <bora/io/parameter_names.hpp>
 #include <bora/io/safetensors.hpp>
-#include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <map>
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -55,7 +54,8 @@ class WeightFiles {
     return files_[found->second];
   }
   /// f(name) for each tensor, sorted.
-  template <class F> void for_each(F&& f) const {
+  template <class F>
+  void for_each(F&& f) const {
     for (const auto& [name, file] : places_) f(name);
   }
 

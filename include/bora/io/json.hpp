@@ -1,7 +1,7 @@
 /// JSON, strictly: the one header that includes nlohmann's. What it answers names the file and the key.
 #pragma once
 #include <bora/core/error.hpp>
-#include <bora/io/mapped_file.hpp>
+#include <bora/core/mapped_file.hpp>
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>

@@ -2,7 +2,7 @@
 /// version 1 lay them out. Version 0 is written.
 #pragma once
 #include <bora/core/checked.hpp>
-#include <bora/io/mapped_file.hpp>
+#include <bora/core/mapped_file.hpp>
 #include <bora/layers/tensors.hpp>
 #include <bora/model/description.hpp>
 #include <cmath>
@@ -72,7 +72,8 @@ inline CheckedSize llama2c_bytes(const Llama2cTensor& tensor) {
 
 /// The format turns pairs (2c, 2c + 1) of each head, this library (c, c + R/2): row c is the file's row 2c, row c + R/2
 /// is 2c + 1. `place(half_split_row, file_row)` for each row of all heads.
-template <class Place> void for_rotary_rows(std::size_t rows, std::size_t head_dim, Place place) {
+template <class Place>
+void for_rotary_rows(std::size_t rows, std::size_t head_dim, Place place) {
   for (std::size_t head = 0; head < rows; head += head_dim)
     for (std::size_t c = 0; c < head_dim / 2; ++c) {
       place(head + c, head + 2 * c);
@@ -178,7 +179,8 @@ class Llama2cCheckpoint {
   }
 
  private:
-  template <class... Parts> [[noreturn]] void refuse(const Parts&... parts) const {
+  template <class... Parts>
+  [[noreturn]] void refuse(const Parts&... parts) const {
     detail::refuse_file(path(), parts...);
   }
   std::size_t data_begin() const noexcept {

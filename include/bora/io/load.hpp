@@ -8,15 +8,14 @@
 #include <bora/model/parameters.hpp>
 #include <filesystem>
 #include <span>
-#include <type_traits>
-#include <utility>
 
 namespace bora::inline BORA_ABI {
 
 namespace detail {
 
 /// with(names, fill): how the checkpoint at `path`, now checked against S, calls its tensors, and what supplies them.
-template <ModelSpec S, class With> decltype(auto) with_checkpoint(const std::filesystem::path& path, With&& with) {
+template <ModelSpec S, class With>
+decltype(auto) with_checkpoint(const std::filesystem::path& path, With&& with) {
   const auto from = [&](const auto& file, CheckpointNames names) -> decltype(auto) {
     return with(names, [&](TensorId id, TensorShape shape, std::span<float> out) { file.read(id, shape, out); });
   };
@@ -46,12 +45,14 @@ template <ModelSpec S, class With> decltype(auto) with_checkpoint(const std::fil
 /// files, of the families in io/families.hpp), a .safetensors file in one, or a llama2.c checkpoint (.bin). Whatever
 /// decides a shape or a formula is checked against S first: ConfigError says which key differs, FileError what is wrong
 /// with a file.
-template <ModelSpec S, WeightFormat F> Decoder<S, F> load(const std::filesystem::path& path) {
+template <ModelSpec S, WeightFormat F>
+Decoder<S, F> load(const std::filesystem::path& path) {
   return detail::with_checkpoint<S>(path, [](CheckpointNames names, auto fill) { return Decoder<S, F>(fill, names); });
 }
 
 /// The same as parameters, to train or to convert.
-template <ModelSpec S> Parameters<S> load_parameters(const std::filesystem::path& path) {
+template <ModelSpec S>
+Parameters<S> load_parameters(const std::filesystem::path& path) {
   return detail::with_checkpoint<S>(path, [](CheckpointNames names, auto fill) {
     Parameters<S> parameters;
     parameters.names = names;

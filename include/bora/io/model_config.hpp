@@ -60,7 +60,10 @@ inline void append_within(ConfigKeys& keys, std::string_view within, std::initia
 }
 
 /// Zero stands for "none" in descriptions, null in files.
-template <class Number> ConfigValue or_null(Number value) { return value == Number{} ? ConfigValue(nullptr) : value; }
+template <class Number>
+ConfigValue or_null(Number value) {
+  return value == Number{} ? ConfigValue(nullptr) : value;
+}
 
 /// Rotary scaling (transformers, modeling_rope_utils.py). Its numbers have no defaults but those of YaRN.
 inline void append_scaling(ConfigKeys& keys, const ScalingDescription& s) {
@@ -328,34 +331,35 @@ inline bool same_value(const Json& found, const ConfigValue& model) {
   return found.is_number() && std::abs(found.get<double>() - model.number) <= tolerance * std::abs(model.number);
 }
 
-template <class... Parts> [[noreturn]] void refuse_config(const std::filesystem::path& file, const Parts&... parts) {
+template <class... Parts>
+[[noreturn]] void refuse_config(const std::filesystem::path& file, const Parts&... parts) {
   throw ConfigError(message(file.string(), ": ", parts...));
 }
 
 /// transformers 5 keeps base, fraction and scaling together in `rope_parameters`; they are put where older files have
 /// them.
 inline void unfold_rope_parameters(Json& config, const std::filesystem::path& file) {
-  const auto found = config.find("rope_parameters");
-  if (found == config.end() || found->is_null()) return;
+  const Json* found = find_json(config, "rope_parameters");
+  if (found == nullptr) return;
   if (!found->is_object()) refuse_config(file, "key 'rope_parameters' is ", json_kind(*found), ", expected an object");
-  Json scaling = *found;
+  Json rope = *found;
+  for (const auto& [key, value] : rope.items())
+    if (value.is_object())
+      refuse_config(file, "key ", json_path("rope_parameters", key),
+                    " is an object: layers with other rotations than their neighbours are not supported");
   const auto put = [&](const std::string& key, const Json& value) {
-    if (value.is_object() && key != "rope_scaling")
-      refuse_config(file, "key 'rope_parameters.", key,
-                    "' is an object: layers that turn differently are not supported");
-    if (config.contains(key) && !config[key].is_null() && config[key] != value)
-      refuse_config(file, "key '", key, "' and 'rope_parameters' disagree: ", json_kind(config[key]), " and ",
-                    json_kind(value));
+    const Json* old = find_json(config, key);
+    if (old != nullptr && *old != value)
+      refuse_config(file, "key ", printable(key), " is ", json_kind(*old), ", but 'rope_parameters' has ",
+                    json_kind(value), ", expected the same");
     config[key] = value;
   };
   for (const char* key : {"rope_theta", "partial_rotary_factor"})
-    if (const auto at = scaling.find(key); at != scaling.end()) {
-      put(key, *at);
-      scaling.erase(key);
+    if (rope.contains(key)) {
+      put(key, rope[key]);
+      rope.erase(key);
     }
-  for (const auto& [key, value] : scaling.items())
-    if (value.is_object()) put(key, value);
-  put("rope_scaling", scaling);
+  put("rope_scaling", rope);
 }
 
 /// The object of the config that holds a key, or null.
@@ -366,8 +370,8 @@ inline const Json* holder_of(const Json& config, std::string_view within) {
 /// Whether one spelling of a key is there. Throws where it is and is not as the model has it.
 inline bool check_spelling(const Json& holder, const std::filesystem::path& file, const ConfigKey& key,
                            std::string_view spelling) {
-  const auto found = holder.is_object() ? holder.find(std::string(spelling)) : holder.end();
-  if (!holder.is_object() || found == holder.end()) return false;
+  const auto found = holder.find(std::string(spelling));
+  if (found == holder.end()) return false;
   const bool null_has_meaning = key.if_null.kind != ConfigValue::Kind::absent;
   if (found->is_null() && !null_has_meaning) return false;
   const Json value = found->is_null() ? to_json(key.if_null) : *found;

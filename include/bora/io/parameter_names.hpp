@@ -8,11 +8,11 @@
 #include <bora/model/parameters.hpp>
 #include <algorithm>
 #include <cstddef>
-#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace bora::inline BORA_ABI {
@@ -25,7 +25,8 @@ struct TensorEntry {
 };
 
 /// All tensors of a model, in the order of `Parameters`.
-template <ModelSpec S> std::vector<TensorEntry> tensors_of() {
+template <ModelSpec S>
+std::vector<TensorEntry> tensors_of() {
   std::vector<TensorEntry> list;
   std::size_t offset = 0;
   detail::Anatomy<S>::visit([&](TensorId id, TensorShape shape) {
@@ -49,7 +50,8 @@ struct TensorPlace {
 
   /// f(i, j) for each number: i in the model's tensor, j in the file's. Transposed tensors go by strips of rows: a
   /// column of a large matrix touches a page a number.
-  template <class F> void for_each(TensorShape model, F&& f) const {
+  template <class F>
+  void for_each(TensorShape model, F&& f) const {
     const std::size_t cols = std::max<std::size_t>(model.cols, 1), strip = transposed ? 16 : 1;
     for (std::size_t begin = 0; begin < model.rows; begin += strip)
       for (std::size_t c = 0; c < cols; ++c)
@@ -283,7 +285,8 @@ struct FileTensor {
   }
 
   /// Its numbers, gathered from all of the model's, into `out` [size()].
-  template <class T> void gather(std::span<const T> model, std::span<float> out) const {
+  template <class T>
+  void gather(std::span<const T> model, std::span<float> out) const {
     for (const Part& part : parts)
       part.place.for_each(part.entry.shape, [&](std::size_t in_model, std::size_t in_file) {
         out[in_file] = static_cast<float>(model[part.entry.offset + in_model]);

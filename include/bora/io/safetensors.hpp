@@ -5,7 +5,7 @@
 #include <bora/core/format.hpp>
 #include <bora/core/tensor.hpp>
 #include <bora/io/json.hpp>
-#include <bora/io/mapped_file.hpp>
+#include <bora/core/mapped_file.hpp>
 #include <bora/model/parameters.hpp>
 #include <algorithm>
 #include <array>
@@ -24,9 +24,22 @@
 #include <utility>
 #include <vector>
 
+BORA_BEFORE_NAMESPACE();  // as in format.hpp, or its conversions would not be inlined here
 namespace bora::inline BORA_ABI {
 
 namespace detail {
+
+/// out[i] = to_number(the i-th T at `from`).
+template <class T, class ToNumber>
+void convert_numbers(const std::byte* from, std::span<float> out, ToNumber to_number) noexcept {
+  // Through a small buffer: a file's bytes may alias anything, and nothing would be vectorised.
+  std::array<T, 1024> block;
+  for (std::size_t at = 0; at < out.size(); at += block.size()) {
+    const std::size_t count = std::min(block.size(), out.size() - at);
+    std::memcpy(block.data(), from + at * sizeof(T), count * sizeof(T));
+    for (std::size_t i = 0; i < count; ++i) out[at + i] = to_number(block[i]);
+  }
+}
 
 struct StoredType {
   std::string_view name;
@@ -138,7 +151,8 @@ class SafeTensors {
   }
 
  private:
-  template <class... Parts> [[noreturn]] void refuse(std::string_view name, const Parts&... parts) const {
+  template <class... Parts>
+  [[noreturn]] void refuse(std::string_view name, const Parts&... parts) const {
     detail::refuse_file(path(), "tensor ", detail::printable(name), " ", parts...);
   }
   void refuse_token_shape(std::string_view name, const Entry& tensor, std::string_view expected) const {
@@ -277,16 +291,12 @@ class SafeTensors {
     if (tensor.dtype == "F32")
       std::memcpy(out.data(), from, out.size_bytes());
     else if (tensor.dtype == "BF16")
-      convert<bfloat16>(from, out, [](bfloat16 value) { return to_float(value); });
+      detail::convert_numbers<bfloat16>(from, out, [](bfloat16 value) { return to_float(value); });
     else if (tensor.dtype == "F16")
-      convert<std::uint16_t>(from, out, half_to_float);
+      detail::convert_numbers<std::uint16_t>(from, out, [](std::uint16_t value) { return half_to_float(value); });
     else
-      convert<double>(from, out, [](double value) { return static_cast<float>(value); });
+      detail::convert_numbers<double>(from, out, [](double value) { return static_cast<float>(value); });
     detail::require_finite(out, path(), name, first);
-  }
-  template <class T, class ToFloat>
-  static void convert(const std::byte* from, std::span<float> out, ToFloat to_float_) noexcept {
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = to_float_(detail::load_number<T>(from + i * sizeof(T)));
   }
 
   TokenBatch tokens(std::string_view name, const Entry& tensor, std::size_t first, std::size_t batch,
@@ -347,7 +357,8 @@ class SafeTensorsWriter {
              tensor.values());
   }
   /// F32 [1].
-  template <std::floating_point T> void add(std::string name, T value) {
+  template <std::floating_point T>
+  void add(std::string name, T value) {
     const float number = static_cast<float>(value);
     add_copy("F32", std::move(name), {1}, std::span(&number, 1));
   }
@@ -364,7 +375,8 @@ class SafeTensorsWriter {
     add_copy("I32", std::move(name), {tokens.batch(), tokens.time()}, tokens.ids());
   }
   /// Every tensor of a model, or of its gradients: `prefix` + its name in Hugging Face files, in that file's shape.
-  template <ModelSpec S, class T> void add(std::string_view prefix, const Parameters<S, T>& parameters) {
+  template <ModelSpec S, class T>
+  void add(std::string_view prefix, const Parameters<S, T>& parameters) {
     detail::add_parameters(*this, prefix, parameters);
   }
 
@@ -468,3 +480,4 @@ class SafeTensorsWriter {
 };
 
 }  // namespace bora::inline BORA_ABI
+BORA_AFTER_NAMESPACE();

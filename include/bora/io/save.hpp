@@ -4,15 +4,15 @@
 #include <bora/core/tensor.hpp>
 #include <bora/io/families.hpp>
 #include <bora/io/json.hpp>
-#include <bora/io/mapped_file.hpp>
+#include <bora/core/mapped_file.hpp>
 #include <bora/io/model_config.hpp>
 #include <bora/io/parameter_names.hpp>
 #include <bora/io/safetensors.hpp>
 #include <bora/model/decoder.hpp>
 #include <bora/model/description.hpp>
 #include <bora/model/parameters.hpp>
+#include <algorithm>
 #include <cstddef>
-#include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <optional>

@@ -26,7 +26,7 @@ struct AttentionDescription {
   PositionKind position;
   double theta = 0, rotary_fraction = 0, alibi_max_bias = 0;
   std::size_t rotary = 0;
-  ScalingDescription scaling;
+  ScalingDescription scaling = {};
   bool bias;
   double clip;  ///< 0: none
 };

@@ -1,0 +1,180 @@
+#include "support/catch.hpp"
+#include <bora/core/executor.hpp>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <vector>
+
+using bora::Barrier;
+using bora::Lane;
+using bora::Range;
+using bora::ThreadPool;
+
+TEST_CASE("All lanes of a pool run at the same time", "[core]") {
+  const std::size_t lanes = GENERATE(1, 2, 3, 5, 16);
+  ThreadPool pool(lanes);
+  Barrier barrier(lanes);
+  std::vector<int> visits(lanes, 0);
+  for (int round = 0; round < 50; ++round)
+    pool.run([&](std::size_t lane) noexcept {
+      barrier.arrive_and_wait();  // opens only if every lane is inside
+      ++visits[lane];
+      barrier.arrive_and_wait();
+    });
+  CHECK(visits == std::vector<int>(lanes, 50));
+}
+
+TEST_CASE("A pool runs each lane once a round, for thousands of rounds", "[core]") {
+  const std::size_t lanes = GENERATE(1, 2, 4);
+  ThreadPool pool(lanes);
+  std::vector<std::uint64_t> visits(lanes, 0);
+  std::uint64_t wrong = 0;
+  for (std::uint64_t round = 1; round <= 4'000; ++round) {
+    pool.run([&](std::size_t lane) noexcept { ++visits[lane]; });
+    for (const std::uint64_t count : visits) wrong += count != round;  // run returned: everyone has finished
+  }
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("A pool that slept wakes up", "[core]") {
+  ThreadPool pool(3);
+  std::atomic<int> visits{0};
+  for (int round = 0; round < 3; ++round) {
+    pool.run([&](std::size_t) noexcept { ++visits; });
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // long past the spinning
+  }
+  CHECK(visits == 9);
+}
+
+TEST_CASE("Lane 0 is the calling thread", "[core]") {
+  ThreadPool pool(3);
+  std::vector<std::thread::id> ids(3);
+  pool.run([&](std::size_t lane) noexcept { ids[lane] = std::this_thread::get_id(); });
+  CHECK(ids[0] == std::this_thread::get_id());
+  CHECK(ids[1] != ids[0]);
+  CHECK(ids[2] != ids[0]);
+  CHECK(ids[1] != ids[2]);
+}
+
+TEST_CASE("Callers on several threads take turns", "[core]") {
+  constexpr std::size_t callers = 4, rounds = 300, lanes = 3;
+  ThreadPool pool(lanes);
+  std::atomic<std::size_t> owner{callers}, strangers{0}, visits{0};
+  std::vector<std::thread> threads;
+  for (std::size_t caller = 0; caller < callers; ++caller)
+    threads.emplace_back([&, caller] {
+      for (std::size_t round = 0; round < rounds; ++round)
+        pool.run([&](std::size_t) noexcept {
+          std::size_t expected = callers;  // nobody's, or already ours
+          if (!owner.compare_exchange_strong(expected, caller) && expected != caller) ++strangers;
+          if (++visits % lanes == 0) owner = callers;  // the last lane of this round
+        });
+    });
+  for (std::thread& thread : threads) thread.join();
+  CHECK(strangers == 0);
+  CHECK(visits == callers * rounds * lanes);
+}
+
+TEST_CASE("More lanes than cores still finish", "[core]") {
+  ThreadPool pool(16);
+  std::vector<std::size_t> sums(16, 0);
+  bora::run_gang(&pool, [&](const Lane& lane) noexcept {
+    for (std::size_t phase = 0; phase < 200; ++phase) {
+      sums[lane.index] += phase;
+      lane.sync();
+    }
+  });
+  CHECK(sums == std::vector<std::size_t>(16, 200 * 199 / 2));
+}
+
+TEST_CASE("A pool may be destroyed idle, used or never used", "[core]") {
+  for (int i = 0; i < 50; ++i) ThreadPool never(4);
+  for (int i = 0; i < 50; ++i) {
+    std::atomic<int> visits{0};
+    {
+      ThreadPool pool(4);
+      pool.run([&](std::size_t) noexcept { ++visits; });
+    }
+    CHECK(visits == 4);
+  }
+}
+
+TEST_CASE("A pool of no lanes has one", "[core]") {
+  ThreadPool pool(0);
+  CHECK(pool.lanes() == 1);
+  int visits = 0;
+  pool.run([&](std::size_t lane) noexcept { visits += lane == 0; });
+  CHECK(visits == 1);
+}
+
+TEST_CASE("What is written before a barrier is seen after it", "[core]") {
+  const std::size_t lanes = GENERATE(2, 3, 7);
+  ThreadPool pool(lanes);
+  std::vector<std::size_t> written(lanes, 0), stale(lanes, 0);
+  bora::run_gang(&pool, [&](const Lane& lane) noexcept {
+    for (std::size_t phase = 1; phase <= 1'000; ++phase) {
+      written[lane.index] = phase;
+      lane.sync();
+      for (const std::size_t other : written) stale[lane.index] += other != phase;
+      lane.sync();
+    }
+  });
+  CHECK(stale == std::vector<std::size_t>(lanes, 0));
+}
+
+TEST_CASE("Without a pool, or on one lane, the caller does the work alone", "[core]") {
+  ThreadPool alone(1);
+  for (bora::Executor* pool : {static_cast<bora::Executor*>(nullptr), static_cast<bora::Executor*>(&alone)}) {
+    std::size_t calls = 0;
+    bora::run_gang(pool, [&](const Lane& lane) noexcept {
+      lane.sync();  // waits for nobody
+      CHECK(lane.index == 0);
+      CHECK(lane.count == 1);
+      ++calls;
+    });
+    CHECK(calls == 1);
+  }
+}
+
+TEST_CASE("A program may lend its own threads", "[core]") {
+  struct Borrowed : bora::Executor {
+    std::size_t lanes() const noexcept override { return 2; }
+    void run_on_lanes(Function function, void* context) override {
+      std::thread other([=] { function(context, 1); });
+      function(context, 0);
+      other.join();
+    }
+  } borrowed;
+  std::size_t sums[2] = {};
+  bora::run_gang(&borrowed, [&](const Lane& lane) noexcept {
+    for (std::size_t i = 0; i < 100; ++i) {
+      sums[lane.index] += i;
+      lane.sync();
+    }
+  });
+  CHECK(sums[0] == 4950);
+  CHECK(sums[1] == 4950);
+}
+
+TEST_CASE("Shares cover every item once, in order and in whole grains", "[core]") {
+  std::size_t wrong = 0;
+  for (std::size_t count = 1; count <= 17; ++count)
+    for (std::size_t grain : {1, 2, 3, 4, 16, 64})
+      for (std::size_t items = 0; items <= 200; ++items) {
+        std::size_t at = 0, most = 0, least = items;
+        for (std::size_t index = 0; index < count; ++index) {
+          const Range share = Lane{index, count, nullptr}.share(items, grain);
+          wrong += share.begin != at || share.end < share.begin;
+          wrong += share.begin % grain != 0 && share.begin != items;
+          at = share.end;
+          most = std::max(most, share.size());
+          least = std::min(least, share.size());
+        }
+        wrong += at != items;
+        wrong += most > least + 2 * grain;  // nobody carries two grains more than another (the last one may be short)
+      }
+  CHECK(wrong == 0);
+}

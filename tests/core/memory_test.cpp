@@ -1,0 +1,81 @@
+#include "support/catch.hpp"
+#include <bora/core/memory.hpp>
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <new>
+#include <utility>
+
+using bora::Buffer;
+
+namespace {
+
+template <class T>
+bool all_zero(const Buffer<T>& buffer) {
+  return std::all_of(buffer.begin(), buffer.end(), [](T x) { return x == 0; });
+}
+template <class T>
+bool aligned(const Buffer<T>& buffer, std::size_t to) {
+  return reinterpret_cast<std::uintptr_t>(buffer.data()) % to == 0;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("A buffer is zeroed and aligned at any size", "[core]", std::int8_t, float, double) {
+  for (std::size_t size = 1; size <= 300; ++size) {
+    Buffer<TestType> buffer(size);
+    CHECK(buffer.size() == size);
+    CHECK(buffer.bytes() == size * sizeof(TestType));
+    CHECK(aligned(buffer, bora::alignment));
+    CHECK(all_zero(buffer));
+    std::fill(buffer.begin(), buffer.end(), TestType(1));  // dirties what the next one may get
+  }
+}
+
+TEST_CASE("A large buffer is zeroed and begins on a huge page", "[core]") {
+  for (int i = 0; i < 2; ++i) {
+    Buffer<float> buffer((std::size_t{8} << 20) / sizeof(float) + 3);
+    CHECK(aligned(buffer, std::size_t{2} << 20));
+    CHECK(all_zero(buffer));
+    std::fill(buffer.begin(), buffer.end(), 1.0f);
+  }
+}
+
+TEST_CASE("An empty buffer has no memory", "[core]") {
+  CHECK(Buffer<float>().data() == nullptr);
+  CHECK(Buffer<float>(0).data() == nullptr);
+  CHECK(Buffer<float>(0).span().empty());
+}
+
+TEST_CASE("A moved buffer leaves an empty one behind", "[core]") {
+  Buffer<float> first(5);
+  first[3] = 7;
+  const float* memory = first.data();
+
+  Buffer<float> second(std::move(first));
+  CHECK(second.data() == memory);
+  CHECK(second.size() == 5);
+  CHECK(second[3] == 7);
+  CHECK(first.data() == nullptr);  // NOLINT: what is promised of the source
+  CHECK(first.size() == 0);
+
+  Buffer<float> third(2);
+  third = std::move(second);
+  CHECK(third.data() == memory);
+  CHECK(third.span().size() == 5);
+  CHECK(second.data() == nullptr);  // NOLINT
+  CHECK(second.span().empty());
+}
+
+TEST_CASE("Memory that does not exist is bad_alloc", "[core]") {
+  CHECK_THROWS_AS(Buffer<std::int8_t>(std::numeric_limits<std::size_t>::max() / 4), std::bad_alloc);
+}
+
+TEST_CASE("round_up goes to the next multiple", "[core]") {
+  CHECK(bora::round_up(0, 16) == 0);
+  CHECK(bora::round_up(1, 16) == 16);
+  CHECK(bora::round_up(16, 16) == 16);
+  CHECK(bora::round_up(17, 16) == 32);
+  CHECK(bora::round_up(7, 1) == 7);
+}

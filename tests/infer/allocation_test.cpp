@@ -1,0 +1,111 @@
+// A session allocates everything when it is made. This file replaces the allocation functions of its whole test program
+// by ones that count while they are asked to.
+#include "infer/tiny.hpp"
+#include <bora/core/executor.hpp>
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdlib>
+#include <new>
+#include <vector>
+
+namespace {
+
+std::atomic<bool> counting{false};
+std::atomic<std::size_t> allocations{0};
+
+void* allocate(std::size_t bytes, std::size_t alignment) {
+  if (counting) ++allocations;
+  void* block = nullptr;
+  if (posix_memalign(&block, std::max(alignment, sizeof(void*)), std::max<std::size_t>(bytes, 1)) == 0) return block;
+  throw std::bad_alloc();
+}
+/// Not inlined: g++ would see free() next to a new that it does not know, and warn.
+BORA_NOINLINE void release(void* block) noexcept { std::free(block); }
+
+}  // namespace
+
+void* operator new(std::size_t bytes) { return allocate(bytes, __STDCPP_DEFAULT_NEW_ALIGNMENT__); }
+void* operator new(std::size_t bytes, std::align_val_t alignment) {
+  return allocate(bytes, static_cast<std::size_t>(alignment));
+}
+void operator delete(void* block) noexcept { release(block); }
+void operator delete(void* block, std::size_t) noexcept { release(block); }
+void operator delete(void* block, std::align_val_t) noexcept { release(block); }
+void operator delete(void* block, std::size_t, std::align_val_t) noexcept { release(block); }
+
+#if defined(__GLIBC__)
+// The library's buffers ask for this one.
+extern "C" void* aligned_alloc(std::size_t alignment, std::size_t bytes) noexcept {
+  if (counting) ++allocations;
+  void* block = nullptr;
+  return posix_memalign(&block, std::max(alignment, sizeof(void*)), bytes) == 0 ? block : nullptr;
+}
+#endif
+
+namespace {
+
+using bora::BatchToken;
+using tiny::Tokens;
+
+template <class Action>
+std::size_t allocations_of(Action action) {
+  allocations = 0;
+  counting = true;
+  action();
+  counting = false;
+  return allocations;
+}
+
+/// Everything a running session does, counted.
+template <class Cache, class Model>
+std::size_t counted(const Model& model, bora::Executor* pool = nullptr) {
+  bora::BatchSession<Model, Cache> session{model,
+                                           {.capacity = 120, .chunk = 7, .rewind = 8, .sequences = 4, .pool = pool}};
+  const Tokens tokens = tiny::text(1, 50), one_each = tiny::text(2, 4);
+  const std::vector<BatchToken> some = {{2, 3}, {0, 4}};
+  return allocations_of([&] {
+    for (std::size_t s = 0; s < 4; ++s) session.prefill(s, std::span(tokens).first(30 + s));
+    for (int i = 0; i < 5; ++i) session.step(one_each);
+    session.step(some);
+    session.rewind(0, session.length(0) - 5);
+    session.fork(0, 3);
+    session.reset(1);
+    session.fork(0, 1);
+    for (int i = 0; i < 20; ++i) session.step(one_each);  // pages that are shared are copied, new ones are taken
+    session.prefill(2, tokens, {.chunk = 5});
+  });
+}
+
+}  // namespace
+
+TEST_CASE("Allocations are counted", "[infer]") {
+  CHECK(allocations_of([] { delete new int(1); }) == 1);
+  CHECK(allocations_of([] { bora::Buffer<float> buffer(100); }) == 1);
+  CHECK(allocations_of([] { std::vector<double> numbers(100); }) == 1);
+  CHECK(allocations_of([] {}) == 0);
+  bora::ThreadPool pool(2);
+  CHECK(allocations_of([&] { pool.run([](std::size_t) noexcept { delete new int(1); }); }) == 2);
+}
+
+TEST_CASE("A step allocates nothing", "[infer][threads]") {
+  using tiny::model;
+  using Whole = tiny::Masked<bora::Causal>;
+  using Window = tiny::Masked<bora::SlidingWindow<17>>;
+  using Linear = bora::LinearCache<bora::F32>;
+  using Rolling = bora::RollingCache<bora::F32>;
+  using Paged = bora::PagedCache<16, bora::F32>;
+  CHECK(counted<Linear>(model<Whole>()) == 0);
+  CHECK(counted<Rolling>(model<Window>()) == 0);
+  CHECK(counted<Paged>(model<Whole>()) == 0);
+  CHECK(counted<bora::LinearCache<bora::Q8>>(model<Whole>()) == 0);
+  CHECK(counted<Rolling>(model<tiny::Experts>()) == 0);
+  CHECK(counted<bora::RollingCache<bora::Bf16>>(model<tiny::Experts, bora::Bf16>()) == 0);
+  CHECK(counted<Linear>(model<tiny::WithAlibi>()) == 0);
+  CHECK(counted<Paged>(model<tiny::WithT5Bias>()) == 0);
+
+  bora::ThreadPool pool(2);
+  CHECK(counted<Paged>(model<Whole>(), &pool) == 0);
+  CHECK(counted<Rolling>(model<tiny::Experts>(), &pool) == 0);
+  CHECK(counted<Paged>(model<tiny::WithT5Bias>(), &pool) == 0);
+}

@@ -1,0 +1,124 @@
+#include "infer/tiny.hpp"
+#include <bora/infer/generate.hpp>
+#include <algorithm>
+#include <cstddef>
+#include <iterator>
+#include <ranges>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace {
+
+using bora::GenerateOptions;
+using bora::Session;
+using tiny::Tokens;
+
+using Whole = tiny::Masked<bora::Causal>;
+const Tokens prompt = tiny::text(1, 7);
+
+template <class S>
+Tokens collect(S& session, const Tokens& from, const GenerateOptions& options) {
+  Tokens tokens;
+  for (const bora::TokenId token : bora::generate(session, from, options)) tokens.push_back(token);
+  return tokens;
+}
+Tokens generated(const GenerateOptions& options) {
+  Session session{tiny::model<Whole>()};
+  return collect(session, prompt, options);
+}
+
+}  // namespace
+
+TEST_CASE("At temperature 0 the largest logit is taken, step by step", "[infer]") {
+  Session session{tiny::model<Whole>()};
+  Tokens want;
+  auto logits = session.prefill(prompt);
+  for (int i = 0; i < 20; ++i) {
+    want.push_back(static_cast<bora::TokenId>(std::ranges::max_element(logits) - logits.begin()));
+    logits = session.step(want.back());
+  }
+  CHECK(generated({.temperature = 0, .max_tokens = 20}) == want);
+}
+
+TEST_CASE("A text has at most max_tokens tokens", "[infer]") {
+  const Tokens longest = generated({.temperature = 0, .max_tokens = 20});
+  for (const std::size_t most : {0, 1, 2, 19}) {
+    Session session{tiny::model<Whole>()};
+    const Tokens tokens = collect(session, prompt, {.temperature = 0, .max_tokens = most});
+    CHECK(tokens == Tokens(longest.begin(), longest.begin() + static_cast<std::ptrdiff_t>(most)));
+    // The session holds the prompt and all but the last one drawn; without any, it is not touched.
+    CHECK(session.length() == (most == 0 ? 0 : prompt.size() + most - 1));
+  }
+}
+
+TEST_CASE("A stop token ends the text and is not part of it", "[infer]") {
+  const Tokens longest = generated({.temperature = 1, .max_tokens = 30, .seed = 3});
+  for (const std::size_t at : {0, 1, 5, 17}) {
+    const auto first = std::find(longest.begin(), longest.end(), longest[at]);  // the same token may come earlier
+    CHECK(generated({.temperature = 1, .max_tokens = 30, .seed = 3, .stop = {99, longest[at]}}) ==
+          Tokens(longest.begin(), first));
+  }
+}
+
+TEST_CASE("A text ends when the session is full", "[infer]") {
+  Session session{tiny::model<Whole>(), {.capacity = 12}};
+  CHECK(collect(session, prompt, {.temperature = 0}) == generated({.temperature = 0, .max_tokens = 6}));
+  CHECK(session.length() == 12);
+  CHECK(session.limit() == 12);
+
+  Session exact{tiny::model<Whole>(), {.capacity = prompt.size()}};
+  CHECK(collect(exact, prompt, {.temperature = 0}).size() == 1);  // the prompt's logits are still good for one
+}
+
+TEST_CASE("A ring generates past the context", "[infer]") {
+  using Window = tiny::Masked<bora::SlidingWindow<16>>;
+  Session session{tiny::model<Window>(), {.chunk = 16}};
+  const Tokens tokens = collect(session, prompt, {.temperature = 0.8, .max_tokens = 3 * Window::context, .seed = 1});
+  CHECK(tokens.size() == 3 * Window::context);
+  CHECK(std::set<bora::TokenId>(tokens.begin(), tokens.end()).size() > 5);
+}
+
+TEST_CASE("A seed gives one text, another seed another", "[infer]") {
+  const GenerateOptions options{.temperature = 1, .top_k = 30, .top_p = 0.95, .max_tokens = 40, .seed = 11};
+  GenerateOptions other = options;
+  other.seed = 12;
+  CHECK(generated(options) == generated(options));
+  CHECK(generated(options) != generated(other));
+}
+
+TEST_CASE("A text goes on where the session stands", "[infer]") {
+  Session session{tiny::model<Whole>()};
+  const Tokens first = collect(session, prompt, {.temperature = 0, .max_tokens = 5});
+  const Tokens second = collect(session, {first.back()}, {.temperature = 0, .max_tokens = 5});
+  Tokens both = first;
+  both.insert(both.end(), second.begin(), second.end());
+  CHECK(both == generated({.temperature = 0, .max_tokens = 10}));
+}
+
+TEST_CASE("Generation is a lazy input range", "[infer]") {
+  Session session{tiny::model<Whole>()};
+  auto generation = bora::generate(session, prompt, {.temperature = 0, .max_tokens = 20});
+  STATIC_REQUIRE(std::ranges::input_range<decltype(generation)>);
+  CHECK(session.length() == 0);  // nothing is worked on before the first token is asked for
+  auto at = generation.begin();
+  CHECK(session.length() == prompt.size());
+  CHECK(*at == *at);
+  ++at;
+  CHECK(session.length() == prompt.size() + 1);
+  CHECK_FALSE(generation.done());
+}
+
+TEST_CASE("A prompt that cannot be worked on is refused, and nothing changes", "[infer]") {
+  Session session{tiny::model<Whole>(), {.capacity = 12}};
+  const auto run = [&](const Tokens& from, const GenerateOptions& options) { collect(session, from, options); };
+  CHECK_THROWS_AS(run({}, {}), bora::TokenError);
+  CHECK_THROWS_AS(run({1, 40}, {}), bora::TokenError);
+  CHECK_THROWS_AS(run(tiny::text(1, 13), {}), bora::CapacityError);
+  CHECK_THROWS_AS(run(prompt, {.temperature = -1}), bora::ConfigError);
+  CHECK_THROWS_AS(run(prompt, {.top_p = 0}), bora::ConfigError);
+  CHECK_THROWS_AS(run(prompt, {.min_p = 1}), bora::ConfigError);
+  CHECK(session.length() == 0);
+  CHECK(collect(session, prompt, {.temperature = 0, .max_tokens = 3}) ==
+        generated({.temperature = 0, .max_tokens = 3}));
+}

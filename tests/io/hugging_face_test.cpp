@@ -1,0 +1,414 @@
+#include "io/model_folder.hpp"
+#include "io/small_models.hpp"
+#include <bora/io/hugging_face.hpp>
+#include <bora/io/load.hpp>
+#include <bora/io/save.hpp>
+#include <cmath>
+#include <cstddef>
+#include <filesystem>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using bora::ConfigError;
+using bora::FileError;
+using bora::Json;
+using namespace io_test;
+
+/// A good folder, one file of it changed by `edit`.
+template <class S>
+class Checkpoint {
+ public:
+  explicit Checkpoint(const bora::SaveOptions& options = {}) {
+    bora::save(counted_parameters<S>(), folder_.path(), options);
+  }
+  const TemporaryFolder& folder() const { return folder_; }
+  std::filesystem::path config() const { return folder_ / "config.json"; }
+  std::filesystem::path weights() const { return folder_ / "model.safetensors"; }
+  std::filesystem::path index() const { return folder_ / "model.safetensors.index.json"; }
+
+  template <class Edit>
+  void edit_json(const std::filesystem::path& file, Edit&& edit) const {
+    Json json = bora::read_json(file);
+    edit(json);
+    folder_.file(file.filename().string(), json.dump());
+  }
+  template <class Edit>
+  void edit_tensors(const std::filesystem::path& file, Edit&& edit) const {
+    Tensors tensors = read_tensors(file);
+    edit(tensors);
+    write_tensors(file, tensors);
+  }
+  bora::HuggingFaceFolder open() const { return bora::HuggingFaceFolder::of<S>(folder_.path()); }
+
+ private:
+  TemporaryFolder folder_;
+};
+
+/// The model's config.json with some keys set to others is refused with this sentence, after the file's name.
+template <class S>
+void refuses_config(const char* keys, std::string_view sentence) {
+  INFO(keys);
+  const Checkpoint<S> checkpoint;
+  checkpoint.edit_json(checkpoint.config(), [&](Json& config) { config.merge_patch(Json::parse(keys)); });
+  check_contains(complaint_of<ConfigError>([&] { checkpoint.open(); }),
+                 bora::detail::message(checkpoint.config().string(), ": ", sentence));
+}
+/// Without a key: merge patches cannot say null, they take it for "remove".
+template <class S>
+void refuses_config_without(const char* key, std::string_view sentence) {
+  INFO(key);
+  const Checkpoint<S> checkpoint;
+  checkpoint.edit_json(checkpoint.config(), [&](Json& config) { config.erase(key); });
+  check_contains(complaint_of<ConfigError>([&] { checkpoint.open(); }), sentence);
+}
+template <class S>
+void accepts_config(const char* keys) {
+  INFO(keys);
+  const Checkpoint<S> checkpoint;
+  checkpoint.edit_json(checkpoint.config(), [&](Json& config) { config.merge_patch(Json::parse(keys)); });
+  CHECK(complaint_of<bora::Error>([&] { checkpoint.open(); }) == "");
+}
+template <class S, class Edit>
+void refuses_tensors(std::string_view sentence, Edit&& edit) {
+  INFO(sentence);
+  const Checkpoint<S> checkpoint;
+  checkpoint.edit_tensors(checkpoint.weights(), edit);
+  check_contains(complaint_of<FileError>([&] { checkpoint.open(); }),
+                 bora::detail::message(checkpoint.weights().string(), ": ", sentence));
+}
+template <class S, class Edit>
+void accepts_tensors(Edit&& edit) {
+  const Checkpoint<S> checkpoint;
+  checkpoint.edit_tensors(checkpoint.weights(), edit);
+  CHECK(complaint_of<bora::Error>([&] { bora::load_parameters<S>(checkpoint.folder().path()); }) == "");
+}
+
+/// A sharded checkpoint whose index is changed.
+template <class Edit>
+void refuses_index(std::string_view sentence, Edit&& edit) {
+  INFO(sentence);
+  const Checkpoint<Llama> checkpoint({.max_shard_bytes = 3'000});
+  checkpoint.edit_json(checkpoint.index(), edit);
+  check_contains(complaint_of<FileError>([&] { checkpoint.open(); }), sentence);
+}
+std::string first_shard(const Json& index) { return index.at("weight_map").begin()->get<std::string>(); }
+
+NumbersOf transposed(const NumbersOf& tensor) {
+  const std::size_t rows = tensor.shape[0], cols = tensor.shape[1];
+  NumbersOf out{{cols, rows}, std::vector<float>(rows * cols)};
+  for (std::size_t r = 0; r < rows; ++r)
+    for (std::size_t c = 0; c < cols; ++c) out.values[c * rows + r] = tensor.values[r * cols + c];
+  return out;
+}
+
+constexpr const char* query = "model.layers.1.self_attn.q_proj.weight";
+
+}  // namespace
+
+TEST_CASE("A config with other sizes than the type is refused, key by key", "[io]") {
+  refuses_config<Llama>(R"({"vocab_size": 12})", "key 'vocab_size' is 12, the model's type has 11");
+  refuses_config<Llama>(R"({"hidden_size": 24})", "key 'hidden_size' is 24, the model's type has 12");
+  refuses_config<Llama>(R"({"num_hidden_layers": 3})", "key 'num_hidden_layers' is 3, the model's type has 2");
+  refuses_config<Llama>(R"({"num_attention_heads": 3})", "key 'num_attention_heads' is 3, the model's type has 6");
+  refuses_config<Llama>(R"({"num_key_value_heads": 6})", "key 'num_key_value_heads' is 6, the model's type has 3");
+  refuses_config<Llama>(R"({"head_dim": 4})", "key 'head_dim' is 4, the model's type has 2");
+  refuses_config<Llama>(R"({"intermediate_size": 21})", "key 'intermediate_size' is 21, the model's type has 20");
+  refuses_config<Mixtral>(R"({"num_local_experts": 8})", "key 'num_local_experts' is 8, the model's type has 3");
+  refuses_config<Mixtral>(R"({"num_experts_per_tok": 1})", "key 'num_experts_per_tok' is 1, the model's type has 2");
+  refuses_config<Gpt2>(R"({"n_positions": 32})", "key 'n_positions' is 32, the model's type has 16");
+}
+
+TEST_CASE("A config with other formulas than the type is refused, key by key", "[io]") {
+  refuses_config<Llama>(R"({"rms_norm_eps": 1e-6})",
+                        "key 'rms_norm_eps' is the number 1e-06, the model's type has the number 1e-05");
+  refuses_config<Llama>(R"({"rope_theta": 500000.0})",
+                        "key 'rope_theta' is the number 500000.0, the model's type has the number 10000.0");
+  refuses_config<Llama>(R"({"hidden_act": "gelu"})",
+                        "key 'hidden_act' is the string 'gelu', the model's type has the string 'silu'");
+  refuses_config<Llama>(R"({"tie_word_embeddings": true})",
+                        "key 'tie_word_embeddings' is true, the model's type has false");
+  refuses_config<Llama>(R"({"attention_bias": true})", "key 'attention_bias' is true, the model's type has false");
+  refuses_config<Llama>(R"({"mlp_bias": true})", "key 'mlp_bias' is true, the model's type has false");
+  refuses_config<Llama>(R"({"partial_rotary_factor": 0.5})", "key 'partial_rotary_factor' is the number 0.5");
+  refuses_config<Mistral>(R"({"sliding_window": 4096})", "key 'sliding_window' is 4096, the model's type has 5");
+  refuses_config<Mixtral>(R"({"sliding_window": 4096})", "key 'sliding_window' is 4096, the model's type has null");
+  refuses_config<Olmo>(R"({"clip_qkv": 8.0})", "key 'clip_qkv' is the number 8.0, the model's type has the number 2.5");
+  refuses_config<Gpt2>(R"({"activation_function": "gelu"})",
+                       "key 'activation_function' is the string 'gelu', the model's type has the string 'gelu_new'");
+  refuses_config<Gpt2>(R"({"scale_attn_by_inverse_layer_idx": true})", "key 'scale_attn_by_inverse_layer_idx' is true");
+  refuses_config<Falcon7>(R"({"alibi": true})", "key 'alibi' is true, the model's type has false");
+  refuses_config<Falcon7>(R"({"bias": true})", "key 'bias' is true, the model's type has false");
+  refuses_config<Falcon7>(R"({"parallel_attn": false})", "key 'parallel_attn' is false, the model's type has true");
+  refuses_config<Falcon7>(R"({"multi_query": false})", "key 'multi_query' is false, the model's type has true");
+  refuses_config<Falcon7>(R"({"new_decoder_architecture": true})", "key 'new_decoder_architecture' is true");
+  refuses_config<Falcon11>(R"({"num_ln_in_parallel_attn": 2})", "key 'num_ln_in_parallel_attn' is 2");
+  refuses_config<Mpt>(R"({"attn_config": {"alibi": false}})", "key 'attn_config.alibi' is false");
+  refuses_config<Mpt>(R"({"attn_config": {"alibi_bias_max": 16}})", "key 'attn_config.alibi_bias_max' is 16");
+  refuses_config<Mpt>(R"({"attn_config": {"clip_qkv": 8.0}})", "key 'attn_config.clip_qkv' is the number 8.0");
+  refuses_config<Mpt>(R"({"attn_config": "torch"})", "key 'attn_config' is the string 'torch', expected an object");
+  refuses_config<Mpt>(R"({"expansion_ratio": 2})", "key 'expansion_ratio' is 2, the model's type has 4");
+  refuses_config<Mpt>(R"({"no_bias": false})", "key 'no_bias' is false, the model's type has true");
+  refuses_config<NeoX>(R"({"rotary_pct": 0.25})",
+                       "key 'rotary_pct' is the number 0.25, the model's type has the number 0.5");
+  refuses_config<NeoX>(R"({"rotary_emb_base": 20000})", "key 'rotary_emb_base' is 20000");
+  refuses_config<NeoX>(R"({"use_parallel_residual": false})", "key 'use_parallel_residual' is false");
+}
+
+TEST_CASE("A family that cannot be the type's is refused with what differs", "[io]") {
+  refuses_config<Llama>(
+      R"({"model_type": "gpt2"})",
+      "key 'model_type' is 'gpt2', whose position of the embedding is learned; the model's type has none");
+  refuses_config<Mistral>(R"({"model_type": "llama"})",
+                          "key 'model_type' is 'llama', whose sliding window is none; the model's type has 5");
+  refuses_config<Mixtral>(R"({"model_type": "mistral"})",
+                          "key 'model_type' is 'mistral', whose mixture of experts is no; the model's type has yes");
+  refuses_config<Olmo>(
+      R"({"model_type": "llama"})",
+      "key 'model_type' is 'llama', whose norm is RMSNorm; the model's type has LayerNorm without parameters");
+  refuses_config<Falcon40>(R"({"model_type": "gpt_neox"})",
+                           "key 'model_type' is 'gpt_neox', whose key/value heads is 6; the model's type has 3");
+  refuses_config<Alternating>(R"({"model_type": "llama"})",
+                              "key 'model_type' is 'llama', whose layers is all alike; the model's type has of two");
+}
+
+TEST_CASE("A config without a usable model_type is refused", "[io]") {
+  refuses_config_without<Llama>("model_type", "has no key 'model_type'");
+  refuses_config<Llama>(R"({"model_type": "mamba"})",
+                        "key 'model_type' is 'mamba', expected one of mixtral, llama, mistral, olmo, gpt2, mpt");
+  refuses_config<Llama>(R"({"model_type": 3})", "key 'model_type' is 3, expected a string");
+}
+
+TEST_CASE("A missing key means what it means to transformers", "[io]") {
+  refuses_config_without<Llama>("rms_norm_eps",
+                                "has no key 'rms_norm_eps', which means the number 1e-06, the model's type "
+                                "has the number 1e-05");
+  refuses_config_without<Llama>("num_key_value_heads", "has no key 'num_key_value_heads', which means 6");
+  refuses_config_without<Mistral>("sliding_window", "has no key 'sliding_window', which means 4096");
+  refuses_config_without<LlamaBias>("tie_word_embeddings", "which means false, the model's type has true");
+  refuses_config_without<NeoX>("rotary_pct", "has no key 'rotary_pct', which means the number 0.25");
+  refuses_config_without<Relative>("residual", "has no key 'residual', the model's type has the string 'sequential'");
+  accepts_config<Llama>(R"({"head_dim": null, "hidden_act": null, "rope_theta": null, "attention_bias": null})");
+  accepts_config<Falcon7>(R"({"bias": null, "multi_query": null, "parallel_attn": null, "ffn_hidden_size": null})");
+}
+
+TEST_CASE("Other spellings of the same facts are accepted", "[io]") {
+  accepts_config<Llama>(R"({"rms_norm_eps": 9.999999747378752e-06, "hidden_act": "swish", "rope_theta": 10000})");
+  accepts_config<Llama>(R"({"max_position_embeddings": 4096, "some_key_of_tomorrow": [1, 2]})");
+  accepts_config<Llama>(R"({"rope_theta": null, "rope_parameters": {"rope_theta": 10000.0, "rope_type": "default"}})");
+  accepts_config<Falcon7>(R"({"model_type": "RefinedWebModel", "num_attention_heads": null, "n_head": 6})");
+  accepts_config<Gpt2>(R"({"activation_function": "gelu_pytorch_tanh", "n_embd": null, "hidden_size": 12})");
+  accepts_config<Mpt>(R"({"norm_type": "layernorm", "learned_pos_emb": true})");
+  refuses_config<Gpt2>(R"({"hidden_size": 24})", "key 'hidden_size' is 24, the model's type has 12");  // beside n_embd
+}
+
+TEST_CASE("Rotary scaling must be the type's", "[io]") {
+  refuses_config<Llama>(
+      R"({"rope_scaling": {"type": "dynamic", "factor": 2.0}})",
+      "key 'rope_scaling.type' is 'dynamic': a base that grows with the text would change keys already "
+      "cached; expected default, linear, yarn or llama3");
+  refuses_config<Llama>(
+      R"({"rope_scaling": {"rope_type": "linear", "factor": 2.0}})",
+      "key 'rope_scaling.rope_type' is the string 'linear', the model's type has the string 'default'");
+  refuses_config<Llama>(R"({"rope_scaling": {"rope_type": "longrope"}})",
+                        "key 'rope_scaling.rope_type' is the string 'longrope'");
+  refuses_config<Llama>(R"({"rope_scaling": 2.0})", "key 'rope_scaling' is the number 2.0, expected an object");
+  refuses_config<LlamaLinear>(R"({"rope_scaling": {"factor": 2.0}})", "key 'rope_scaling.factor' is the number 2.0");
+  refuses_config_without<LlamaLinear>("rope_scaling",
+                                      "has no key 'rope_scaling.rope_type', which means the string 'default'");
+  refuses_config<Llama3>(R"({"rope_scaling": {"low_freq_factor": 2.0}})", "key 'rope_scaling.low_freq_factor' is");
+  refuses_config<Llama3>(R"({"rope_scaling": {"high_freq_factor": null}})",
+                         "has no key 'rope_scaling.high_freq_factor', the model's type has the number 4.0");
+  refuses_config<LlamaYarn>(R"({"rope_scaling": {"beta_fast": 16}})", "key 'rope_scaling.beta_fast' is 16");
+  refuses_config<LlamaYarn>(R"({"rope_scaling": {"attention_factor": 1.0}})", "key 'rope_scaling.attention_factor' is");
+  refuses_config<LlamaYarn>(R"({"rope_scaling": {"mscale": 1.0}})", "key 'rope_scaling.mscale' is the number 1.0");
+  accepts_config<LlamaYarn>(R"({"rope_scaling": {"original_max_position_embeddings": null, "beta_fast": null}})");
+  accepts_config<LlamaLinear>(R"({"rope_scaling": {"rope_type": null, "type": "linear"}})");
+  accepts_config<LlamaLinear>(
+      R"({"rope_scaling": null, "rope_theta": null,
+          "rope_parameters": {"rope_theta": 10000.0, "rope_type": "linear", "factor": 4}})");
+  refuses_config<Llama>(R"({"rope_parameters": {"rope_theta": 20000.0, "rope_type": "default"}})",
+                        "key 'rope_theta' is the number 10000.0, but 'rope_parameters' has the number 20000.0");
+  refuses_config<Llama>(R"({"rope_theta": null, "rope_parameters": {"full_attention": {"rope_theta": 10000.0}}})",
+                        "key 'rope_parameters.full_attention' is an object");
+}
+
+TEST_CASE("The library's own config is checked as strictly", "[io]") {
+  refuses_config<Relative>(R"({"attention": {"heads": 4}})", "key 'attention.heads' is 4, the model's type has 3");
+  refuses_config<Relative>(R"({"feed_forward": {"activation": "silu"}})",
+                           "key 'feed_forward.activation' is the string 'silu'");
+  refuses_config<Alternating>(R"({"attention_of_odd_layers": {"rope_theta": 10000.0}})",
+                              "key 'attention_of_odd_layers.rope_theta' is the number 10000.0");
+  refuses_config<Alternating>(R"({"alternating_layers": false})", "key 'alternating_layers' is false");
+  refuses_config<Ntk>(R"({"attention": {"scaling_factor": 4.0}})", "key 'attention.scaling_factor' is the number 4.0");
+  refuses_config<LearnedLlama>(R"({"max_position_embeddings": 32})", "key 'max_position_embeddings' is 32");
+  accepts_config<Relative>(R"({"max_position_embeddings": 32})");
+}
+
+TEST_CASE("What is no config is refused", "[io]") {
+  const Checkpoint<Llama> checkpoint;
+  checkpoint.folder().file("config.json", "[1, 2]");
+  check_contains(complaint_of<ConfigError>([&] { checkpoint.open(); }), "config.json: is an array, expected an object");
+  checkpoint.folder().file("config.json", "{\"model_type\": \"llama\",}");
+  check_contains(complaint_of<FileError>([&] { checkpoint.open(); }), "config.json: is not valid JSON: line 1");
+  std::filesystem::remove(checkpoint.config());
+  check_contains(complaint_of<FileError>([&] { checkpoint.open(); }), "config.json: does not exist");
+}
+
+TEST_CASE("Tensors that are missing, foreign or of another shape are refused by name", "[io]") {
+  refuses_tensors<Llama>("has no tensor 'model.layers.1.self_attn.q_proj.weight', expected it with shape [12, 12]",
+                         [](Tensors& tensors) { tensors.erase(query); });
+  refuses_tensors<Llama>("holds tensor 'model.layers.2.mlp.up_proj.weight', which the model's type does not have",
+                         [](Tensors& tensors) { tensors["model.layers.2.mlp.up_proj.weight"] = {{1}, {0}}; });
+  refuses_tensors<Llama>("holds tensor 'model.layers.1.self_attn.q_proj.bias', which the model's type does not have",
+                         [](Tensors& tensors) { tensors["model.layers.1.self_attn.q_proj.bias"] = {{1}, {0}}; });
+  refuses_tensors<Llama>("holds tensor 'model.layers.0.attention.bias', which the model's type does not have",
+                         [](Tensors& tensors) { tensors["model.layers.0.attention.bias"] = {{1}, {0}}; });  // NeoX's
+  refuses_tensors<Llama>("tensor 'model.layers.1.self_attn.q_proj.weight' has shape [11, 12], expected [12, 12]",
+                         [](Tensors& tensors) { tensors[query] = {{11, 12}, std::vector<float>(132)}; });
+  refuses_tensors<Llama>("tensor 'model.layers.1.self_attn.q_proj.weight' has shape [144], expected [12, 12]",
+                         [](Tensors& tensors) { tensors[query].shape = {144}; });
+  refuses_tensors<Llama>("tensor 'model.layers.0.mlp.down_proj.weight' has shape [20, 12], expected [12, 20]",
+                         [](Tensors& tensors) {
+                           NumbersOf& down = tensors["model.layers.0.mlp.down_proj.weight"];
+                           down = transposed(down);
+                         });
+  refuses_tensors<Gpt2>("tensor 'transformer.h.0.attn.c_attn.weight' has shape [36, 12], expected [12, 36]",
+                        [](Tensors& tensors) {
+                          NumbersOf& fused = tensors["transformer.h.0.attn.c_attn.weight"];
+                          fused = transposed(fused);
+                        });
+  refuses_tensors<Mpt>("has no tensor 'transformer.blocks.1.attn.Wqkv.weight'",
+                       [](Tensors& tensors) { tensors.erase("transformer.blocks.1.attn.Wqkv.weight"); });
+  refuses_tensors<Gpt2>("has no tensor 'transformer.wte.weight'",
+                        [](Tensors& tensors) { tensors.erase("transformer.wte.weight"); });
+}
+
+TEST_CASE("Numbers that are not finite are refused with their tensor and place", "[io]") {
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    const Checkpoint<Llama> checkpoint;
+    checkpoint.edit_tensors(checkpoint.weights(), [&](Tensors& tensors) { tensors[query].values[7] = bad; });
+    check_contains(complaint_of<FileError>([&] { bora::load_parameters<Llama>(checkpoint.folder().path()); }),
+                   bora::detail::message("tensor '", query, "': element 7 is ", std::isnan(bad) ? "NaN" : "infinite"));
+  }
+}
+
+TEST_CASE("Masks and tables that follow from the type are ignored", "[io]") {
+  accepts_tensors<Llama>(
+      [](Tensors& tensors) { tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = {{1}, {1}}; });
+  accepts_tensors<Gpt2>([](Tensors& tensors) {
+    tensors["transformer.h.0.attn.bias"] = {{1, 1, 2, 2}, {1, 0, 1, 1}};
+    tensors["transformer.h.0.attn.masked_bias"] = {{}, {-1e4f}};
+  });
+  accepts_tensors<NeoX>([](Tensors& tensors) {
+    tensors["gpt_neox.layers.0.attention.bias"] = {{1, 1, 1, 1}, {1}};
+    tensors["gpt_neox.layers.0.attention.masked_bias"] = {{}, {-1e9f}};
+    tensors["gpt_neox.layers.0.attention.rotary_emb.inv_freq"] = {{1}, {1}};
+  });
+}
+
+TEST_CASE("A tied model's file may hold its head, as long as it is the embedding", "[io]") {
+  accepts_tensors<Falcon7>(
+      [](Tensors& tensors) { tensors["lm_head.weight"] = tensors["transformer.word_embeddings.weight"]; });
+  refuses_tensors<Falcon7>(
+      "tensor 'lm_head.weight' differs from transformer.word_embeddings.weight: the model's type ties them",
+      [](Tensors& tensors) {
+        tensors["lm_head.weight"] = tensors["transformer.word_embeddings.weight"];
+        tensors["lm_head.weight"].values.back() += 1;
+      });
+  refuses_tensors<LlamaBias>("tensor 'lm_head.weight' has shape [1], expected that of model.embed_tokens.weight",
+                             [](Tensors& tensors) { tensors["lm_head.weight"] = {{1}, {0}}; });
+}
+
+TEST_CASE("Names without the prefix are found out", "[io]") {
+  const Checkpoint<Falcon40> checkpoint;
+  checkpoint.edit_tensors(checkpoint.weights(), [](Tensors& tensors) {
+    Tensors renamed;
+    for (const auto& [name, tensor] : tensors) renamed[name.substr(std::string_view("transformer.").size())] = tensor;
+    tensors = renamed;
+  });
+  const bora::Parameters<Falcon40> loaded = bora::load_parameters<Falcon40>(checkpoint.folder().path());
+  CHECK(!loaded.names.prefix);
+  CHECK(same_bits(loaded.values(), counted_parameters<Falcon40>().values()));
+}
+
+TEST_CASE("An index that leads out of the folder, or to nothing, is refused", "[io]") {
+  const auto place_in = [](std::string file) {
+    return [file](Json& index) { index["weight_map"]["lm_head.weight"] = file; };
+  };
+  const auto sentence = [](std::string_view file) {
+    return bora::detail::message("places tensor 'lm_head.weight' in ", file,
+                                 ", expected the plain name of a .safetensors file in the same folder");
+  };
+  refuses_index(sentence("'../model.safetensors'"), place_in("../model.safetensors"));
+  refuses_index(sentence("'/etc/passwd'"), place_in("/etc/passwd"));
+  refuses_index(sentence("'sub/model.safetensors'"), place_in("sub/model.safetensors"));
+  refuses_index(sentence("'sub\\model.safetensors'"), place_in("sub\\model.safetensors"));
+  refuses_index(sentence("'config.json'"), place_in("config.json"));
+  refuses_index(sentence("'..'"), place_in(".."));
+  refuses_index(sentence("''"), place_in(""));
+  refuses_index(sentence("'.hidden.safetensors'"), place_in(".hidden.safetensors"));
+  refuses_index(sentence("'a\\x00.safetensors'"), place_in(std::string("a\0.safetensors", 14)));
+  refuses_index("lists the file 'model-00009-of-00009.safetensors', which is not in the folder",
+                place_in("model-00009-of-00009.safetensors"));
+  refuses_index("key 'weight_map.lm_head.weight' is 3, expected a file's name",
+                [](Json& index) { index["weight_map"]["lm_head.weight"] = 3; });
+  refuses_index("has no key 'weight_map'", [](Json& index) { index.erase("weight_map"); });
+  refuses_index("key 'weight_map' is an array", [](Json& index) { index["weight_map"] = Json::array({1}); });
+  refuses_index("is null, expected an object", [](Json& index) { index = nullptr; });
+}
+
+TEST_CASE("An index and its shards must agree", "[io]") {
+  refuses_index("has no tensor 'ghost', expected it: model.safetensors.index.json places it there",
+                [](Json& index) { index["weight_map"]["ghost"] = first_shard(index); });
+  refuses_index("which model.safetensors.index.json does not list",
+                [](Json& index) { index["weight_map"].erase(query); });
+
+  const Checkpoint<Llama> twice({.max_shard_bytes = 3'000});
+  const Json index = bora::read_json(twice.index());
+  const std::string here = index.at("weight_map").at("lm_head.weight"), there = index.at("weight_map").at(query);
+  REQUIRE(here != there);
+  twice.edit_tensors(twice.folder() / here,
+                     [](Tensors& tensors) { tensors[query] = {{12, 12}, std::vector<float>(144)}; });
+  check_contains(complaint_of<FileError>([&] { twice.open(); }),
+                 bora::detail::message(here, ": holds tensor '", query, "', which is also in ", there));
+
+  const Checkpoint<Llama> missing({.max_shard_bytes = 3'000});
+  std::filesystem::remove(missing.folder() / here);
+  check_contains(complaint_of<FileError>([&] { missing.open(); }),
+                 bora::detail::message("lists the file '", here, "', which is not in the folder"));
+}
+
+TEST_CASE("A path is loaded by what it names, or refused", "[io]") {
+  const Checkpoint<Llama> checkpoint;
+  const auto complaint = [](const std::filesystem::path& path) {
+    return complaint_of<FileError>([&] { bora::load_parameters<Llama>(path); });
+  };
+  CHECK(complaint(checkpoint.folder().path()) == "");
+  CHECK(complaint(checkpoint.weights()) == "");
+  check_contains(complaint(checkpoint.folder() / "nothing"), "nothing: does not exist");
+  check_contains(complaint(checkpoint.config()), "config.json: is of no known format, expected a Hugging Face folder");
+  check_contains(complaint(checkpoint.folder().file("model.gguf", "GGUF")), "is of no known format");
+
+  const TemporaryFolder bare;
+  std::filesystem::copy(checkpoint.weights(), bare / "model.safetensors");
+  check_contains(complaint(bare / "model.safetensors"), "has no config.json beside it");
+  std::filesystem::copy(checkpoint.config(), bare / "config.json");
+  CHECK(complaint(bare / "model.safetensors") == "");
+  std::filesystem::remove(bare / "model.safetensors");
+  check_contains(complaint(bare.path()), "holds no model.safetensors and no model.safetensors.index.json");
+  bare.file("pytorch_model.bin", "PK");
+  check_contains(complaint(bare.path()), "pytorch_model.bin is not read, expected it converted to safetensors");
+}
+
+TEST_CASE("A decoder holds what the files hold", "[io]") {
+  const Checkpoint<Falcon40> checkpoint;
+  const auto model = bora::load<Falcon40, bora::F32>(checkpoint.folder().path());
+  CHECK(same_bits(model.parameters().values(), counted_parameters<Falcon40>().values()));
+  CHECK(model.names().family == bora::CheckpointNames::Family::falcon);
+  CHECK(complaint_of<ConfigError>([&] { bora::load<Falcon7, bora::F32>(checkpoint.folder().path()); }) != "");
+}

@@ -1,0 +1,69 @@
+#include "support/catch.hpp"
+#include <bora/train/schedule.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <numbers>
+
+namespace {
+
+using bora::Decay, bora::LearningRate;
+
+bool near(double a, double b) { return std::abs(a - b) <= 1e-15 * std::max(1.0, std::abs(b)); }
+
+}  // namespace
+
+TEST_CASE("The rate warms up to its peak in equal steps, the first of which is not zero", "[train]") {
+  const LearningRate rate{.peak = 0.8, .floor = 0.1, .warmup = 4, .steps = 20};
+  CHECK(near(rate.at(0), 0.2));
+  CHECK(near(rate.at(1), 0.4));
+  CHECK(near(rate.at(2), 0.6));
+  CHECK(near(rate.at(3), 0.8));
+  CHECK(near(rate.at(4), 0.8));  // the decay begins at the peak
+}
+
+TEST_CASE("Every decay follows its formula between warm-up and last step", "[train]") {
+  LearningRate rate{.peak = 0.8, .floor = 0.1, .warmup = 3, .steps = 17};
+  for (std::size_t s = 3; s <= 17; ++s) {
+    const double u = static_cast<double>(s - 3) / 14;
+    rate.decay = Decay::cosine;
+    CHECK(near(rate.at(s), 0.1 + 0.7 * (1 + std::cos(std::numbers::pi * u)) / 2));
+    rate.decay = Decay::linear;
+    CHECK(near(rate.at(s), 0.8 - 0.7 * u));
+    rate.decay = Decay::constant;
+    CHECK(rate.at(s) == 0.8);
+  }
+}
+
+TEST_CASE("Beyond the last step the rate stays where it ended", "[train]") {
+  for (const Decay decay : {Decay::cosine, Decay::linear}) {
+    const LearningRate rate{.peak = 0.8, .floor = 0.1, .warmup = 3, .steps = 17, .decay = decay};
+    CHECK(near(rate.at(17), 0.1));
+    CHECK(rate.at(18) == rate.at(17));
+    CHECK(rate.at(1'000'000) == rate.at(17));
+  }
+}
+
+TEST_CASE("Without a warm-up the first step has the peak", "[train]") {
+  CHECK(LearningRate{.peak = 0.8, .warmup = 0, .steps = 5}.at(0) == 0.8);
+}
+
+TEST_CASE("A warm-up as long as the training, or longer, divides by nothing", "[train]") {
+  for (const std::size_t warmup : {5, 9}) {
+    const LearningRate rate{.peak = 0.8, .floor = 0.1, .warmup = warmup, .steps = 5};
+    for (std::size_t s = 0; s < 12; ++s) {
+      CHECK(std::isfinite(rate.at(s)));
+      CHECK(rate.at(s) <= 0.8);
+    }
+  }
+}
+
+TEST_CASE("A rate that is negative or no number is refused", "[train]") {
+  const double nan = std::nan(""), infinity = std::numeric_limits<double>::infinity();
+  for (const double bad : {-1e-9, nan, infinity}) {
+    CHECK_THROWS_AS(LearningRate{.peak = bad}.check(), bora::ConfigError);
+    CHECK_THROWS_AS(LearningRate{.floor = bad}.check(), bora::ConfigError);
+  }
+  CHECK_NOTHROW(LearningRate{.peak = 0, .floor = 0}.check());
+}
