@@ -60,13 +60,13 @@ struct AttentionScratch {
   std::size_t stride;  ///< round_up(head_dim, 16)
 
   static constexpr std::size_t size(std::size_t head_dim) noexcept {
-    return query_tile * (3 * round_up(head_dim, block_lanes) + segment_length);
+    return query_tile * (6 * round_up(head_dim, block_lanes) + segment_length);
   }
   AttentionScratch(T* memory, std::size_t head_dim) noexcept : stride(round_up(head_dim, block_lanes)) {
     queries = memory;
     output = queries + query_tile * stride;
     segment = output + query_tile * stride;
-    scores = segment + query_tile * stride;
+    scores = segment + 4 * query_tile * stride;
   }
 };
 
@@ -139,50 +139,84 @@ BORA_NOINLINE void run_scores(const KeyRuns<E>& keys, std::size_t kv_head, Range
   for (; r < runs.end; ++r) columns(std::integral_constant<std::size_t, 1>{}, r);
 }
 
-/// out[m] += weights * values of slots [begin, end) of the runs, for M rows and P blocks of columns.
-template <class B, std::size_t M, std::size_t P, CacheFormat E, class T>
-BORA_INLINE void value_tile(const KeyRuns<E>& keys, std::size_t kv_head, Range runs, Range slots, std::size_t column,
-                            const T* weights, std::size_t weight_stride, T* out, std::size_t stride) noexcept {
-  B sum[M][P];
+/// The weighted sum of values runs in four chains, slot modulo 4, so that few rows still keep the multipliers busy; a
+/// segment ends with (0 + 1) + (2 + 3).
+inline constexpr std::size_t value_chains = 4;
+
+/// sums[chain][m] += weights * values of `slots` of the runs, for M rows, P blocks of columns and C chains from `chain`
+/// on.
+template <class B, std::size_t M, std::size_t P, std::size_t C, CacheFormat E, class T>
+BORA_INLINE void value_tile(const KeyRuns<E>& keys, std::size_t kv_head, Range runs, Range slots, std::size_t chain,
+                            std::size_t column, const T* weights, std::size_t weight_stride, T* sums,
+                            std::size_t stride) noexcept {
+  const auto place = [&](std::size_t c, std::size_t m, std::size_t p) {
+    return sums + ((chain + c) * query_tile + m) * stride + column + p * block_lanes;
+  };
+  B sum[C][M][P];
+#pragma GCC unroll 4
+  for (std::size_t c = 0; c < C; ++c)
 #pragma GCC unroll 8
-  for (std::size_t m = 0; m < M; ++m)
+    for (std::size_t m = 0; m < M; ++m)
 #pragma GCC unroll 2
-    for (std::size_t p = 0; p < P; ++p) sum[m][p] = B::load(out + m * stride + column + p * block_lanes);
+      for (std::size_t p = 0; p < P; ++p) sum[c][m][p] = B::load(place(c, m, p));
+  const bool whole = slots.size() == run_length;
   for (std::size_t r = runs.begin; r < runs.end; ++r, weights += run_length) {
     const auto* values = keys.run(r, kv_head).values() + column;
-    for (std::size_t i = slots.begin; i < slots.end; ++i) {
-      B value[P];
+    for (std::size_t first = chain; first < run_length; first += value_chains) {
+#pragma GCC unroll 4
+      for (std::size_t c = 0; c < C; ++c) {
+        const std::size_t i = first + c;
+        if (!whole && (i < slots.begin || i >= slots.end)) continue;
+        B value[P];
 #pragma GCC unroll 2
-      for (std::size_t p = 0; p < P; ++p) value[p] = B::load(values + i * stride + p * block_lanes);
+        for (std::size_t p = 0; p < P; ++p) value[p] = B::load(values + i * stride + p * block_lanes);
 #pragma GCC unroll 8
-      for (std::size_t m = 0; m < M; ++m) {
-        const B weight = B::broadcast(weights[m * weight_stride + i]);
+        for (std::size_t m = 0; m < M; ++m) {
+          const B weight = B::broadcast(weights[m * weight_stride + i]);
 #pragma GCC unroll 2
-        for (std::size_t p = 0; p < P; ++p) sum[m][p] = mul_add(value[p], weight, sum[m][p]);
+          for (std::size_t p = 0; p < P; ++p) sum[c][m][p] = mul_add(value[p], weight, sum[c][m][p]);
+        }
       }
     }
   }
+#pragma GCC unroll 4
+  for (std::size_t c = 0; c < C; ++c)
 #pragma GCC unroll 8
-  for (std::size_t m = 0; m < M; ++m)
+    for (std::size_t m = 0; m < M; ++m)
 #pragma GCC unroll 2
-    for (std::size_t p = 0; p < P; ++p) sum[m][p].store(out + m * stride + column + p * block_lanes);
+      for (std::size_t p = 0; p < P; ++p) sum[c][m][p].store(place(c, m, p));
 }
 
-/// out += weights * values of `slots` of each of the runs, for `rows` rows; keys ascend.
+/// sums += weights * values of `slots` of each of the runs, for `rows` rows; keys ascend in each chain.
+/// \param sums  [value_chains, query_tile, stride]
 template <CacheFormat E, class T>
 BORA_NOINLINE void run_values(const KeyRuns<E>& keys, std::size_t kv_head, Range runs, Range slots, const T* weights,
-                              std::size_t weight_stride, std::size_t rows, T* out, std::size_t stride) noexcept {
+                              std::size_t weight_stride, std::size_t rows, T* sums, std::size_t stride) noexcept {
   using B = Block<T>;
-  const auto columns = [&](auto width, std::size_t c) {
+  const auto columns = [&](auto width, std::size_t column) {
     for_tiles<B::tile_rows>(rows, [&](auto height, std::size_t m) {
-      value_tile<B, decltype(height)::value, decltype(width)::value>(
-          keys, kv_head, runs, slots, c, weights + m * weight_stride, weight_stride, out + m * stride, stride);
+      constexpr std::size_t M = decltype(height)::value, P = decltype(width)::value;
+      constexpr std::size_t fit = B::tile_rows * B::tile_panels / (M * P);
+      constexpr std::size_t C = fit >= 4 ? 4 : fit >= 2 ? 2 : 1;
+      for (std::size_t chain = 0; chain < value_chains; chain += C)
+        value_tile<B, M, P, C>(keys, kv_head, runs, slots, chain, column, weights + m * weight_stride, weight_stride,
+                               sums + m * stride, stride);
     });
   };
   std::size_t c = 0;
   if constexpr (B::tile_panels == 2)
     for (; c + 2 * block_lanes <= stride; c += 2 * block_lanes) columns(std::integral_constant<std::size_t, 2>{}, c);
   for (; c < stride; c += block_lanes) columns(std::integral_constant<std::size_t, 1>{}, c);
+}
+
+/// The chains of `rows` rows, added into the first.
+template <class T>
+void add_chains(T* sums, std::size_t rows, std::size_t stride) noexcept {
+  using B = Block<T>;
+  const std::size_t chain = query_tile * stride;
+  for (std::size_t i = 0; i < rows * stride; i += block_lanes)
+    ((B::load(sums + i) + B::load(sums + chain + i)) + (B::load(sums + 2 * chain + i) + B::load(sums + 3 * chain + i)))
+        .store(sums + i);
 }
 
 /// The keys of a run that a row sees, as slots [begin, end).
@@ -208,6 +242,10 @@ SegmentSum<T> segment_softmax(const QueryRow<T>& row, std::size_t first_run, std
                               const ScoreBias<T>& bias, T* scores) noexcept {
   using B = Block<T>;
   const B nothing = B::broadcast(-std::numeric_limits<T>::infinity());
+  const auto visible = [&](Slots slots, B inside, B outside) {
+    return slots.whole() ? inside
+                         : B::keep(static_cast<int>(slots.begin), static_cast<int>(slots.end), inside, outside);
+  };
   B largest = nothing;
   for (std::size_t r = first_run; r <= last_run; ++r) {
     T* at = scores + (r - first_run) * run_length;
@@ -219,7 +257,7 @@ SegmentSum<T> segment_softmax(const QueryRow<T>& row, std::size_t first_run, std
       bias.add(at, row.head, row.position, r * run_length);
       s = B::load(at);
     }
-    s = B::keep(static_cast<int>(slots.begin), static_cast<int>(slots.end), s, nothing);
+    s = visible(slots, s, nothing);
     s.store(at);
     largest = max(largest, s);
   }
@@ -229,8 +267,7 @@ SegmentSum<T> segment_softmax(const QueryRow<T>& row, std::size_t first_run, std
     T* at = scores + (r - first_run) * run_length;
     const Slots slots = visible_slots(r, row.first_visible, row.position);
     if (slots.begin == slots.end) continue;
-    const B weight = B::keep(static_cast<int>(slots.begin), static_cast<int>(slots.end),
-                             exp(B::load(at) - B::broadcast(top)), B::zero());
+    const B weight = visible(slots, exp(B::load(at) - B::broadcast(top)), B::zero());
     weight.store(at);
     sum = sum + weight;
   }
@@ -306,8 +343,9 @@ BORA_NOINLINE void attend(const KeyRuns<E>& keys, std::size_t kv_head, const Que
       if (visible[m])
         part[m] = detail::segment_softmax(row[m], first, last, scale, bias, scratch.scores + m * segment_length);
     }
-    std::fill_n(scratch.segment, rows * stride, T(0));
+    std::fill_n(scratch.segment, detail::value_chains * query_tile * stride, T(0));
     detail::weigh_values(keys, kv_head, row, rows, {first, last + 1}, scratch);
+    detail::add_chains(scratch.segment, rows, stride);
     for (std::size_t m = 0; m < rows; ++m) {
       if (!visible[m]) continue;
       T* out = scratch.output + m * stride;

@@ -143,71 +143,50 @@ void matmul(const Panels<Format>& w, Range share, const typename Format::Activat
 
 namespace detail {
 
-/// One group of columns of a panel as separate blocks: the bfloat16 pairs of 16 rows become two blocks.
-template <class B, WeightFormat Format>
-BORA_INLINE void load_columns(const typename Format::Storage* w, B (&column)[PanelLayout<Format>::group]) noexcept {
-  if constexpr (std::is_same_v<Format, Bf16>) {
-    float even[block_lanes], odd[block_lanes];
-    for (std::size_t i = 0; i < block_lanes; ++i) {
-      even[i] = to_float(w[2 * i]);
-      odd[i] = to_float(w[2 * i + 1]);
-    }
-    column[0] = B::load(even);
-    column[1] = B::load(odd);
-  } else {
-    column[0] = B::load(w);
-  }
-}
+/// What `matmul_transposed` turns at a time: columns by rows of W, on the stack.
+inline constexpr std::size_t turned_panels = 4, turned_rows = 256;
 
-/// dx[m][k .. k + 4) = sum over rows n of W of dy[m][n] W[n][k]: 16 partial sums a column, then one tree.
-template <class B, WeightFormat Format, std::size_t M, class T>
-BORA_INLINE void transposed_tile(const Panels<Format>& w, std::size_t k, std::size_t columns, const T* dy,
-                                 std::size_t dy_stride, T* dx, std::size_t dx_stride) noexcept {
-  constexpr std::size_t group = PanelLayout<Format>::group, wide = 4;
-  B sum[M][wide];
-  for (std::size_t m = 0; m < M; ++m)
-    for (std::size_t c = 0; c < wide; ++c) sum[m][c] = B::zero();
-  const std::size_t panels = w.count();
-  for (std::size_t p = 0; p < panels; ++p) {
-    const std::size_t valid = std::min(block_lanes, w.rows - p * block_lanes);
-    B gradient[M];
-    for (std::size_t m = 0; m < M; ++m) {
-      const T* from = dy + m * dy_stride + p * block_lanes;
-      gradient[m] = valid == block_lanes ? B::load(from) : B::load_first(from, valid);
-    }
-    const auto* column_data = w.panel(p) + k * block_lanes;
-#pragma GCC unroll 4
-    for (std::size_t c = 0; c < wide; c += group) {
-      if (c >= columns) break;
-      B column[group];
-      load_columns<B, Format>(column_data + c * block_lanes, column);
-#pragma GCC unroll 2
-      for (std::size_t g = 0; g < group; ++g)
-#pragma GCC unroll 4
-        for (std::size_t m = 0; m < M; ++m) sum[m][c + g] = mul_add(column[g], gradient[m], sum[m][c + g]);
-    }
+/// Rows [first, first + rows) of columns 16 p .. 16 p + 15 of W, as a panel of Wᵀ: turned[row - first][column].
+template <WeightFormat Format>
+BORA_NOINLINE void turn_panel(const Panels<Format>& w, std::size_t p, std::size_t first, std::size_t rows,
+                              typename Format::Number* turned) noexcept {
+  constexpr std::size_t group = PanelLayout<Format>::group;
+  const std::size_t columns = std::min(block_lanes, w.cols - p * block_lanes);
+  for (std::size_t r = 0; r < rows; r += block_lanes) {
+    const auto* from = w.panel((first + r) / block_lanes) + p * block_lanes * block_lanes;
+    const std::size_t valid = std::min(block_lanes, rows - r);
+    for (std::size_t i = 0; i < valid; ++i)
+      for (std::size_t c = 0; c < block_lanes; ++c)
+        turned[(r + i) * block_lanes + c] =
+            c < columns ? to_float(from[c / group * group * block_lanes + i * group + c % group]) : 0;
   }
-  for (std::size_t m = 0; m < M; ++m)
-    for (std::size_t c = 0; c < columns; ++c) dx[m * dx_stride + k + c] += sum[m][c].sum();
 }
 
 }  // namespace detail
 
-/// dx += dy W for columns [share.begin, share.end) of W, share.begin a multiple of 4.
-/// \param dy  [rows, dy_stride], w.rows used;  \param dx  [rows, dx_stride]
+/// dx += dy W for columns [share.begin, share.end) of W, share.begin a multiple of 16. The sum over rows of W ascends.
+/// \param dy  [rows, dy_stride], w.rows used
+/// \param dx  [rows, dx_stride], dx_stride a multiple of 16: the padding of the last columns is left as it is
 template <WeightFormat Format>
 void matmul_transposed(const Panels<Format>& w, Range share, const typename Format::Number* dy, std::size_t dy_stride,
                        std::size_t rows, typename Format::Number* dx, std::size_t dx_stride) noexcept {
-  using B = Block<typename Format::Number>;
-  for (std::size_t k = share.begin; k < share.end; k += 4) {
-    const std::size_t columns = std::min<std::size_t>(4, share.end - k);
-    std::size_t m = 0;
-    for (; m + 4 <= rows; m += 4)
-      detail::transposed_tile<B, Format, 4>(w, k, columns, dy + m * dy_stride, dy_stride, dx + m * dx_stride,
-                                            dx_stride);
-    for (; m < rows; ++m)
-      detail::transposed_tile<B, Format, 1>(w, k, columns, dy + m * dy_stride, dy_stride, dx + m * dx_stride,
-                                            dx_stride);
+  using T = typename Format::Number;
+  using B = Block<T>;
+  using S = detail::Step<B, T>;
+  constexpr std::size_t panel = detail::turned_rows * block_lanes;
+  alignas(alignment) T turned[detail::turned_panels * panel];
+  const std::size_t last = (share.end + block_lanes - 1) / block_lanes;
+  for (std::size_t p = share.begin / block_lanes; p < last; p += detail::turned_panels) {
+    const std::size_t panels = std::min(detail::turned_panels, last - p);
+    for (std::size_t n = 0; n < w.rows; n += detail::turned_rows) {
+      const std::size_t count = std::min(detail::turned_rows, w.rows - n);
+      for (std::size_t i = 0; i < panels; ++i) detail::turn_panel(w, p + i, n, count, turned + i * panel);
+      for (std::size_t m = 0; m < rows; m += B::tile_rows)
+        detail::panel_sweep<B, S, B::tile_panels>(
+            detail::TileArguments<T, T, T>{turned, block_lanes, panel, dy + m * dy_stride + n, dy_stride, count,
+                                           dx + m * dx_stride + p * block_lanes, dx_stride, true},
+            std::min(B::tile_rows, rows - m), panels);
+    }
   }
 }
 
