@@ -14,6 +14,7 @@ build cmake cmake
 build ninja-build ninja
 build libhwy-dev -
 build nlohmann-json3-dev -
+build libcli11-dev -
 tests catch2 -
 tests libxsimd-dev -
 tests python3 python3
