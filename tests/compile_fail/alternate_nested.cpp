@@ -1,4 +1,4 @@
-// expect: /satisf.*ModelSpec/
+// expect: Alternate: layers alternate between two kinds; they cannot be nested
 #include <bora/model/description.hpp>
 
 struct Spec : bora::DecoderSpec {

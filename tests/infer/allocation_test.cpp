@@ -14,10 +14,14 @@ namespace {
 std::atomic<bool> counting{false};
 std::atomic<std::size_t> allocations{0};
 
-void* allocate(std::size_t bytes, std::size_t alignment) {
+void* allocate_or_null(std::size_t bytes, std::size_t alignment) noexcept {
   if (counting) ++allocations;
   void* block = nullptr;
-  if (posix_memalign(&block, std::max(alignment, sizeof(void*)), std::max<std::size_t>(bytes, 1)) == 0) return block;
+  const std::size_t least = std::max<std::size_t>(alignment, __STDCPP_DEFAULT_NEW_ALIGNMENT__);
+  return posix_memalign(&block, least, std::max<std::size_t>(bytes, 1)) == 0 ? block : nullptr;
+}
+void* allocate(std::size_t bytes, std::size_t alignment) {
+  if (void* block = allocate_or_null(bytes, alignment)) return block;
   throw std::bad_alloc();
 }
 /// Not inlined: g++ would see free() next to a new that it does not know, and warn.
@@ -25,21 +29,30 @@ BORA_NOINLINE void release(void* block) noexcept { std::free(block); }
 
 }  // namespace
 
-void* operator new(std::size_t bytes) { return allocate(bytes, __STDCPP_DEFAULT_NEW_ALIGNMENT__); }
-void* operator new(std::size_t bytes, std::align_val_t alignment) {
-  return allocate(bytes, static_cast<std::size_t>(alignment));
-}
+// All of them: sanitizers replace those that are left out by ones that do not call these.
+using Alignment = std::align_val_t;
+using NoThrow = std::nothrow_t;
+void* operator new(std::size_t bytes) { return allocate(bytes, 1); }
+void* operator new[](std::size_t bytes) { return allocate(bytes, 1); }
+void* operator new(std::size_t bytes, Alignment alignment) { return allocate(bytes, std::size_t(alignment)); }
+void* operator new[](std::size_t bytes, Alignment alignment) { return allocate(bytes, std::size_t(alignment)); }
+void* operator new(std::size_t bytes, const NoThrow&) noexcept { return allocate_or_null(bytes, 1); }
+void* operator new[](std::size_t bytes, const NoThrow&) noexcept { return allocate_or_null(bytes, 1); }
 void operator delete(void* block) noexcept { release(block); }
+void operator delete[](void* block) noexcept { release(block); }
 void operator delete(void* block, std::size_t) noexcept { release(block); }
-void operator delete(void* block, std::align_val_t) noexcept { release(block); }
-void operator delete(void* block, std::size_t, std::align_val_t) noexcept { release(block); }
+void operator delete[](void* block, std::size_t) noexcept { release(block); }
+void operator delete(void* block, Alignment) noexcept { release(block); }
+void operator delete[](void* block, Alignment) noexcept { release(block); }
+void operator delete(void* block, std::size_t, Alignment) noexcept { release(block); }
+void operator delete[](void* block, std::size_t, Alignment) noexcept { release(block); }
+void operator delete(void* block, const NoThrow&) noexcept { release(block); }
+void operator delete[](void* block, const NoThrow&) noexcept { release(block); }
 
 #if defined(__GLIBC__)
 // The library's buffers ask for this one.
 extern "C" void* aligned_alloc(std::size_t alignment, std::size_t bytes) noexcept {
-  if (counting) ++allocations;
-  void* block = nullptr;
-  return posix_memalign(&block, std::max(alignment, sizeof(void*)), bytes) == 0 ? block : nullptr;
+  return allocate_or_null(bytes, alignment);
 }
 #endif
 

@@ -34,7 +34,7 @@ namespace detail {
 template <class Option>
 inline constexpr double clip_limit = 0;
 template <double limit>
-inline constexpr double clip_limit<ClipQkv<limit>> = limit;
+inline constexpr double clip_limit<ClipQkv<limit>> = ClipQkv<limit>::limit;
 template <class Option>
 inline constexpr bool is_attention_option = std::is_same_v<Option, Bias> || clip_limit<Option> != 0;
 }  // namespace detail

@@ -118,6 +118,7 @@ struct Llama3Scaling {
 template <double theta_, double fraction_ = 1.0, class Scaling_ = NoScaling>
 struct Rope {
   static_assert(theta_ > 1, "bora: Rope: theta is the base of the wavelengths and must exceed 1");
+  static_assert(sizeof(Scaling_) > 0, "bora: Rope: the scaling must be a complete type");
   static_assert(fraction_ > 0 && fraction_ <= 1, "bora: Rope: fraction is the rotated share of a head, in (0, 1]");
   static constexpr double theta = theta_, fraction = fraction_;
   using Scaling = Scaling_;

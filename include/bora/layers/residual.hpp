@@ -24,13 +24,24 @@ struct ParallelResidual {
 };
 
 template <class R>
-concept ResidualPolicy = std::is_same_v<R, SequentialResidual> || std::is_same_v<R, ParallelResidual<SharedNorm>> ||
-                         std::is_same_v<R, ParallelResidual<SeparateNorms>>;
+concept ResidualPolicy = sizeof(R) > 0 &&
+                         (std::is_same_v<R, SequentialResidual> || std::is_same_v<R, ParallelResidual<SharedNorm>> ||
+                          std::is_same_v<R, ParallelResidual<SeparateNorms>>);
+
+template <class A, class B>
+struct Alternate;
+
+template <class P>
+inline constexpr bool is_alternate = false;
+template <class A, class B>
+inline constexpr bool is_alternate<Alternate<A, B>> = true;
 
 /// Layer 0 is A, layer 1 is B, layer 2 is A, …: for the attention or the feed-forward of a spec (GLaM's experts in
 /// every other layer; alternating windows).
 template <class A, class B>
 struct Alternate {
+  static_assert(!is_alternate<A> && !is_alternate<B>,
+                "bora: Alternate: layers alternate between two kinds; they cannot be nested");
   using Even = A;
   using Odd = B;
 };

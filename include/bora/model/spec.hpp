@@ -42,11 +42,13 @@ struct LayerKinds<Alternate<A, B>> {
 template <class P>
 inline constexpr bool attention_kinds_valid = AttentionPolicy<P>;
 template <class A, class B>
-inline constexpr bool attention_kinds_valid<Alternate<A, B>> = AttentionPolicy<A> && AttentionPolicy<B>;
+inline constexpr bool attention_kinds_valid<Alternate<A, B>> =
+    sizeof(Alternate<A, B>) > 0 && AttentionPolicy<A>&& AttentionPolicy<B>;
 template <class P>
 inline constexpr bool feed_forward_kinds_valid = FeedForwardPolicy<P>;
 template <class A, class B>
-inline constexpr bool feed_forward_kinds_valid<Alternate<A, B>> = FeedForwardPolicy<A> && FeedForwardPolicy<B>;
+inline constexpr bool feed_forward_kinds_valid<Alternate<A, B>> =
+    sizeof(Alternate<A, B>) > 0 && FeedForwardPolicy<A>&& FeedForwardPolicy<B>;
 
 }  // namespace detail
 

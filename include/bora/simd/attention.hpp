@@ -373,18 +373,18 @@ BORA_NOINLINE void attend(const KeyRuns<E>& keys, std::size_t kv_head, const Que
 /// the forward cache does not have, and their gradients.
 template <class T>
 struct AttentionGradients {
-  std::size_t stride, length;       ///< round_up(head_dim, 16), round_up(time, 16)
-  T *key_rows, *value_panels;       ///< [length, stride], [length / 16, head_dim, 16]
-  T *d_key, *d_value;               ///< [length, stride]
-  T *queries, *d_output, *d_query;  ///< [query_tile, stride]
-  T *weights, *d_scores;            ///< [query_tile, length]
+  std::size_t time, stride, length;  ///< tokens, round_up(head_dim, 16), round_up(time, 16)
+  T *key_rows, *value_panels;        ///< [length, stride], [length / 16, head_dim, 16]
+  T *d_key, *d_value;                ///< [length, stride]
+  T *queries, *d_output, *d_query;   ///< [query_tile, stride]
+  T *weights, *d_scores;             ///< [query_tile, length]
 
   static constexpr std::size_t size(std::size_t head_dim, std::size_t time) noexcept {
     const std::size_t s = round_up(head_dim, block_lanes), n = round_up(time, run_length);
     return 4 * n * s + query_tile * (3 * s + 2 * n);
   }
-  AttentionGradients(T* memory, std::size_t head_dim, std::size_t time) noexcept
-      : stride(round_up(head_dim, block_lanes)), length(round_up(time, run_length)) {
+  AttentionGradients(T* memory, std::size_t head_dim, std::size_t tokens) noexcept
+      : time(tokens), stride(round_up(head_dim, block_lanes)), length(round_up(tokens, run_length)) {
     const auto take = [&](std::size_t n) { return std::exchange(memory, memory + n); };
     key_rows = take(length * stride);
     value_panels = take(length * stride);
@@ -397,7 +397,8 @@ struct AttentionGradients {
     d_scores = take(query_tile * length);
   }
 
-  /// Turns the cached keys into rows and the values into panels; zeroes the gradients.
+  /// Turns the cached keys into rows and the values into panels, with zeros beyond the text, where the cache may hold
+  /// anything; zeroes the gradients.
   template <CacheFormat E>
   void begin(const KeyRuns<E>& keys, std::size_t kv_head) noexcept {
     const std::size_t n = keys.head_dim;
@@ -407,8 +408,9 @@ struct AttentionGradients {
       const Run<E> run = keys.run(r, kv_head);
       for (std::size_t i = 0; i < run_length; ++i)
         for (std::size_t c = 0; c < n; ++c) {
-          key_rows[(r * run_length + i) * stride + c] = run.keys()[c * run_length + i];
-          value_panels[r * n * run_length + c * run_length + i] = run.values()[i * stride + c];
+          const bool written = r * run_length + i < time;
+          key_rows[(r * run_length + i) * stride + c] = written ? run.keys()[c * run_length + i] : T(0);
+          value_panels[r * n * run_length + c * run_length + i] = written ? run.values()[i * stride + c] : T(0);
         }
     }
   }

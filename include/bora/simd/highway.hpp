@@ -93,7 +93,11 @@ struct HighwayVector {
   friend BORA_INLINE HighwayVector max(HighwayVector a, HighwayVector b) noexcept { return {hn::Max(a.v, b.v)}; }
   friend BORA_INLINE HighwayVector min(HighwayVector a, HighwayVector b) noexcept { return {hn::Min(a.v, b.v)}; }
   friend BORA_INLINE HighwayVector abs(HighwayVector a) noexcept { return {hn::Abs(a.v)}; }
-  friend BORA_INLINE HighwayVector exp(HighwayVector a) noexcept { return {hn::Exp(D(), a.v)}; }
+  friend BORA_INLINE HighwayVector exp(HighwayVector a) noexcept {  // Highway's is right up to 104, where the result is
+                                                                    // infinite anyway, and loses a NaN.
+    const V e = hn::Exp(D(), hn::Min(hn::Set(D(), 104.0f), a.v));
+    return {hn::IfThenElse(hn::IsNaN(a.v), a.v, e)};
+  }
   friend BORA_INLINE HighwayVector tanh(HighwayVector a) noexcept { return {hn::Tanh(D(), a.v)}; }
   friend BORA_INLINE HighwayVector sqrt(HighwayVector a) noexcept { return {hn::Sqrt(a.v)}; }
   static BORA_INLINE HighwayVector where_less(HighwayVector a, HighwayVector b, HighwayVector yes,

@@ -56,8 +56,12 @@ BORA_INLINE void tile(const TileArguments<W, X, T>& a) noexcept {
 #pragma GCC unroll 16
   for (std::size_t m = 0; m < M; ++m)
 #pragma GCC unroll 4
-    for (std::size_t p = 0; p < P; ++p)
-      sum[m][p] = a.resume ? B::load(a.y + m * a.y_stride + p * block_lanes) : B::zero();
+    for (std::size_t p = 0; p < P; ++p) sum[m][p] = B::zero();
+  if (a.resume)
+#pragma GCC unroll 16
+    for (std::size_t m = 0; m < M; ++m)
+#pragma GCC unroll 4
+      for (std::size_t p = 0; p < P; ++p) sum[m][p] = B::load(a.y + m * a.y_stride + p * block_lanes);
   const W* BORA_RESTRICT w = a.w;
   const X* BORA_RESTRICT x = a.x;
   for (std::size_t k = 0; k < a.steps; ++k, w += a.w_step, x += S::group) {
