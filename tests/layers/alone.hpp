@@ -23,7 +23,8 @@ struct AloneShape {
 };
 
 /// Rows in and out, and the tensors of `Layer`: what all layers have in common.
-template <class Layer, bora::WeightFormat F> class Alone : public Machine<typename F::Number> {
+template <class Layer, bora::WeightFormat F>
+class Alone : public Machine<typename F::Number> {
  public:
   using T = typename F::Number;
   using Tensors = typename Layer::template Tensors<bora::Packed<F>>;
@@ -92,7 +93,8 @@ template <class Layer, bora::WeightFormat F> class Alone : public Machine<typena
   Gradients g;
 
  private:
-  template <class Place> void hold(bora::TensorId id, bora::TensorShape t, Place& at) {
+  template <class Place>
+  void hold(bora::TensorId id, bora::TensorShape t, Place& at) {
     std::string name(id.name);
     if (id.expert != 0) name += std::to_string(id.expert);
     this->add_part(name, t.rows, t.cols);
@@ -133,7 +135,8 @@ template <class Layer, bora::WeightFormat F> class Alone : public Machine<typena
 /// Memory carved by `carve(arena)`.
 class Carved {
  public:
-  template <class Carve> void make(Carve&& carve) {
+  template <class Carve>
+  void make(Carve&& carve) {
     bora::Arena counting;
     carve(counting);
     memory_ = bora::Buffer<std::byte>(counting.used());
@@ -146,8 +149,10 @@ class Carved {
 };
 
 /// A norm with its tensors named as a layer's are.
-template <class Norm, std::size_t dim> struct NormLayer : Norm::Layer {
-  template <class F, class... Place> static constexpr void visit(F&& f, Place&... place) {
+template <class Norm, std::size_t dim>
+struct NormLayer : Norm::Layer {
+  template <class F, class... Place>
+  static constexpr void visit(F&& f, Place&... place) {
     Norm::Layer::visit("norm", "bias", dim, f, place...);
   }
 };
@@ -184,7 +189,8 @@ void add_feed_forward_pattern(const Kept& kept, std::size_t rows, Pattern& patte
   }
 }
 /// Which components of q, k and v are clipped.
-template <class Policy, class Kept> void add_attention_pattern(const Kept& kept, std::size_t rows, Pattern& pattern) {
+template <class Policy, class Kept>
+void add_attention_pattern(const Kept& kept, std::size_t rows, Pattern& pattern) {
   if constexpr (Policy::clip != 0) {
     const auto add = [&](const auto& projected, std::size_t width) {
       for (std::size_t r = 0; r < rows; ++r)
@@ -313,7 +319,8 @@ class AttentionAlone final : public Alone<typename Attention::template Layer<dim
 };
 
 /// Checks a policy in F64 and F32 on `batch` sequences of `time` tokens.
-template <class Norm, std::size_t dim> void check_norm(const std::string& name, std::size_t batch, std::size_t time) {
+template <class Norm, std::size_t dim>
+void check_norm(const std::string& name, std::size_t batch, std::size_t time) {
   NormAlone<Norm, dim, bora::F64> exact(batch, time);
   NormAlone<Norm, dim, bora::F32> single(batch, time);
   check_machine(name, exact, single);

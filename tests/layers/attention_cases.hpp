@@ -16,16 +16,20 @@ inline constexpr const char* head_names[] = {"multi-head", "grouped", "multi-que
 using Masks = std::tuple<bora::Causal, bora::SlidingWindow<11>>;
 inline constexpr const char* mask_names[] = {", causal, ", ", window 11, "};
 
-template <bora::HeadShape shape, class Mask, class Position, std::size_t option> struct AttentionOf {
+template <bora::HeadShape shape, class Mask, class Position, std::size_t option>
+struct AttentionOf {
   using type = bora::GroupedQueryAttention<shape, Mask, Position>;
 };
-template <bora::HeadShape shape, class Mask, class Position> struct AttentionOf<shape, Mask, Position, 1> {
+template <bora::HeadShape shape, class Mask, class Position>
+struct AttentionOf<shape, Mask, Position, 1> {
   using type = bora::GroupedQueryAttention<shape, Mask, Position, bora::Bias>;
 };
-template <bora::HeadShape shape, class Mask, class Position> struct AttentionOf<shape, Mask, Position, 2> {
+template <bora::HeadShape shape, class Mask, class Position>
+struct AttentionOf<shape, Mask, Position, 2> {
   using type = bora::GroupedQueryAttention<shape, Mask, Position, bora::ClipQkv<0.8>>;
 };
-template <bora::HeadShape shape, class Mask, class Position> struct AttentionOf<shape, Mask, Position, 3> {
+template <bora::HeadShape shape, class Mask, class Position>
+struct AttentionOf<shape, Mask, Position, 3> {
   using type = bora::GroupedQueryAttention<shape, Mask, Position, bora::Bias, bora::ClipQkv<0.8>>;
 };
 inline constexpr const char* option_names[] = {"", ", Bias", ", ClipQkv", ", Bias and ClipQkv"};
@@ -38,7 +42,8 @@ void check_attention_case(const std::string& name) {
   check_attention<Attention, 18>(head_names[heads] + std::string(mask_names[mask]) + name + option_names[option], 2,
                                  37);
 }
-template <class Position, std::size_t index> void check_position(const std::string& name) {
+template <class Position, std::size_t index>
+void check_position(const std::string& name) {
   check_attention_case<Position, index, 0, 0>(name);
   check_attention_case<Position, index, 0, 1>(name);
   check_attention_case<Position, index, 1, 0>(name);

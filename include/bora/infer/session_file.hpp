@@ -9,8 +9,8 @@
 ///     checksum      over all of the above
 #pragma once
 #include <bora/core/checked.hpp>
-#include <bora/infer/session.hpp>
 #include <bora/core/mapped_file.hpp>
+#include <bora/infer/session.hpp>
 #include <bora/model/description.hpp>
 #include <algorithm>
 #include <array>
@@ -20,6 +20,7 @@
 #include <cstring>
 #include <filesystem>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 

@@ -3,6 +3,7 @@
 #include <bora/core/executor.hpp>
 #include <bora/core/tensor.hpp>
 #include <bora/model/spec.hpp>
+#include <algorithm>
 #include <cstddef>
 
 namespace bora::inline BORA_ABI::detail {
@@ -19,6 +20,6 @@ void check_batch(const TokenBatch& batch, std::size_t least_time) {
   check_tokens(batch.ids(), S::vocab_size);
 }
 
-inline std::size_t lanes_of(const Executor* pool) noexcept { return pool == nullptr ? 1 : pool->lanes(); }
+inline std::size_t lanes_of(const Executor* pool) noexcept { return pool == nullptr ? 1 : std::max<std::size_t>(pool->lanes(), 1); }
 
 }  // namespace bora::inline BORA_ABI::detail
