@@ -8,7 +8,8 @@ using support::check_position;
 constexpr bora::HeadShape grouped{.heads = 4, .kv_heads = 2, .head_dim = 10};
 
 /// F32 against F64 and the threads only: differences of this many scores take too long.
-template <class Attention> void check_long(const std::string& name, std::size_t time) {
+template <class Attention>
+void check_long(const std::string& name, std::size_t time) {
   INFO(name);
   support::AttentionAlone<Attention, 18, bora::F64> exact(2, time);
   support::AttentionAlone<Attention, 18, bora::F32> single(2, time);

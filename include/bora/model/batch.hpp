@@ -20,6 +20,8 @@ void check_batch(const TokenBatch& batch, std::size_t least_time) {
   check_tokens(batch.ids(), S::vocab_size);
 }
 
-inline std::size_t lanes_of(const Executor* pool) noexcept { return pool == nullptr ? 1 : std::max<std::size_t>(pool->lanes(), 1); }
+inline std::size_t lanes_of(const Executor* pool) noexcept {
+  return pool == nullptr ? 1 : std::max<std::size_t>(pool->lanes(), 1);
+}
 
 }  // namespace bora::inline BORA_ABI::detail

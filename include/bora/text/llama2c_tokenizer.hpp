@@ -123,7 +123,8 @@ class PieceFile {
   }
 
  private:
-  template <class... Parts> [[noreturn]] void refuse(const Parts&... parts) const {
+  template <class... Parts>
+  [[noreturn]] void refuse(const Parts&... parts) const {
     throw FileError(message(path_.string(), ": ", parts...));
   }
 
