@@ -106,6 +106,10 @@ struct Anatomy {
   template <std::size_t kind>
   using Position = typename Attention<kind>::Position;
   static constexpr bool has_bias_table = is_t5_bias<Position<0>> || is_t5_bias<Position<kinds - 1>>;
+  static_assert(!(is_t5_bias<Position<0>> && is_t5_bias<Position<kinds - 1>>) ||
+                    (std::is_same_v<Position<0>, Position<kinds - 1>> &&
+                     Attention<0>::heads == Attention<kinds - 1>::heads),
+                "bora: T5RelativeBias: all layers share one table; use the same heads, buckets and max_distance");
   static constexpr std::size_t bias_kind = is_t5_bias<Position<0>> ? 0 : kinds - 1;
   static constexpr bool positions_learned = std::is_same_v<typename S::Position, LearnedPositions>;
 

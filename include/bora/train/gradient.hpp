@@ -62,9 +62,9 @@ class TrainingPass {
   /// Adds the gradients of the objective to `g` and returns its parts. The batch has been checked.
   Loss run(const Decoder<S, F>& model, const TokenBatch& batch, const LossOptions& options, Parameters<S, T>& g) {
     place(batch);
+    run_gang(options.pool, [&](const Lane& lane) noexcept { forward_.run(lane, model, cache_, rows()); });
+    balance_loss_ = measure_balance(options);  // between the gangs: it allocates, and may throw
     run_gang(options.pool, [&](const Lane& lane) noexcept {
-      forward_.run(lane, model, cache_, rows());
-      if (lane.index == 0) balance_loss_ = measure_balance(options);
       clear_columns(lane, d_stream_, rows(), S::dim);
       if constexpr (A::has_bias_table) clear_bias(lane);
       lane.sync();

@@ -57,6 +57,8 @@ class Trainer {
       throw ConfigError(detail::message("optimizer: beta1 ", o.beta1, " and beta2 ", o.beta2, " must be in [0, 1)"));
     if (!(o.eps > 0 && o.weight_decay >= 0 && options_.clip_norm >= 0))
       throw ConfigError("optimizer: eps must be positive, weight_decay and clip_norm 0 or more");
+    if (!(std::isfinite(options_.load_balancing) && std::isfinite(o.weight_decay) && std::isfinite(options_.clip_norm)))
+      throw ConfigError("trainer: load_balancing, weight_decay and clip_norm must be finite numbers");
     gradients_.names = parameters_.names;
     model_->assign(parameters_);
   }
