@@ -267,7 +267,7 @@ SegmentSum<T> segment_softmax(const QueryRow<T>& row, std::size_t first_run, std
     T* at = scores + (r - first_run) * run_length;
     const Slots slots = visible_slots(r, row.first_visible, row.position);
     if (slots.begin == slots.end) continue;
-    const B weight = visible(slots, exp(B::load(at) - B::broadcast(top)), B::zero());
+    const B weight = visible(slots, exp_nonpositive(B::load(at) - B::broadcast(top)), B::zero());
     weight.store(at);
     sum = sum + weight;
   }
@@ -288,9 +288,11 @@ template <CacheFormat E, class T>
 BORA_INLINE void weigh_values(const KeyRuns<E>& keys, std::size_t kv_head, const QueryRow<T>* row, std::size_t rows,
                               Range runs, AttentionScratch<T>& scratch) noexcept {
   std::size_t all_from = 0, all_to = row[0].position;  // keys that every row sees
+  bool one_view = true;
   for (std::size_t m = 0; m < rows; ++m) {
     all_from = std::max(all_from, row[m].first_visible);
     all_to = std::min(all_to, row[m].position);
+    one_view = one_view && row[m].position == row[0].position;
   }
   for (std::size_t r = runs.begin, end; r < runs.end; r = end) {
     T* weights = scratch.scores + (r - runs.begin) * run_length;
@@ -305,6 +307,13 @@ BORA_INLINE void weigh_values(const KeyRuns<E>& keys, std::size_t kv_head, const
       continue;
     }
     end = r + 1;
+    if (const Slots all = visible_slots(r, all_from, all_to); one_view) {  // a step: the rows differ in heads only
+      for (std::size_t m = 0; m < rows; ++m)
+        apply_value_scales(keys.run(r, kv_head), all, weights + m * segment_length);
+      run_values(keys, kv_head, {r, end}, {all.begin, all.end}, weights, segment_length, rows, scratch.segment,
+                 scratch.stride);
+      continue;
+    }
     for (std::size_t m = 0; m < rows; ++m) {
       const Slots slots = visible_slots(r, row[m].first_visible, row[m].position);
       apply_value_scales(keys.run(r, kv_head), slots, weights + m * segment_length);

@@ -98,6 +98,26 @@ struct HighwayVector {
     const V e = hn::Exp(D(), hn::Min(hn::Set(D(), 104.0f), a.v));
     return {hn::IfThenElse(hn::IsNaN(a.v), a.v, e)};
   }
+  /// exp for x <= 0, as softmax needs it: without the general one's way to infinity. Below -87 the result is 0.
+  friend BORA_INLINE HighwayVector exp_nonpositive(HighwayVector a) noexcept {
+    const D d;
+    const auto constant = [&](float x) { return hn::Set(d, x); };
+    const V n = hn::Round(hn::Mul(a.v, constant(1.44269504f)));
+    // ln 2 in two parts: the first has few enough bits for n times it to be exact.
+    const V r = hn::NegMulAdd(n, constant(-2.12194440e-4f), hn::NegMulAdd(n, constant(0.693359375f), a.v));
+    constexpr float c[] = {1.0f,
+                           1.000000037716219f,
+                           0.5000000047119864f,
+                           0.16666415514630717f,
+                           0.04166635289093892f,
+                           0.008375126399837465f,
+                           0.0013941108803230049f};  // Chebyshev interpolation on |r| <= ln 2 / 2
+    V p = constant(c[6]);
+    for (std::size_t i = 6; i-- > 0;) p = hn::MulAdd(p, r, constant(c[i]));
+    const auto exponent = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(I32(), n), hn::Set(I32(), 127)));
+    const V e = hn::Mul(p, hn::BitCast(d, exponent));
+    return {hn::IfThenElse(hn::Lt(a.v, constant(-87.0f)), hn::Zero(d), e)};
+  }
   friend BORA_INLINE HighwayVector tanh(HighwayVector a) noexcept { return {hn::Tanh(D(), a.v)}; }
   friend BORA_INLINE HighwayVector sqrt(HighwayVector a) noexcept { return {hn::Sqrt(a.v)}; }
   static BORA_INLINE HighwayVector where_less(HighwayVector a, HighwayVector b, HighwayVector yes,

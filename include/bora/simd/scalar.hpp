@@ -89,6 +89,7 @@ struct ScalarBlock {
   friend BORA_INLINE ScalarBlock exp(ScalarBlock a) noexcept {
     return each([&](std::size_t i) { return std::exp(a.lane[i]); });
   }
+  friend BORA_INLINE ScalarBlock exp_nonpositive(ScalarBlock a) noexcept { return exp(a); }
   friend BORA_INLINE ScalarBlock tanh(ScalarBlock a) noexcept {
     return each([&](std::size_t i) { return std::tanh(a.lane[i]); });
   }

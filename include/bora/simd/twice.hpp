@@ -54,6 +54,7 @@ struct Twice {
   friend BORA_INLINE Twice min(Twice a, Twice b) noexcept { return {min(a.lo, b.lo), min(a.hi, b.hi)}; }
   friend BORA_INLINE Twice abs(Twice a) noexcept { return {abs(a.lo), abs(a.hi)}; }
   friend BORA_INLINE Twice exp(Twice a) noexcept { return {exp(a.lo), exp(a.hi)}; }
+  friend BORA_INLINE Twice exp_nonpositive(Twice a) noexcept { return {exp_nonpositive(a.lo), exp_nonpositive(a.hi)}; }
   friend BORA_INLINE Twice tanh(Twice a) noexcept { return {tanh(a.lo), tanh(a.hi)}; }
   friend BORA_INLINE Twice sqrt(Twice a) noexcept { return {sqrt(a.lo), sqrt(a.hi)}; }
   static BORA_INLINE Twice where_less(Twice a, Twice b, Twice yes, Twice no) noexcept {

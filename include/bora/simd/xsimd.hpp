@@ -85,6 +85,7 @@ struct XsimdVector {
   friend BORA_INLINE XsimdVector min(XsimdVector a, XsimdVector b) noexcept { return {xsimd::min(a.v, b.v)}; }
   friend BORA_INLINE XsimdVector abs(XsimdVector a) noexcept { return {xsimd::abs(a.v)}; }
   friend BORA_INLINE XsimdVector exp(XsimdVector a) noexcept { return {xsimd::exp(a.v)}; }
+  friend BORA_INLINE XsimdVector exp_nonpositive(XsimdVector a) noexcept { return exp(a); }
   friend BORA_INLINE XsimdVector tanh(XsimdVector a) noexcept { return {xsimd::tanh(a.v)}; }
   friend BORA_INLINE XsimdVector sqrt(XsimdVector a) noexcept { return {xsimd::sqrt(a.v)}; }
   static BORA_INLINE XsimdVector where_less(XsimdVector a, XsimdVector b, XsimdVector yes, XsimdVector no) noexcept {
