@@ -1,6 +1,6 @@
 #include "simd/numbers.hpp"
 #include "support/catch.hpp"
-#include <bora/simd/attention.hpp>
+#include <bora/simd/attention_backward.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstddef>

@@ -3,7 +3,7 @@
 #include <bora/layers/mask.hpp>
 #include <bora/layers/position.hpp>
 #include <bora/layers/tensors.hpp>
-#include <bora/simd/attention.hpp>
+#include <bora/simd/attention_backward.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstddef>

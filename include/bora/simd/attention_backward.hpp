@@ -1,0 +1,121 @@
+/// Attention's backward over runs of keys, for whole sequences.
+#pragma once
+#include <bora/simd/attention.hpp>
+#include <algorithm>
+#include <cstddef>
+#include <utility>
+
+BORA_BEFORE_NAMESPACE();
+namespace bora::inline BORA_ABI::simd {
+
+/// Memory of one lane of attention's backward: keys and values of one sequence and head in the layouts that
+/// the forward cache does not have, and their gradients.
+template <class T>
+struct AttentionGradients {
+  std::size_t time, stride, length;  ///< tokens, round_up(head_dim, 16), round_up(time, 16)
+  T *key_rows, *value_panels;        ///< [length, stride], [length / 16, head_dim, 16]
+  T *d_key, *d_value;                ///< [length, stride]
+  T *queries, *d_output, *d_query;   ///< [query_tile, stride]
+  T *weights, *d_scores;             ///< [query_tile, length]
+
+  static constexpr std::size_t size(std::size_t head_dim, std::size_t time) noexcept {
+    const std::size_t s = round_up(head_dim, block_lanes), n = round_up(time, run_length);
+    return 4 * n * s + query_tile * (3 * s + 2 * n);
+  }
+  AttentionGradients(T* memory, std::size_t head_dim, std::size_t tokens) noexcept
+      : time(tokens), stride(round_up(head_dim, block_lanes)), length(round_up(tokens, run_length)) {
+    const auto take = [&](std::size_t n) { return std::exchange(memory, memory + n); };
+    key_rows = take(length * stride);
+    value_panels = take(length * stride);
+    d_key = take(length * stride);
+    d_value = take(length * stride);
+    queries = take(query_tile * stride);
+    d_output = take(query_tile * stride);
+    d_query = take(query_tile * stride);
+    weights = take(query_tile * length);
+    d_scores = take(query_tile * length);
+  }
+
+  /// Turns the cached keys into rows and the values into panels, with zeros beyond the text, where the cache may hold
+  /// anything; zeroes the gradients.
+  template <CacheFormat E>
+  void begin(const KeyRuns<E>& keys, std::size_t kv_head) noexcept {
+    const std::size_t n = keys.head_dim;
+    std::fill_n(d_key, length * stride, T(0));
+    std::fill_n(d_value, length * stride, T(0));
+    for (std::size_t r = 0; r < length / run_length; ++r) {
+      const Run<E> run = keys.run(r, kv_head);
+      for (std::size_t i = 0; i < run_length; ++i)
+        for (std::size_t c = 0; c < n; ++c) {
+          const bool written = r * run_length + i < time;
+          key_rows[(r * run_length + i) * stride + c] = written ? run.keys()[c * run_length + i] : T(0);
+          value_panels[r * n * run_length + c * run_length + i] = written ? run.values()[i * stride + c] : T(0);
+        }
+    }
+  }
+};
+
+/// Backward of up to `query_tile` rows of one head. Reads queries, d_output and row[].log_sum_exp; leaves d_query,
+/// adds to d_key and d_value, and leaves the gradients of the biased scores in d_scores [rows, length] for keys
+/// low .. high, returned.
+///     P = exp(S - L),  dP = dO Vᵀ,  dS = P (dP - sum P dP),  dQ = scale dS K,  dK += scale dSᵀ Q,  dV += Pᵀ dO
+template <CacheFormat E, class T>
+BORA_NOINLINE Range attend_backward(const KeyRuns<E>& keys, std::size_t kv_head, const QueryRow<T>* row,
+                                    std::size_t rows, T scale, const ScoreBias<T>& bias,
+                                    AttentionGradients<T>& g) noexcept {
+  using B = Block<T>;
+  using S = detail::Step<B, T>;
+  const std::size_t n = keys.head_dim, stride = g.stride;
+  std::size_t low = row[0].first_visible, high = row[0].position;
+  for (std::size_t m = 0; m < rows; ++m) {
+    low = std::min(low, row[m].first_visible);
+    high = std::max(high, row[m].position);
+  }
+  const std::size_t first = low / run_length, last = high / run_length;
+  detail::run_scores(keys, kv_head, {first, last + 1}, g.queries, stride, rows, g.weights + first * run_length,
+                     g.length);
+  for (std::size_t r = first; r <= last; ++r) {
+    detail::tile_rows<B, S, 1>(
+        detail::TileArguments<T, T, T>{g.value_panels + r * n * run_length, run_length, 0, g.d_output, stride, n,
+                                       g.d_scores + r * run_length, g.length, false},
+        rows);
+  }
+  for (std::size_t m = 0; m < rows; ++m) {
+    T* weights = g.weights + m * g.length;
+    T* d_scores = g.d_scores + m * g.length;
+    B projection = B::zero();
+    for (std::size_t r = first; r <= last; ++r) {
+      const detail::Slots slots = detail::visible_slots(r, row[m].first_visible, row[m].position);
+      T* at = weights + r * run_length;
+      B s = B::load(at) * B::broadcast(scale);
+      if (bias.any()) {
+        s.store(at);
+        bias.add(at, row[m].head, row[m].position, r * run_length);
+        s = B::load(at);
+      }
+      const B p = B::keep(static_cast<int>(slots.begin), static_cast<int>(slots.end),
+                          exp(s - B::broadcast(*row[m].log_sum_exp)), B::zero());
+      p.store(at);
+      projection = mul_add(p, B::load(d_scores + r * run_length), projection);
+    }
+    const B mean = B::broadcast(projection.sum());
+    for (std::size_t r = first; r <= last; ++r) {
+      T* at = d_scores + r * run_length;
+      (B::load(weights + r * run_length) * (B::load(at) - mean)).store(at);
+    }
+  }
+  const Range range{first * run_length, (last + 1) * run_length};
+  outer_product(range, g.weights, g.length, g.d_output, stride, rows, g.d_value, stride);
+  for (std::size_t c = 0; c < stride; c += block_lanes)
+    detail::tile_rows<B, S, 1>(
+        detail::TileArguments<T, T, T>{g.key_rows + range.begin * stride + c, stride, 0, g.d_scores + range.begin,
+                                       g.length, range.size(), g.d_query + c, stride, false},
+        rows);
+  simd::scale(scale, g.d_query, rows * stride);
+  simd::scale(scale, g.queries, rows * stride);  // the scale of dK
+  outer_product(range, g.d_scores, g.length, g.queries, stride, rows, g.d_key, stride);
+  return range;
+}
+
+}  // namespace bora::inline BORA_ABI::simd
+BORA_AFTER_NAMESPACE();
