@@ -105,7 +105,7 @@ inline constexpr std::size_t cached_input_bytes = 16 * 1024, cached_group_bytes 
 template <class B, class S, std::size_t P, class W, class X, class T>
 BORA_INLINE void panel_sweep(TileArguments<W, X, T> a, std::size_t rows, std::size_t panels) noexcept {
   for (; panels >= P; panels -= P, a.w += P * a.panel, a.y += P * block_lanes) tile_rows<B, S, P>(a, rows);
-  if constexpr (P > 1) panel_sweep<B, S, P / 2>(a, rows, panels);
+  if constexpr (P > 1) panel_sweep<B, S, P - 1>(a, rows, panels);
 }
 
 }  // namespace detail
