@@ -105,7 +105,7 @@ int main(int argc, char** argv) {
   app.add_option("--threads", options.threads)->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   try {
-    run_any<bora::Stories260K, bora::Stories15M>(options);
+    run_any<bora::Stories260K>(options);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "generate: %s\n", e.what());
     return 1;
