@@ -30,14 +30,15 @@ constexpr std::size_t batch = 8, time_steps = 192;
 using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-/// Rows cut from stories, each beginning with one: batch number `step` of `seed`.
+/// Rows cut anywhere from stories that follow one another: batch number `step` of `seed`.
 bora::TokenBatch make_batch(std::uint64_t seed, std::uint64_t step) {
   std::vector<bora::TokenId> ids;
   for (std::size_t row = 0; row < batch; ++row) {
+    const std::uint64_t first = (step * batch + row) * 8;
     std::string text;
-    for (std::uint64_t part = 0; text.size() < time_steps; ++part)
-      text += stories::story(seed, (step * batch + row) * 8 + part);
-    for (std::size_t t = 0; t < time_steps; ++t) ids.push_back(static_cast<unsigned char>(text[t]));
+    for (std::uint64_t part = 0; text.size() < 3 * time_steps; ++part) text += stories::story(seed, first + part);
+    const std::size_t start = bora::Random(seed + 1'000, first).below(text.size() - time_steps + 1);
+    for (std::size_t t = 0; t < time_steps; ++t) ids.push_back(static_cast<unsigned char>(text[start + t]));
   }
   return {batch, time_steps, std::move(ids)};
 }
