@@ -310,6 +310,22 @@ TEST_CASE("Sizes in a file that overflow are refused", "[infer]") {
     CHECK_THROWS_AS(bora::restore_session(ring, folder / "saved"), bora::FileError);
   }
   CHECK(ring.length() == 20);
+  // A file that is as long as it says: a ring may have come far, but not so far that positions wrap.
+  const auto far = [&](std::uint64_t length) {
+    std::string bytes = good;
+    bytes.replace(length_at, word, as_bytes(length));
+    bytes.replace(first_at, word, as_bytes((length - 16) / 16));
+    bytes.replace(first_at + word, word, as_bytes((length - 16) / 16));
+    folder.file("saved", Fixture::sealed(bytes, length_at, as_bytes(length)));
+    return support::refusal(folder / "saved", [&] { bora::restore_session(ring, folder / "saved"); });
+  };
+  constexpr std::uint64_t most = std::uint64_t{1} << 48;
+  CHECK(far(most - 12) == "accepted");
+  CHECK(ring.length() == most - 12);
+  CHECK_NOTHROW(ring.step(1));
+  CHECK(far(most + 4) == "holds 281474976710660 tokens, expected at most 281474976710656");
+  CHECK(far(std::numeric_limits<std::uint64_t>::max() - 11) ==
+        "holds 18446744073709551604 tokens, expected at most 281474976710656");
 }
 
 TEST_CASE("A file that cannot be written leaves nothing, and what was there", "[infer]") {

@@ -40,6 +40,7 @@ class Generation {
                  Session::Spec::vocab_size),
         prompt_(prompt.begin(), prompt.end()) {}
 
+  /// Reads a token and draws the next.
   class Iterator {
    public:
     using iterator_concept = std::input_iterator_tag;

@@ -2,6 +2,7 @@
 #pragma once
 #include <bora/core/random.hpp>
 #include <bora/core/tensor.hpp>
+#include <bora/simd/rows.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -46,13 +47,7 @@ namespace detail {
 /// The largest of `logits` [vocab], ties to the lower id. A NaN is never chosen, nor is minus infinity, which
 /// stands for a token that is ruled out. Throws Error where nothing else is left.
 inline TokenId largest_logit(std::span<const float> logits) {
-  float largest = -std::numeric_limits<float>::infinity();
-  std::size_t token = logits.size();
-  for (std::size_t i = 0; i < logits.size(); ++i) {
-    if (!(logits[i] > largest)) continue;  // NaN compares false
-    largest = logits[i];
-    token = i;
-  }
+  const std::size_t token = simd::largest_index(logits.data(), logits.size());
   if (token == logits.size()) detail::no_token_to_choose(logits.size());
   return static_cast<TokenId>(token);
 }

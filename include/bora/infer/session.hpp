@@ -23,6 +23,7 @@ struct SessionOptions {
   Executor* pool = nullptr;   ///< who works; the calling thread alone without one
 };
 
+/// How one prompt is worked on. The logits do not depend on it.
 struct PrefillOptions {
   std::size_t chunk = 0;  ///< 0: the session's; larger ones are cut to it
 };
@@ -130,7 +131,9 @@ class BatchSession {
     for (std::size_t r = 0; r < tokens.size(); ++r) place_token(r, tokens[r]);
     return run_step(tokens.size());
   }
+  /// The same for vectors, so that braces may be written at the call.
   LogitRows<Number> step(const std::vector<TokenId>& tokens) { return step(std::span<const TokenId>(tokens)); }
+  /// The same for vectors, so that braces may be written at the call.
   LogitRows<Number> step(const std::vector<BatchToken>& tokens) { return step(std::span<const BatchToken>(tokens)); }
 
   /// Forgets what comes after `length` tokens. Throws CapacityError where a ring has overwritten what is seen from
@@ -268,6 +271,7 @@ class Session {
   }
   /// Appends a token; returns the logits after it: [vocab_size], valid until the next call.
   std::span<const Number> step(TokenId token) { return batch_.step(std::span<const TokenId>(&token, 1)).row(0); }
+  /// Forgets what comes after `length` tokens. See BatchSession::rewind.
   void rewind(std::size_t length) { batch_.rewind(0, length); }
   void reset() { batch_.reset(0); }
   Batch& batch() noexcept { return batch_; }

@@ -9,9 +9,10 @@
 ///     checksum      over all of the above
 #pragma once
 #include <bora/core/checked.hpp>
+#include <bora/core/file_words.hpp>
 #include <bora/core/mapped_file.hpp>
 #include <bora/infer/session.hpp>
-#include <bora/model/description.hpp>
+#include <bora/model/fingerprint.hpp>
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -27,54 +28,6 @@
 namespace bora::inline BORA_ABI {
 
 namespace detail {
-
-/// A 64-bit sum of words: each step is a bijection, so a change of any one word is seen.
-class WordSum {
- public:
-  void add(std::uint64_t word) noexcept {
-    sum_ = (sum_ ^ word) * 0x9e3779b97f4a7c15u;
-    sum_ ^= sum_ >> 32;
-  }
-  void add(double number) noexcept { add(std::bit_cast<std::uint64_t>(number)); }
-  void add(std::span<const std::byte> words) noexcept {
-    for (; !words.empty(); words = words.subspan(sizeof(std::uint64_t))) add(load_number<std::uint64_t>(words.data()));
-  }
-  std::uint64_t value() const noexcept { return sum_; }
-
- private:
-  std::uint64_t sum_ = 0xcbf29ce484222325u;
-};
-
-/// A name of up to 8 characters as a number.
-inline std::uint64_t name_word(std::string_view name) noexcept {
-  std::uint64_t word = 0;
-  std::memcpy(&word, name.data(), std::min(name.size(), sizeof word));
-  return word;
-}
-inline std::string name_text(std::uint64_t word) {
-  const auto bytes = std::bit_cast<std::array<char, sizeof word>>(word);
-  const std::string_view text(bytes.data(), bytes.size());
-  return printable(text.substr(0, std::min(text.size(), text.find('\0'))));
-}
-
-/// The numbers of a spec, summed: two models of one type share it, whatever their weights.
-inline std::uint64_t fingerprint(const ModelDescription& d) noexcept {
-  WordSum sum;
-  const auto add = [&](auto... numbers) { (sum.add(static_cast<std::uint64_t>(numbers)), ...); };
-  const auto add_reals = [&](auto... numbers) { (sum.add(static_cast<double>(numbers)), ...); };
-  add(d.vocab_size, d.dim, d.layers, d.context, d.tie_embeddings, d.position, d.residual, d.parameters,
-      d.active_parameters);
-  add(d.norm.weight, d.norm.bias, d.norm.centred);
-  add_reals(d.norm.eps);
-  for (const AttentionDescription& a : d.attention) {
-    add(a.heads, a.kv_heads, a.head_dim, a.window, a.position, a.rotary, a.bias, a.scaling.kind);
-    add_reals(a.theta, a.rotary_fraction, a.alibi_max_bias, a.clip, a.scaling.factor, a.scaling.original_context,
-              a.scaling.beta_fast, a.scaling.beta_slow, a.scaling.low_frequency, a.scaling.high_frequency);
-  }
-  for (const FeedForwardDescription& f : d.feed_forward)
-    add(f.hidden, f.gated, f.bias, f.activation, f.experts, f.choices, f.router);
-  return sum.value();
-}
 
 /// What a file of a session begins with.
 struct SessionHeader {
@@ -138,6 +91,9 @@ void save_keys(const KeyValueCache<E>& cache, std::size_t sequence, const Sessio
   file.commit();
 }
 
+/// No session gets there; positions after it must not wrap.
+inline constexpr std::uint64_t longest_session = std::uint64_t{1} << 48;
+
 /// A file of a session that was found to be whole and to fit.
 struct SessionRuns {
   std::size_t length;
@@ -184,6 +140,8 @@ SessionRuns check_session_file(const KeyValueCache<E>& cache, const SessionHeade
   const CheckedSize length = header.length;
   if (limit != 0 && length > CheckedSize(limit))
     refuse_file(path, "holds ", header.length, " tokens, expected at most ", limit, ", this session's capacity");
+  if (header.length > longest_session)
+    refuse_file(path, "holds ", header.length, " tokens, expected at most ", longest_session);
 
   SessionRuns found{length.value(), {}, bytes.data() + runs_at};
   const CheckedSize runs = (length + simd::run_length - 1).value() / simd::run_length;
@@ -231,6 +189,7 @@ void save_session(const BatchSession<Model, Cache>& session, std::size_t sequenc
   const std::size_t length = session.length(sequence);
   detail::save_keys(session.cache(), sequence, detail::session_header(session, length), path);
 }
+/// The same for a session of one sequence.
 template <class Model, class Cache>
 void save_session(const Session<Model, Cache>& session, const std::filesystem::path& path) {
   save_session(session.batch(), 0, path);
@@ -245,6 +204,7 @@ void restore_session(BatchSession<Model, Cache>& session, std::size_t sequence, 
   const detail::SessionHeader expected = detail::session_header(session, session.length(sequence));
   detail::restore_keys(session.cache(), sequence, expected, session.limit(), path);
 }
+/// The same for a session of one sequence.
 template <class Model, class Cache>
 void restore_session(Session<Model, Cache>& session, const std::filesystem::path& path) {
   restore_session(session.batch(), 0, path);

@@ -47,7 +47,8 @@ struct AttentionContext {
   const simd::KeyRuns<E>* keys;  ///< [sequences]: this layer's runs
   Rows<const T> cosine, sine;    ///< [rows, rotary / 2]
   simd::ScoreBias<T> bias;
-  T* scratch;  ///< this lane's
+  T* scratch;             ///< this lane's
+  bool keep_sums = true;  ///< for backward
 };
 
 /// Grouped-query attention (Ainslie et al. 2023, §2.2): query head h reads key/value head
@@ -244,7 +245,7 @@ struct GroupedQueryAttention {
                                        std::size_t h) noexcept {
       const std::size_t position = context.places[r].position;
       return {h, position, Mask::first_visible(position), kept.query.row(r) + h * head_dim,
-              kept.log_sum_exp.row(r) + h};
+              context.keep_sums ? kept.log_sum_exp.row(r) + h : nullptr};
     }
 
     template <WeightFormat Format, CacheFormat E, class T>
@@ -342,6 +343,7 @@ using MultiQueryAttention =
     GroupedQueryAttention<HeadShape{.heads = shape.heads, .kv_heads = 1, .head_dim = shape.head_dim}, Mask, Position,
                           Options...>;
 
+/// Facts with a nested `Layer<dim>`: heads, mask and position.
 template <class A>
 concept AttentionPolicy = requires {
   { A::heads } -> std::convertible_to<std::size_t>;

@@ -67,6 +67,7 @@ struct SoftmaxTopKRouter {
   static_assert(k > 0, "bora: SoftmaxTopKRouter: a token needs at least one expert");
   static constexpr std::size_t choices = k;
 
+  /// Sum of exponentials relative to the largest logit.
   template <class T>
   static T normaliser(const T* logits, std::size_t experts, T largest) noexcept {
     T sum = 0;

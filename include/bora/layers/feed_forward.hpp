@@ -12,20 +12,24 @@
 BORA_BEFORE_NAMESPACE();
 namespace bora::inline BORA_ABI {
 
-/// Activations of `Mlp`, by the field's names.
+/// max(0, x).
 struct Relu {
   using Function = simd::ReluFunction;
 };
+/// x Phi(x), exact (Hendrycks and Gimpel 2016, §2).
 struct Gelu {
   using Function = simd::GeluFunction;
 };
+/// GPT-2's approximation of GELU, by tanh.
 struct GeluTanh {
   using Function = simd::GeluTanhFunction;
 };
+/// x sigmoid(x), also called swish.
 struct Silu {
   using Function = simd::SiluFunction;
 };
 
+/// An activation of `Mlp`: a type whose `Function` has `value` and `slope` of a block (simd/activation.hpp).
 template <class A>
 concept ActivationPolicy = requires { typename A::Function; };
 
@@ -182,6 +186,7 @@ struct GeGlu : detail::FeedForwardFacts<hidden, Gelu, true, Options...> {};
 template <std::size_t hidden, ActivationPolicy Activation, class... Options>
 struct Mlp : detail::FeedForwardFacts<hidden, Activation, false, Options...> {};
 
+/// Facts with a nested `Layer<dim>`: `hidden`, and `experts`, 0 for a plain layer.
 template <class F>
 concept FeedForwardPolicy = requires {
   { F::hidden } -> std::convertible_to<std::size_t>;

@@ -104,6 +104,7 @@ struct NonParametricLayerNorm {
   using Layer = detail::NormLayer<NonParametricLayerNorm>;
 };
 
+/// Facts with a nested `Layer`: what is added under the root, and the machine.
 template <class N>
 concept NormPolicy = requires {
   { N::eps } -> std::convertible_to<double>;

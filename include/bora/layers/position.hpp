@@ -21,6 +21,7 @@ struct LearnedPositions {};
 
 /// sin and cos of position / 10000^(2i/dim) (Vaswani et al. 2017, §3.5): even features the sine, odd the cosine.
 struct SinusoidalPositions {
+  /// What is added to a feature of the embedding at a position.
   template <class T>
   static T value(std::size_t position, std::size_t feature, std::size_t dim) noexcept {
     const double exponent = static_cast<double>(feature / 2 * 2) / static_cast<double>(dim);
@@ -123,6 +124,7 @@ struct Rope {
   static constexpr double theta = theta_, fraction = fraction_;
   using Scaling = Scaling_;
 
+  /// Components of a head that turn.
   static constexpr std::size_t rotary(std::size_t head_dim) noexcept {
     return static_cast<std::size_t>(static_cast<double>(head_dim) * fraction);
   }
@@ -142,6 +144,7 @@ struct Alibi {
   static_assert(max_bias_ > 0, "bora: Alibi: the largest bias exponent must be positive (8 in the paper)");
   static constexpr double max_bias = max_bias_;
 
+  /// How much a score falls with each position of distance, for one of `heads` heads.
   static double slope(std::size_t head, std::size_t heads) noexcept {
     std::size_t power = 1;
     while (power < heads) power *= 2;
@@ -159,6 +162,7 @@ struct T5RelativeBias {
                 "use an even number of buckets, 4 or more, and max_distance > buckets / 2");
   static constexpr std::size_t buckets = buckets_, max_distance = max_distance_;
 
+  /// Buckets of single distances first, then of growing ranges; beyond max_distance the last.
   static std::size_t bucket(std::size_t distance) noexcept {
     constexpr std::size_t exact = buckets / 2;
     if (distance < exact) return distance;
@@ -168,14 +172,17 @@ struct T5RelativeBias {
   }
 };
 
+/// Whether P is `Rope` of any theta, fraction and scaling.
 template <class P>
 inline constexpr bool is_rope = false;
 template <double theta, double fraction, class Scaling>
 inline constexpr bool is_rope<Rope<theta, fraction, Scaling>> = true;
+/// Whether P is `Alibi`.
 template <class P>
 inline constexpr bool is_alibi = false;
 template <double max_bias>
 inline constexpr bool is_alibi<Alibi<max_bias>> = true;
+/// Whether P is `T5RelativeBias`.
 template <class P>
 inline constexpr bool is_t5_bias = false;
 template <std::size_t buckets, std::size_t max_distance>

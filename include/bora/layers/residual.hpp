@@ -23,6 +23,7 @@ struct ParallelResidual {
                 "bora: ParallelResidual: say SharedNorm or SeparateNorms");
 };
 
+/// `SequentialResidual` or `ParallelResidual` of either kind.
 template <class R>
 concept ResidualPolicy = sizeof(R) > 0 &&
                          (std::is_same_v<R, SequentialResidual> || std::is_same_v<R, ParallelResidual<SharedNorm>> ||
@@ -31,6 +32,7 @@ concept ResidualPolicy = sizeof(R) > 0 &&
 template <class A, class B>
 struct Alternate;
 
+/// Whether P is `Alternate<A, B>`.
 template <class P>
 inline constexpr bool is_alternate = false;
 template <class A, class B>

@@ -42,6 +42,7 @@ struct Packed {
 template <class T>
 struct Flat {
   using Number = T;
+  /// Row-major [rows, cols]; a view.
   struct Matrix {
     T* data = nullptr;
     std::size_t rows = 0, cols = 0;
@@ -52,6 +53,7 @@ struct Flat {
 /// Stands where a policy has no such tensor. Visiting skips it.
 struct Absent {};
 
+/// T, or `Absent`: a tensor that a policy does not have takes no memory and no name.
 template <bool present, class T>
 using PresentIf = std::conditional_t<present, T, Absent>;
 
@@ -66,6 +68,7 @@ class Arena {
   Arena() = default;  ///< dry: counts, and hands out null
   explicit Arena(std::byte* memory) : memory_(memory) {}
 
+  /// Room for `count` numbers on a boundary of `alignment`; null while dry.
   template <class T>
   T* take(std::size_t count) noexcept {
     used_ = round_up(used_, alignment);
@@ -74,6 +77,7 @@ class Arena {
     return block;
   }
   std::size_t used() const noexcept { return round_up(used_, alignment); }
+  /// Gives back what was taken since `used()` said so.
   void rewind(std::size_t used) noexcept { used_ = used; }
 
  private:
@@ -94,6 +98,7 @@ struct Rows {
   T* data = nullptr;
   std::size_t stride = 0;
   T* row(std::size_t r) const noexcept { return data + r * stride; }
+  /// The rows from r on.
   Rows from(std::size_t r) const noexcept { return {data + r * stride, stride}; }
   operator Rows<const T>() const noexcept  // NOLINT: reading is always allowed
     requires(!std::is_const_v<T>)
@@ -102,6 +107,7 @@ struct Rows {
   }
 };
 
+/// Memory for `rows` rows of `width` numbers, each padded to `row_stride(width)`.
 template <class T>
 Rows<T> take_rows(Arena& arena, std::size_t rows, std::size_t width) noexcept {
   return {arena.take<T>(rows * row_stride(width)), row_stride(width)};

@@ -51,6 +51,7 @@ class Decoder {
     names_ = parameters.names;
     assign(parameters);
   }
+  /// Packs a whole set of parameters over the old one.
   template <class T>
   void assign(const Parameters<S, T>& parameters) noexcept {
     assign(Lane{}, parameters);

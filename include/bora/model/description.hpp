@@ -8,11 +8,17 @@
 
 namespace bora::inline BORA_ABI {
 
+/// Which context scaling; `other` is one that files cannot name.
 enum class ScalingKind { none, linear, ntk, yarn, llama3, other };
+/// Which positions attention applies.
 enum class PositionKind { none, rope, alibi, t5_bias };
+/// Which positions are added to the embedding.
 enum class EmbeddingPositionKind { none, learned, sinusoidal };
+/// Which activation; `other` is one that files cannot name.
 enum class ActivationKind { relu, gelu, gelu_tanh, silu, other };
+/// How attention and feed-forward are joined to the stream.
 enum class ResidualKind { sequential, parallel_shared_norm, parallel_separate_norms };
+/// Which router; `other` is one that files cannot name.
 enum class RouterKind { top_k, softmax_top_k, other };
 
 /// Rotary context scaling with the numbers its kind uses.
@@ -21,8 +27,13 @@ struct ScalingDescription {
   double factor = 1, original_context = 0, beta_fast = 0, beta_slow = 0, low_frequency = 0, high_frequency = 0;
 };
 
+/// Which keys a query sees; `other` is a mask that files cannot name.
+enum class MaskKind { causal, sliding_window, other };
+
+/// An attention layer as numbers.
 struct AttentionDescription {
   std::size_t heads, kv_heads, head_dim, window;  ///< window 0: none
+  MaskKind mask;
   PositionKind position;
   double theta = 0, rotary_fraction = 0, alibi_max_bias = 0;
   std::size_t rotary = 0;
@@ -31,6 +42,7 @@ struct AttentionDescription {
   double clip;  ///< 0: none
 };
 
+/// A feed-forward layer as numbers; of a mixture, an expert and how it is chosen.
 struct FeedForwardDescription {
   std::size_t hidden;
   bool gated, bias;
@@ -39,6 +51,7 @@ struct FeedForwardDescription {
   RouterKind router = RouterKind::other;
 };
 
+/// A norm as numbers.
 struct NormDescription {
   double eps;
   bool weight, bias, centred;
@@ -55,7 +68,9 @@ struct ModelDescription {
   std::vector<FeedForwardDescription> feed_forward;
   std::size_t parameters, active_parameters;
 
+  /// Of a layer, counted from 0.
   const AttentionDescription& attention_of(std::size_t layer) const { return attention[layer % attention.size()]; }
+  /// Of a layer, counted from 0.
   const FeedForwardDescription& feed_forward_of(std::size_t layer) const {
     return feed_forward[layer % feed_forward.size()];
   }
@@ -98,12 +113,18 @@ struct DescribeScaling<Llama3Scaling<s>> {
   }
 };
 
+template <class Mask>
+inline constexpr MaskKind mask_kind = std::is_same_v<Mask, Causal> ? MaskKind::causal : MaskKind::other;
+template <std::size_t window>
+inline constexpr MaskKind mask_kind<SlidingWindow<window>> = MaskKind::sliding_window;
+
 template <class A>
 AttentionDescription describe_attention() {
   AttentionDescription d{.heads = A::heads,
                          .kv_heads = A::kv_heads,
                          .head_dim = A::head_dim,
                          .window = A::Mask::window,
+                         .mask = mask_kind<typename A::Mask>,
                          .position = PositionKind::none,
                          .bias = A::has_bias,
                          .clip = A::clip};

@@ -90,8 +90,14 @@ class Forward {
   AttentionContext<T, E> context(const Lane& lane, const KeyValueCache<E>& cache, std::size_t l,
                                  std::size_t rows) noexcept {
     auto& t = tables<kind>();
-    return {
-        places_.data(), rows, cache.layer(l), t.cosine, t.sine, t.bias(), lane_memory_ + lane.index * lane_scratch_};
+    return {places_.data(),
+            rows,
+            cache.layer(l),
+            t.cosine,
+            t.sine,
+            t.bias(),
+            lane_memory_ + lane.index * lane_scratch_,
+            keep_ == Keep::everything};
   }
 
  private:

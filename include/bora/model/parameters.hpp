@@ -10,6 +10,7 @@ namespace bora::inline BORA_ABI {
 
 /// How the tensors of a model are called in files: a family's scheme, and the prefix that some copies leave out.
 struct CheckpointNames {
+  /// Whose scheme the names follow.
   enum class Family { automatic, llama, mixtral, gpt2, falcon, mpt, gpt_neox };
   Family family = Family::automatic;  ///< automatic: by the spec's shape
   bool prefix = true;                 ///< GPT-2 and Falcon: names begin with "transformer."
@@ -55,6 +56,7 @@ class Parameters {
       at += shape.size();
     });
   }
+  /// The same, to read.
   template <class F>
   void for_each(F&& f) const {
     std::size_t at = 0;

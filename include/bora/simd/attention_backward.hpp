@@ -1,6 +1,7 @@
 /// Attention's backward over runs of keys, for whole sequences.
 #pragma once
 #include <bora/simd/attention.hpp>
+#include <bora/simd/matmul.hpp>
 #include <algorithm>
 #include <cstddef>
 #include <utility>
@@ -72,8 +73,9 @@ BORA_NOINLINE Range attend_backward(const KeyRuns<E>& keys, std::size_t kv_head,
     high = std::max(high, row[m].position);
   }
   const std::size_t first = low / run_length, last = high / run_length;
-  detail::run_scores(keys, kv_head, {first, last + 1}, g.queries, stride, rows, g.weights + first * run_length,
-                     g.length);
+  T largest[query_tile];
+  detail::row_scores(keys, kv_head, {first, last + 1}, row, rows, scale, bias, g.queries, stride,
+                     g.weights + first * run_length, g.length, largest);
   for (std::size_t r = first; r <= last; ++r) {
     detail::tile_rows<B, S, 1>(
         detail::TileArguments<T, T, T>{g.value_panels + r * n * run_length, run_length, 0, g.d_output, stride, n,
@@ -85,16 +87,10 @@ BORA_NOINLINE Range attend_backward(const KeyRuns<E>& keys, std::size_t kv_head,
     T* d_scores = g.d_scores + m * g.length;
     B projection = B::zero();
     for (std::size_t r = first; r <= last; ++r) {
-      const detail::Slots slots = detail::visible_slots(r, row[m].first_visible, row[m].position);
+      const detail::Slots slots = detail::view_of(row[m]).slots(r);
       T* at = weights + r * run_length;
-      B s = B::load(at) * B::broadcast(scale);
-      if (bias.any()) {
-        s.store(at);
-        bias.add(at, row[m].head, row[m].position, r * run_length);
-        s = B::load(at);
-      }
       const B p = B::keep(static_cast<int>(slots.begin), static_cast<int>(slots.end),
-                          exp(s - B::broadcast(*row[m].log_sum_exp)), B::zero());
+                          exp(B::load(at) - B::broadcast(*row[m].log_sum_exp)), B::zero());
       p.store(at);
       projection = mul_add(p, B::load(d_scores + r * run_length), projection);
     }

@@ -17,7 +17,9 @@ inline constexpr const char* backend_name = "scalar";
 using FloatBlock = XsimdBlock;
 inline constexpr const char* backend_name = "xsimd";
 #else
+/// Sixteen floats of this program.
 using FloatBlock = HighwayBlock;
+/// What they are made of.
 inline constexpr const char* backend_name = "highway";
 #endif
 

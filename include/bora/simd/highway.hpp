@@ -93,10 +93,15 @@ struct HighwayVector {
   friend BORA_INLINE HighwayVector max(HighwayVector a, HighwayVector b) noexcept { return {hn::Max(a.v, b.v)}; }
   friend BORA_INLINE HighwayVector min(HighwayVector a, HighwayVector b) noexcept { return {hn::Min(a.v, b.v)}; }
   friend BORA_INLINE HighwayVector abs(HighwayVector a) noexcept { return {hn::Abs(a.v)}; }
-  friend BORA_INLINE HighwayVector exp(HighwayVector a) noexcept {  // Highway's is right up to 104, where the result is
-                                                                    // infinite anyway, and loses a NaN.
-    const V e = hn::Exp(D(), hn::Min(hn::Set(D(), 104.0f), a.v));
-    return {hn::IfThenElse(hn::IsNaN(a.v), a.v, e)};
+  /// f(a), where a NaN goes around f: Highway's functions turn their argument into integers.
+  template <class F>
+  static BORA_INLINE HighwayVector around_nan(V a, F&& f) noexcept {
+    const auto nan = hn::IsNaN(a);
+    return {hn::IfThenElse(nan, a, f(hn::IfThenElse(nan, hn::Zero(D()), a)))};
+  }
+  friend BORA_INLINE HighwayVector exp(HighwayVector a) noexcept {
+    // Highway's is right up to 104, where the result is infinite anyway.
+    return around_nan(a.v, [](V x) { return hn::Exp(D(), hn::Min(hn::Set(D(), 104.0f), x)); });
   }
   /// exp for x <= 0, as softmax needs it: without the general one's way to infinity. Below -87 the result is 0.
   friend BORA_INLINE HighwayVector exp_nonpositive(HighwayVector a) noexcept {
@@ -114,11 +119,14 @@ struct HighwayVector {
                            0.0013941108803230049f};  // Chebyshev interpolation on |r| <= ln 2 / 2
     V p = constant(c[6]);
     for (std::size_t i = 6; i-- > 0;) p = hn::MulAdd(p, r, constant(c[i]));
-    const auto exponent = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(I32(), n), hn::Set(I32(), 127)));
+    const V whole = hn::Max(n, constant(-126.0f));  // a number even where n is not: r carries the NaN
+    const auto exponent = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(I32(), whole), hn::Set(I32(), 127)));
     const V e = hn::Mul(p, hn::BitCast(d, exponent));
     return {hn::IfThenElse(hn::Lt(a.v, constant(-87.0f)), hn::Zero(d), e)};
   }
-  friend BORA_INLINE HighwayVector tanh(HighwayVector a) noexcept { return {hn::Tanh(D(), a.v)}; }
+  friend BORA_INLINE HighwayVector tanh(HighwayVector a) noexcept {
+    return around_nan(a.v, [](V x) { return hn::Tanh(D(), x); });
+  }
   friend BORA_INLINE HighwayVector sqrt(HighwayVector a) noexcept { return {hn::Sqrt(a.v)}; }
   static BORA_INLINE HighwayVector where_less(HighwayVector a, HighwayVector b, HighwayVector yes,
                                               HighwayVector no) noexcept {

@@ -204,6 +204,7 @@ BORA_INLINE void outer_tile(const T* dy, std::size_t dy_stride, const X* x, std:
   for (std::size_t n = 0; n < N; ++n)
     for (std::size_t p = 0; p < P; ++p) {
       T* at = dw + n * dw_stride + p * block_lanes;
+      __builtin_prefetch(at + P * block_lanes, 1);  // the next stripe's sums, often from memory
       sum[n][p] = whole ? B::load(at) : B::load_first(at, valid);
     }
   for (std::size_t t = 0; t < rows; ++t) {
@@ -227,6 +228,38 @@ BORA_INLINE void outer_tile(const T* dy, std::size_t dy_stride, const X* x, std:
     }
 }
 
+/// What `outer_product` packs at a time, on the stack: rows by stripes of x, a stripe being as wide as a tile. Read in
+/// place, the columns of a tile lie whole rows apart, and such strides fill few sets of a cache.
+inline constexpr std::size_t packed_rows = 128, packed_stripes = 4, least_packed_rows = 32;
+
+/// packed[r][c] = x[r * stride + c] for c < width, widened.
+template <std::size_t width, class T, class X>
+BORA_INLINE void pack_stripe(const X* x, std::size_t stride, std::size_t rows, T* packed) noexcept {
+  for (std::size_t r = 0; r < rows; ++r)
+    for (std::size_t c = 0; c < width; c += block_lanes)
+      Block<T>::load(x + r * stride + c).store(packed + r * width + c);
+}
+
+/// dW += dyᵀ x over at most `packed_rows` rows and `packed_stripes` stripes, both packed first.
+template <class T, class X>
+BORA_NOINLINE void outer_stripes(Range share, const T* dy, std::size_t dy_stride, const X* x, std::size_t x_stride,
+                                 std::size_t rows, T* dw, std::size_t cols, std::size_t stripes) noexcept {
+  using B = Block<T>;
+  constexpr std::size_t tall = B::tile_rows, wide = B::tile_panels, width = wide * block_lanes;
+  alignas(alignment) T packed_x[packed_stripes][packed_rows * width];
+  alignas(alignment) T packed_dy[packed_rows * tall];
+  for (std::size_t s = 0; s < stripes; ++s) pack_stripe<width>(x + s * width, x_stride, rows, packed_x[s]);
+  std::size_t n = share.begin;
+  for (; n + tall <= share.end; n += tall) {
+    for (std::size_t r = 0; r < rows; ++r) std::copy_n(dy + r * dy_stride + n, tall, packed_dy + r * tall);
+    for (std::size_t s = 0; s < stripes; ++s)
+      outer_tile<B, tall, wide>(packed_dy, tall, packed_x[s], width, rows, dw + n * cols + s * width, cols, width);
+  }
+  for (; n < share.end; ++n)
+    for (std::size_t s = 0; s < stripes; ++s)
+      outer_tile<B, 1, wide>(dy + n, dy_stride, packed_x[s], width, rows, dw + n * cols + s * width, cols, width);
+}
+
 }  // namespace detail
 
 /// dW += dyᵀ x for rows [share.begin, share.end) of dW; the sum over tokens ascends.
@@ -235,7 +268,7 @@ template <class T, class X>
 void outer_product(Range share, const T* dy, std::size_t dy_stride, const X* x, std::size_t x_stride, std::size_t rows,
                    T* dw, std::size_t cols) noexcept {
   using B = Block<T>;
-  constexpr std::size_t tall = B::tile_rows, wide = B::tile_panels;
+  constexpr std::size_t tall = B::tile_rows, wide = B::tile_panels, width = wide * block_lanes;
   const auto stripe = [&](std::size_t k, auto panels, std::size_t valid) {
     constexpr std::size_t P = decltype(panels)::value;
     std::size_t n = share.begin;
@@ -245,8 +278,13 @@ void outer_product(Range share, const T* dy, std::size_t dy_stride, const X* x, 
       detail::outer_tile<B, 1, P>(dy + n, dy_stride, x + k, x_stride, rows, dw + n * cols + k, cols, valid);
   };
   std::size_t k = 0;
-  for (; k + wide * block_lanes <= cols; k += wide * block_lanes)
-    stripe(k, std::integral_constant<std::size_t, wide>{}, wide * block_lanes);
+  if (rows >= detail::least_packed_rows)
+    for (std::size_t stripes; (stripes = std::min((cols - k) / width, detail::packed_stripes)) != 0;
+         k += stripes * width)
+      for (std::size_t t = 0; t < rows; t += detail::packed_rows)
+        detail::outer_stripes(share, dy + t * dy_stride, dy_stride, x + t * x_stride + k, x_stride,
+                              std::min(rows - t, detail::packed_rows), dw + k, cols, stripes);
+  for (; k + width <= cols; k += width) stripe(k, std::integral_constant<std::size_t, wide>{}, width);
   for (; k < cols; k += block_lanes)
     stripe(k, std::integral_constant<std::size_t, 1>{}, std::min(block_lanes, cols - k));
 }

@@ -49,6 +49,7 @@ struct Panels {
   const typename Format::Storage* panel(std::size_t p) const noexcept { return data + p * panel_size(); }
 };
 
+/// Rounds a number to an element of the format.
 template <WeightFormat Format>
 constexpr typename Format::Storage to_storage(typename Format::Number x) noexcept {
   if constexpr (std::is_same_v<Format, Bf16>)

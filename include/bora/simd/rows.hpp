@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 
 BORA_BEFORE_NAMESPACE();
@@ -71,9 +72,17 @@ void clip(T limit, T* out, std::size_t n) noexcept {
   });
 }
 
+/// out = a; short rows cost less than a call of memcpy.
+template <class T>
+BORA_INLINE void copy_row(const T* a, T* out, std::size_t n) noexcept {
+  detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
+    detail::store(detail::load<Block<T>>(a + i, valid), out + i, valid);
+  });
+}
+
 /// Turns the pairs (x[c], x[c + half]) by the angles whose cosine and sine are given; `direction` -1 turns back.
 template <class T>
-void rotate(T* x, const T* cosine, const T* sine, std::size_t half, T direction) noexcept {
+BORA_INLINE void rotate(T* x, const T* cosine, const T* sine, std::size_t half, T direction) noexcept {
   using B = Block<T>;
   detail::for_blocks(half, [&](std::size_t i, std::size_t valid) {
     const B a = detail::load<B>(x + i, valid), b = detail::load<B>(x + half + i, valid);
@@ -184,6 +193,40 @@ void add_normal_product(const T* x, std::size_t n, RowStatistics<T> s, const T* 
   });
 }
 
+/// Where the largest element is, the first of equals; a NaN is never the largest. n if there is none above -infinity.
+template <class T>
+std::size_t largest_index(const T* x, std::size_t n) noexcept {
+  using B = Block<T>;
+  T steps[block_lanes], largest[block_lanes], place[block_lanes];
+  for (std::size_t i = 0; i < block_lanes; ++i) steps[i] = static_cast<T>(i);
+  const B step = B::load(steps);
+  B most = B::broadcast(-std::numeric_limits<T>::infinity()), at = B::broadcast(T(-1));
+  std::size_t i = 0;
+  for (; i + block_lanes <= n; i += block_lanes) {  // indices are exact up to 2^24
+    const B value = B::load(x + i), index = step + B::broadcast(static_cast<T>(i));
+    at = B::where_less(most, value, index, at);
+    most = B::where_less(most, value, value, most);
+  }
+  most.store(largest);
+  at.store(place);
+  std::size_t best = n;
+  T top = -std::numeric_limits<T>::infinity();
+  for (std::size_t lane = 0; lane < block_lanes; ++lane) {
+    if (!(place[lane] >= 0)) continue;
+    const auto index = static_cast<std::size_t>(place[lane]);
+    if (largest[lane] > top || (largest[lane] == top && index < best)) {
+      top = largest[lane];
+      best = index;
+    }
+  }
+  for (; i < n; ++i)
+    if (x[i] > top) {
+      top = x[i];
+      best = i;
+    }
+  return best;
+}
+
 /// Largest element, and log of the sum of exponentials relative to it.
 template <class T>
 struct LogSumExp {
@@ -191,6 +234,7 @@ struct LogSumExp {
   T value() const noexcept { return largest + log_sum; }
 };
 
+/// log(sum exp(x[i])) of a row, in 16 partial sums and a fixed tree.
 template <class T>
 LogSumExp<T> log_sum_exp(const T* x, std::size_t n) noexcept {
   using B = Block<T>;

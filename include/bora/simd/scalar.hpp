@@ -15,6 +15,7 @@ namespace bora::inline BORA_ABI::simd {
 /// Lanes of every block on every target, so that panels, runs of keys and sums have one shape.
 inline constexpr std::size_t block_lanes = 16;
 
+/// A block as an array: what every function of the other blocks means, for any number type. The twin that tests trust.
 template <class T>
 struct ScalarBlock {
   using Number = T;

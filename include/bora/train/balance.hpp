@@ -65,16 +65,16 @@ class Balance {
   template <std::size_t kind>
   static constexpr bool routed = A::template FeedForward<kind>::experts > 0;
   static constexpr bool any = routed<0> || routed<A::kinds - 1>;
-  static_assert(
-      [] {
-        if constexpr (routed<0> && routed<A::kinds - 1>)
-          return A::template FeedForward<0>::experts == A::template FeedForward<A::kinds - 1>::experts &&
-                 A::template FeedForward<0>::choices == A::template FeedForward<A::kinds - 1>::choices;
-        else
-          return true;
-      }(),
-      "bora: training: alternating mixtures must have the same experts and choices, since one load-balancing loss "
-      "counts them together");
+  static constexpr bool same_mixtures = [] {
+    if constexpr (routed<0> && routed<A::kinds - 1>)
+      return A::template FeedForward<0>::experts == A::template FeedForward<A::kinds - 1>::experts &&
+             A::template FeedForward<0>::choices == A::template FeedForward<A::kinds - 1>::choices;
+    else
+      return true;
+  }();
+  static_assert(same_mixtures,
+                "bora: training: alternating mixtures must have the same experts and choices, since one load-balancing "
+                "loss counts them together");
 
   /// Measures the routers and returns the loss; gradients are multiplied by `coefficient`.
   double measure(const Forward<S, F>& forward, std::size_t rows, BalanceLoss kind_of_loss, double coefficient) {

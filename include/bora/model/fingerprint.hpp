@@ -1,0 +1,28 @@
+/// What tells two models' types apart in files.
+#pragma once
+#include <bora/core/file_words.hpp>
+#include <bora/model/description.hpp>
+#include <cstdint>
+
+namespace bora::inline BORA_ABI::detail {
+
+/// The numbers of a spec, summed: two models of one type share it, whatever their weights.
+inline std::uint64_t fingerprint(const ModelDescription& d) noexcept {
+  WordSum sum;
+  const auto add = [&](auto... numbers) { (sum.add(static_cast<std::uint64_t>(numbers)), ...); };
+  const auto add_reals = [&](auto... numbers) { (sum.add(static_cast<double>(numbers)), ...); };
+  add(d.vocab_size, d.dim, d.layers, d.context, d.tie_embeddings, d.position, d.residual, d.parameters,
+      d.active_parameters);
+  add(d.norm.weight, d.norm.bias, d.norm.centred);
+  add_reals(d.norm.eps);
+  for (const AttentionDescription& a : d.attention) {
+    add(a.heads, a.kv_heads, a.head_dim, a.window, a.position, a.rotary, a.bias, a.scaling.kind);
+    add_reals(a.theta, a.rotary_fraction, a.alibi_max_bias, a.clip, a.scaling.factor, a.scaling.original_context,
+              a.scaling.beta_fast, a.scaling.beta_slow, a.scaling.low_frequency, a.scaling.high_frequency);
+  }
+  for (const FeedForwardDescription& f : d.feed_forward)
+    add(f.hidden, f.gated, f.bias, f.activation, f.experts, f.choices, f.router);
+  return sum.value();
+}
+
+}  // namespace bora::inline BORA_ABI::detail

@@ -1,0 +1,121 @@
+/// What the attention kernels share: their rows, their memory, and which keys of a run a row sees.
+#pragma once
+#include <bora/core/executor.hpp>
+#include <bora/simd/key_runs.hpp>
+#include <algorithm>
+#include <cstddef>
+#include <type_traits>
+
+BORA_BEFORE_NAMESPACE();
+namespace bora::inline BORA_ABI::simd {
+
+/// Keys whose share of a sum is gathered before it is merged with that of the others.
+inline constexpr std::size_t segment_length = 512;
+/// Query rows that one call of the kernels takes at most.
+inline constexpr std::size_t query_tile = 8;
+
+/// What is added to the scaled scores: nothing, ALiBi's slopes, or a table by distance. A view.
+template <class T>
+struct ScoreBias {
+  const T* slopes = nullptr;       ///< [heads]: - slope * (query - key)
+  const T* by_distance = nullptr;  ///< [heads, reach]: indexed by min(query - key, reach - 1)
+  std::size_t reach = 0;
+
+  bool any() const noexcept { return slopes != nullptr || by_distance != nullptr; }
+  /// Adds the bias of head `head` to the scores of keys first .. first + 15; future keys get anything.
+  void add(T* scores, std::size_t head, std::size_t query, std::size_t first) const noexcept {
+    for (std::size_t i = 0; i < run_length; ++i) {
+      const std::size_t key = first + i;
+      if (key > query) return;
+      if (slopes != nullptr)
+        scores[i] = scores[i] - slopes[head] * static_cast<T>(query - key);
+      else
+        scores[i] = scores[i] + by_distance[head * reach + std::min(query - key, reach - 1)];
+    }
+  }
+};
+
+/// One query row: which keys it sees and where its numbers are.
+template <class T>
+struct QueryRow {
+  std::size_t head, position, first_visible;  ///< sees first_visible .. position
+  const T* query;                             ///< [head_dim], after the position encoding
+  T* log_sum_exp;                             ///< of its scaled, biased scores; kept for backward; null: not wanted
+};
+
+/// Memory of one lane of the kernels.
+template <class T>
+struct AttentionScratch {
+  T* queries;          ///< [query_tile, stride]
+  T* scores;           ///< [query_tile, segment_length]
+  T* output;           ///< [query_tile, stride]: the state
+  T* segment;          ///< [query_tile, stride]: one segment's output
+  std::size_t stride;  ///< round_up(head_dim, 16)
+
+  static constexpr std::size_t size(std::size_t head_dim) noexcept {
+    return query_tile * (6 * round_up(head_dim, block_lanes) + segment_length);
+  }
+  AttentionScratch(T* memory, std::size_t head_dim) noexcept : stride(round_up(head_dim, block_lanes)) {
+    queries = memory;
+    output = queries + query_tile * stride;
+    segment = output + query_tile * stride;
+    scores = segment + 4 * query_tile * stride;
+  }
+};
+
+namespace detail {
+
+/// f(height, m) for rows 0 .. rows - 1 in tiles of at most `tall` rows.
+template <std::size_t tall, class F>
+BORA_INLINE void for_tiles(std::size_t rows, F&& f) noexcept {
+  std::size_t m = 0;
+  const auto sweep = [&](auto height) {
+    constexpr std::size_t M = decltype(height)::value;
+    if constexpr (M <= tall)
+      for (; m + M <= rows; m += M) f(height, m);
+  };
+  sweep(std::integral_constant<std::size_t, 8>{});
+  sweep(std::integral_constant<std::size_t, 4>{});
+  sweep(std::integral_constant<std::size_t, 2>{});
+  sweep(std::integral_constant<std::size_t, 1>{});
+}
+
+/// The weighted sum of values runs in four chains, slot modulo 4, so that few rows still keep the multipliers busy; a
+/// segment ends with (0 + 1) + (2 + 3).
+inline constexpr std::size_t value_chains = 4;
+
+/// The keys of a run that a row sees, as slots [begin, end).
+struct Slots {
+  std::size_t begin, end;
+  bool whole() const noexcept { return begin == 0 && end == run_length; }
+  bool empty() const noexcept { return begin == end; }
+};
+
+/// The keys that a row sees, or that all rows of a tile see: first .. last.
+struct View {
+  std::size_t first, last;
+  Slots slots(std::size_t run) const noexcept {
+    const std::size_t start = run * run_length;
+    const std::size_t begin = std::min(run_length, first > start ? first - start : 0);
+    const std::size_t end = last < start ? 0 : std::min(run_length, last - start + 1);
+    return {begin, std::max(begin, end)};
+  }
+  bool operator==(const View&) const = default;
+};
+template <class T>
+View view_of(const QueryRow<T>& row) noexcept {
+  return {row.first_visible, row.position};
+}
+/// What every one of `rows` rows sees.
+template <class T>
+View common_view(const QueryRow<T>* row, std::size_t rows) noexcept {
+  View all = view_of(row[0]);
+  for (std::size_t m = 1; m < rows; ++m)
+    all = {std::max(all.first, row[m].first_visible), std::min(all.last, row[m].position)};
+  return all;
+}
+
+}  // namespace detail
+
+}  // namespace bora::inline BORA_ABI::simd
+BORA_AFTER_NAMESPACE();
