@@ -3,7 +3,12 @@
 #include <bora/infer.hpp>
 #include <bora/io/safetensors.hpp>
 #include <bora/io/save.hpp>
+#include <bora/io/token_file.hpp>
 #include <bora/model/zoo.hpp>
+#include <bora/train/checkpoint.hpp>
+#include <bora/train/evaluate.hpp>
+#include <bora/train/fit.hpp>
 #include <bora/train/gradient.hpp>
 #include <bora/train/schedule.hpp>
+#include <bora/train/token_mixture.hpp>
 #include <bora/train/trainer.hpp>

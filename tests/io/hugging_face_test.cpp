@@ -353,6 +353,9 @@ TEST_CASE("An index that leads out of the folder, or to nothing, is refused", "[
   refuses_index(sentence("''"), place_in(""));
   refuses_index(sentence("'.hidden.safetensors'"), place_in(".hidden.safetensors"));
   refuses_index(sentence("'a\\x00.safetensors'"), place_in(std::string("a\0.safetensors", 14)));
+  const std::string long_name = std::string(244, 'n') + ".safetensors";  // 256 characters
+  refuses_index(sentence(bora::detail::printable(long_name)), place_in(long_name));
+  refuses_index("which is not in the folder", place_in(long_name.substr(1)));
   refuses_index("lists the file 'model-00009-of-00009.safetensors', which is not in the folder",
                 place_in("model-00009-of-00009.safetensors"));
   refuses_index("key 'weight_map.lm_head.weight' is 3, expected a file's name",
@@ -403,6 +406,24 @@ TEST_CASE("A path is loaded by what it names, or refused", "[io]") {
   check_contains(complaint(bare.path()), "holds no model.safetensors and no model.safetensors.index.json");
   bare.file("pytorch_model.bin", "PK");
   check_contains(complaint(bare.path()), "pytorch_model.bin is not read, expected it converted to safetensors");
+}
+
+TEST_CASE("What the system refuses to open is refused with its reason", "[io]") {
+  const Checkpoint<Llama> checkpoint;
+  const auto complaint = [](const std::filesystem::path& path) {
+    return complaint_of<FileError>([&] { bora::load_parameters<Llama>(path); });
+  };
+  check_contains(complaint(checkpoint.folder() / std::string(300, 'n')), "cannot be opened: File name too long");
+  const auto loop = checkpoint.folder() / "loop.safetensors";
+  std::filesystem::create_symlink(loop, loop);
+  check_contains(complaint(loop), "loop.safetensors: cannot be opened: Too many levels of symbolic links");
+  check_contains(complaint(checkpoint.weights() / "below"), "below: does not exist");
+  std::filesystem::remove(checkpoint.weights());
+  std::filesystem::create_directory(checkpoint.weights());
+  check_contains(complaint(checkpoint.folder().path()), "model.safetensors: is a folder, expected a file");
+  std::filesystem::remove(checkpoint.config());
+  std::filesystem::create_directory(checkpoint.config());
+  check_contains(complaint(checkpoint.folder().path()), "config.json: is a folder, expected a file");
 }
 
 TEST_CASE("A decoder holds what the files hold", "[io]") {

@@ -38,6 +38,13 @@ std::string bytes_of(const std::vector<T>& values) {
   return bytes;
 }
 
+/// ",1,1,1": that many more extents of 1.
+std::string axes(std::size_t count) {
+  std::string text;
+  for (std::size_t i = 0; i < count; ++i) text += ",1";
+  return text;
+}
+
 std::string zeros(std::size_t count) { return std::string(count, '\0'); }
 
 /// A file on disk that is open.
@@ -126,6 +133,11 @@ TEST_CASE("Every rule of safetensors refuses its file with a sentence of its own
       {"extent beyond 64 bits", one("F32", "[36893488147419103232]", zeros(4)),
        "has the number 3.6893488147419103e+19 in its shape"},
       {"text as extent", one("F32", "[\"1\"]", zeros(4)), "has the string '1' in its shape"},
+      {"more axes than anyone has", one("F32", message("[1", axes(64), "]"), zeros(4)),
+       "tensor 'x' has 65 numbers as shape, expected at most 64"},
+      {"a hundred thousand offsets",
+       file_of(message("{", tensor("x", message("[0", axes(100'000), "]")), "}"), zeros(4)),
+       "tensor 'x' has 100001 numbers as data_offsets, expected at most 64"},
       {"elements that overflow", one("F32", "[4294967296,4294967296,4]", ""),
        "tensor 'x' has shape [4294967296, 4294967296, 4]: a size in the file does not fit"},
       {"bytes that overflow", one("F32", "[4611686018427387905]", zeros(4)),
@@ -172,6 +184,7 @@ TEST_CASE("What safetensors allows is accepted", "[io]") {
   CHECK(refusal(file_of("{}")) == "accepted");
   CHECK(refusal(file_of("{\"__metadata__\":{}}      ")) == "accepted");
   CHECK(refusal(one("F32", "[]", zeros(4))) == "accepted");
+  CHECK(refusal(one("F32", message("[1", axes(63), "]"), zeros(4))) == "accepted");
   CHECK(refusal(one("F32", "[0,9223372036854775807,9223372036854775807]", "")) == "accepted");
   CHECK(refusal(file_of(R"({"b":{"dtype":"I64","shape":[1],"data_offsets":[2,10]},)"
                         R"("a":{"dtype":"BOOL","shape":[2],"data_offsets":[0,2]},)"
@@ -398,6 +411,8 @@ TEST_CASE("The writer refuses names and sizes that no reader would take", "[io]"
   CHECK(support::lacks(sentence([&] { out.metadata("key", "\xff"); }), "is no UTF-8") == "");
   CHECK(support::lacks(sentence([&] { out.add("y", {2, 3}, sequence(5)); }),
                        "tensor 'y' of shape [2, 3] was given 5 numbers, expected 6") == "");
+  CHECK(support::lacks(sentence([&] { out.add("y", std::vector<std::size_t>(65, 1), sequence(1)); }),
+                       "tensor 'y' has 65 axes, expected at most 64") == "");
   CHECK(out.contains("x"));
   CHECK_FALSE(out.contains("y"));
   const TemporaryFolder folder;

@@ -61,6 +61,7 @@ TEST_CASE("Every spec that is saved loads again, number for number", "[io]") {
   check_round_trip<Alternating>("bora");
   check_round_trip<LearnedLlama>("bora");
   check_round_trip<Ntk>("bora");
+  check_round_trip<OwnMask>("bora");
   check_round_trip<Sinusoidal>("bora");
 }
 
@@ -130,6 +131,20 @@ TEST_CASE("A save that fails leaves the earlier checkpoint whole", "[io]") {
                  "tensor 'lm_head.weight': element 131 is NaN");
   CHECK(files_in(folder.path()) == before);
   CHECK(same_bits(bora::load_parameters<Llama>(folder.path()).values(), good.values()));
+}
+
+TEST_CASE("What stands in the place of a checkpoint's file is refused", "[io]") {
+  for (const char* name : {"config.json", "model.safetensors"}) {
+    const TemporaryFolder here;
+    std::filesystem::create_directory(here / name);
+    here.file(std::string(name) + "/inside", "x");
+    const std::set<std::string> before = files_in(here.path());
+    const std::string says =
+        complaint_of<bora::FileError>([&] { bora::save(counted_parameters<Llama>(), here.path()); });
+    check_contains(says, name);
+    check_contains(says, "cannot be ");
+    CHECK(files_in(here.path()) == before);
+  }
 }
 
 TEST_CASE("A folder that cannot be made is refused", "[io]") {

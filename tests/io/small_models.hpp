@@ -126,6 +126,14 @@ struct LearnedLlama : Llama {  // learned positions beside rotary ones, and one 
 struct Ntk : Llama {
   using Attention = GroupedQueryAttention<grouped, Causal, Rope<1e4, 1.0, bora::NtkScaling<2.0>>>;
 };
+/// A mask that no file can name: blocks of four see themselves.
+struct Blocks {
+  static constexpr std::size_t window = 4;
+  static constexpr std::size_t first_visible(std::size_t position) noexcept { return position / 4 * 4; }
+};
+struct OwnMask : Llama {
+  using Attention = GroupedQueryAttention<grouped, Blocks, Rope<1e4>>;
+};
 struct Sinusoidal : Llama {
   using Position = bora::SinusoidalPositions;
   using Attention = GroupedQueryAttention<grouped, Causal, bora::NoPosition>;

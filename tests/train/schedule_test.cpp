@@ -59,6 +59,37 @@ TEST_CASE("A warm-up as long as the training, or longer, divides by nothing", "[
   }
 }
 
+TEST_CASE("OLMo's schedule warms up from a tenth, falls to a tenth, and cools down to zero", "[train]") {
+  const LearningRate rate{.peak = 0.5, .warmup = 4, .steps = 30, .decay = Decay::olmo, .cooldown = 6};
+  CHECK_NOTHROW(rate.check());
+  for (std::size_t s = 0; s < 4; ++s) CHECK(near(rate.at(s), 0.05 + 0.45 * static_cast<double>(s) / 4));
+  for (std::size_t s = 4; s <= 24; ++s) CHECK(near(rate.at(s), 0.5 - 0.45 * static_cast<double>(s - 4) / 20));
+  for (std::size_t s = 24; s <= 30; ++s) CHECK(near(rate.at(s), 0.05 * static_cast<double>(30 - s) / 6));
+  CHECK(rate.at(29) > 0);  // the last step still learns
+  CHECK(rate.at(31) == 0);
+  const LearningRate warm{.peak = 0.5, .warmup = 4, .steps = 30, .decay = Decay::olmo};
+  CHECK(near(warm.at(30), 0.05));  // without a cool-down it ends at the tenth
+}
+
+TEST_CASE("A constant rate with a cool-down is a trapezoid", "[train]") {
+  const LearningRate rate{.peak = 0.5, .warmup = 2, .steps = 20, .decay = Decay::constant, .cooldown = 5};
+  CHECK(rate.at(2) == 0.5);
+  CHECK(rate.at(15) == 0.5);
+  CHECK(near(rate.at(18), 0.2));
+  CHECK(rate.at(20) == 0);
+}
+
+TEST_CASE("A cool-down without room, and a floor beside OLMo's own, are refused", "[train]") {
+  const auto check = [](std::size_t warmup, std::size_t steps, std::size_t cooldown, Decay decay, double floor) {
+    LearningRate{.floor = floor, .warmup = warmup, .steps = steps, .decay = decay, .cooldown = cooldown}.check();
+  };
+  CHECK_THROWS_AS(check(5, 10, 5, Decay::cosine, 0), bora::ConfigError);
+  CHECK_THROWS_AS(check(11, 10, 1, Decay::cosine, 0), bora::ConfigError);
+  CHECK_THROWS_AS(check(0, 10, 11, Decay::linear, 0), bora::ConfigError);
+  CHECK_THROWS_AS(check(0, 10, 0, Decay::olmo, 1e-5), bora::ConfigError);
+  CHECK_NOTHROW(check(5, 10, 4, Decay::cosine, 0));
+}
+
 TEST_CASE("A rate that is negative or no number is refused", "[train]") {
   const double nan = std::nan(""), infinity = std::numeric_limits<double>::infinity();
   for (const double bad : {-1e-9, nan, infinity}) {

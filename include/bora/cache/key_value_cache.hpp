@@ -52,6 +52,7 @@ class KeyValueCache {
   }
 
   std::size_t sequences() const noexcept { return sequences_.size(); }
+  /// Positions a sequence holds.
   std::size_t length(std::size_t sequence) const noexcept { return sequences_[sequence].length; }
   /// The runs of every sequence in a layer: [sequences].
   const Runs* layer(std::size_t l) const noexcept { return layers_[l].runs.data(); }
@@ -94,6 +95,7 @@ class KeyValueCache {
     s.length = length;
   }
 
+  /// Empties a sequence.
   void reset(std::size_t sequence) noexcept {
     if (!tables_.empty()) drop_pages(sequence, 0);
     sequences_[sequence] = {};
@@ -126,7 +128,9 @@ class KeyValueCache {
       if (first_runs[l] > 0) floor = std::max(floor, first_runs[l] * simd::run_length + layers_[l].facts.window - 1);
   }
   std::size_t layer_count() const noexcept { return layers_.size(); }
+  /// What a layer was made for.
   const CacheLayer& layer_facts(std::size_t l) const noexcept { return layers_[l].facts; }
+  /// Bytes of one run of all heads in a layer.
   std::size_t run_bytes(std::size_t l) const noexcept { return layers_[l].run_bytes(); }
   /// The first run of a sequence that a layer still holds.
   std::size_t first_held_run(std::size_t l, std::size_t sequence) const noexcept {
@@ -141,6 +145,7 @@ class KeyValueCache {
   std::byte* run(std::size_t l, std::size_t sequence, std::size_t index) noexcept {
     return layers_[l].runs[sequence].run(index, 0).data;
   }
+  /// The same, to read.
   const std::byte* run(std::size_t l, std::size_t sequence, std::size_t index) const noexcept {
     return layers_[l].runs[sequence].run(index, 0).data;
   }

@@ -6,6 +6,7 @@
 
 namespace bora::inline BORA_ABI {
 
+/// Where the runs of a layer lie.
 enum class CacheKind { linear, rolling, paged };
 
 /// Keeps every key, up to the session's capacity.
@@ -49,6 +50,7 @@ struct DefaultCache {
   }
 };
 
+/// An element format, and which kind of cache a layer of a given window gets; `page` is 0 where nothing is paged.
 template <class C>
 concept CachePolicy = requires(std::size_t window) {
   requires CacheFormat<typename C::Element>;

@@ -19,6 +19,7 @@ namespace bora::inline BORA_ABI {
 class Executor {
  public:
   virtual ~Executor() = default;
+  /// How many lanes run at the same time.
   virtual std::size_t lanes() const noexcept = 0;
 
   /// `work(lane)` must not throw: there is nobody to catch it on a lane.
@@ -32,6 +33,7 @@ class Executor {
 
  protected:
   using Function = void (*)(void* context, std::size_t lane) noexcept;
+  /// Calls `function(context, lane)` on all lanes at the same time.
   virtual void run_on_lanes(Function function, void* context) = 0;
 };
 

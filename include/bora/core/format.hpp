@@ -22,10 +22,13 @@ constexpr bfloat16 to_bfloat16(float value) noexcept {
   if ((bits & 0x7fffffffu) > 0x7f800000u) return {static_cast<std::uint16_t>((bits >> 16) | 0x40u)};
   return {static_cast<std::uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16)};
 }
+/// Widens; exact.
 constexpr float to_float(bfloat16 value) noexcept {
   return std::bit_cast<float>(static_cast<std::uint32_t>(value.bits) << 16);
 }
+/// The same for numbers that are wide already.
 constexpr float to_float(float value) noexcept { return value; }
+/// The same for numbers that are wide already.
 constexpr double to_float(double value) noexcept { return value; }
 
 /// IEEE binary16 to binary32, exact for every value.
@@ -70,9 +73,11 @@ struct Q8 {
   static constexpr std::string_view name = "Q8";
 };
 
+/// What weights can be held in.
 template <class F>
 concept WeightFormat = std::same_as<F, F32> || std::same_as<F, Bf16> || std::same_as<F, F64>;
 
+/// What keys and values can be held in.
 template <class E>
 concept CacheFormat = std::same_as<E, F32> || std::same_as<E, Bf16> || std::same_as<E, Q8> || std::same_as<E, F64>;
 

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <new>
 #include <random>
 #include <span>
 #include <string>
@@ -81,6 +82,23 @@ inline void require_finite(std::span<const float> values, const std::filesystem:
               ", expected finite numbers only");
 }
 
+/// Whether something is there. What the system refuses to look at counts: whoever opens it says why it cannot be.
+inline bool is_there(const std::filesystem::path& path) noexcept {
+  std::error_code ignored;
+  return std::filesystem::status(path, ignored).type() != std::filesystem::file_type::not_found;
+}
+inline bool is_folder(const std::filesystem::path& path) noexcept {
+  std::error_code ignored;
+  return std::filesystem::is_directory(path, ignored);
+}
+/// Throws FileError where nothing is there, or where it cannot be reached.
+inline void require_there(const std::filesystem::path& path) {
+  std::error_code error;
+  if (std::filesystem::status(path, error).type() == std::filesystem::file_type::not_found)
+    refuse_file(path, "does not exist");
+  if (error) refuse_file(path, "cannot be opened: ", error.message());
+}
+
 struct CloseFile {
   void operator()(std::FILE* file) const noexcept { std::fclose(file); }
 };
@@ -120,6 +138,15 @@ class MappedFile {
   std::span<const std::byte> bytes() const noexcept { return bytes_; }
   std::size_t size() const noexcept { return bytes_.size(); }
   std::string_view text() const noexcept { return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()}; }
+  /// Whether the path still names the file that was opened: not where another one was moved there since.
+  bool still_in_place() const noexcept {
+#if defined(BORA_POSIX_FILES)
+    struct stat now{};
+    return ::stat(path_.c_str(), &now) == 0 && Identity(now) == identity_;
+#else
+    return true;  // what is open cannot be replaced there
+#endif
+  }
 
  private:
   template <class... Parts>
@@ -144,6 +171,7 @@ class MappedFile {
     void* memory = MAP_FAILED;
     if (::fstat(file, &facts) == 0 && facts.st_size > 0)
       memory = ::mmap(nullptr, static_cast<std::size_t>(facts.st_size), PROT_READ, MAP_PRIVATE, file, 0);
+    identity_ = facts;
     ::close(file);  // the mapping stays
     mapped_ = memory != MAP_FAILED;
     if (mapped_) bytes_ = {static_cast<const std::byte*>(memory), static_cast<std::size_t>(facts.st_size)};
@@ -154,18 +182,42 @@ class MappedFile {
   void read() {
     const detail::FileHandle file(std::fopen(path_.string().c_str(), "rb"));
     if (file == nullptr) refuse("cannot be opened: ", detail::system_message(errno));
-    std::error_code error;
-    const std::uintmax_t size = std::filesystem::file_size(path_, error);
-    if (error) refuse("cannot be read: ", error.message());
-    owned_.resize(static_cast<std::size_t>(size));
+    make_room(size_of(*file));
     const std::size_t got = std::fread(owned_.data(), 1, owned_.size(), file.get());
     if (std::ferror(file.get())) refuse("cannot be read: ", detail::system_message(errno));
     if (got != owned_.size()) refuse("ended after ", got, " bytes, expected ", owned_.size());
     bytes_ = owned_;
   }
 
+  /// Of the open file: by now its path may name another one.
+  std::uintmax_t size_of([[maybe_unused]] std::FILE& file) {
+#if defined(BORA_POSIX_FILES)
+    struct stat facts{};
+    if (::fstat(::fileno(&file), &facts) != 0) refuse("cannot be read: ", detail::system_message(errno));
+    identity_ = facts;
+    return static_cast<std::uintmax_t>(facts.st_size);
+#else
+    std::error_code error;
+    const std::uintmax_t size = std::filesystem::file_size(path_, error);
+    if (error) refuse("cannot be read: ", error.message());
+    return size;
+#endif
+  }
+  /// A file may claim to be of any size and hold nothing: one that is mostly a hole costs its writer no disk.
+  void make_room(std::uintmax_t size) {
+    try {
+      if (size > owned_.max_size()) throw std::bad_alloc();
+      owned_.resize(static_cast<std::size_t>(size));
+    } catch (const std::bad_alloc&) {
+      refuse("is ", size, " bytes long, more than there is memory for");
+    }
+  }
+
   void swap(MappedFile& other) noexcept {
     path_.swap(other.path_);
+#if defined(BORA_POSIX_FILES)
+    std::swap(identity_, other.identity_);
+#endif
     owned_.swap(other.owned_);  // keeps the addresses of what it holds
     std::swap(bytes_, other.bytes_);
     std::swap(mapped_, other.mapped_);
@@ -175,6 +227,17 @@ class MappedFile {
   std::vector<std::byte> owned_;
   std::span<const std::byte> bytes_;
   bool mapped_ = false;
+#if defined(BORA_POSIX_FILES)
+  /// A file while it is open or mapped: its number is not given to another one before.
+  struct Identity {
+    Identity() = default;
+    Identity(const struct stat& facts) : device(facts.st_dev), number(facts.st_ino) {}
+    friend bool operator==(const Identity&, const Identity&) = default;
+    dev_t device = 0;
+    ino_t number = 0;
+  };
+  Identity identity_;
+#endif
 };
 
 /// A file written beside its place and moved there when it is whole: readers see the old one or the new one, and a full
@@ -195,6 +258,7 @@ class AtomicFile {
     if (bytes.empty()) return;
     if (std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) != bytes.size()) fail(errno);
   }
+  /// Appends text.
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
 
   /// Brings everything to the disk and puts the file in its place; nothing may be written after.
@@ -227,6 +291,7 @@ class AtomicFile {
       const std::filesystem::path named = std::filesystem::canonical(target_, error);
       if (!error) target_ = named;
     }
+    folder_ = target_.has_parent_path() ? target_.parent_path() : ".";
     // Moving a file over a device would replace the device.
     const std::filesystem::file_status status = std::filesystem::status(target_, error);
     if (std::filesystem::is_directory(status)) refuse("cannot be written: it is a folder");
@@ -259,8 +324,7 @@ class AtomicFile {
   /// The new name too should survive a loss of power; where a folder cannot be synced there is nothing to be done.
   void sync_folder() const noexcept {
 #if defined(BORA_POSIX_FILES)
-    const std::string folder = target_.has_parent_path() ? target_.parent_path().string() : ".";
-    const int handle = ::open(folder.c_str(), O_RDONLY | O_CLOEXEC);
+    const int handle = ::open(folder_.c_str(), O_RDONLY | O_CLOEXEC);
     if (handle < 0) return;
     ::fsync(handle);
     ::close(handle);
@@ -273,7 +337,7 @@ class AtomicFile {
     if (!partial_.empty()) std::filesystem::remove(partial_, ignored);
   }
 
-  std::filesystem::path asked_, target_, partial_;
+  std::filesystem::path asked_, target_, partial_, folder_;
   detail::FileHandle file_;
 };
 

@@ -18,6 +18,7 @@ namespace bora::inline BORA_ABI {
 /// Bytes that panels, rows of caches and scratch start on.
 inline constexpr std::size_t alignment = 64;
 
+/// The least multiple of `multiple` that is at least `size`.
 constexpr std::size_t round_up(std::size_t size, std::size_t multiple) noexcept {
   return (size + multiple - 1) / multiple * multiple;
 }

@@ -48,6 +48,7 @@ class Random {
   }
 
   constexpr std::uint64_t position() const noexcept { return counter_; }
+  /// The next number drawn is that at `position`.
   constexpr void seek(std::uint64_t position) noexcept { counter_ = position; }
 
  private:

@@ -22,6 +22,7 @@ class Tensor {
   explicit Tensor(const std::array<std::size_t, rank>& shape) : shape_(shape), values_(count(shape)) {}
 
   const std::array<std::size_t, rank>& shape() const noexcept { return shape_; }
+  /// The length of one axis.
   std::size_t extent(std::size_t axis) const noexcept { return shape_[axis]; }
   std::size_t size() const noexcept { return values_.size(); }
   T* data() noexcept { return values_.data(); }
@@ -87,6 +88,7 @@ inline void check_token(TokenId id, std::size_t vocab_size) {
   if (id < 0 || static_cast<std::size_t>(id) >= vocab_size)
     throw TokenError(detail::message("token id ", id, " is outside the vocabulary: expected 0 to ", vocab_size - 1));
 }
+/// The same for each id.
 inline void check_tokens(std::span<const TokenId> ids, std::size_t vocab_size) {
   for (const TokenId id : ids) check_token(id, vocab_size);
 }

@@ -109,6 +109,17 @@ inline std::string_view name_of(RouterKind kind) {
   }
   return "other";
 }
+inline std::string_view name_of(MaskKind kind) {
+  switch (kind) {
+    case MaskKind::causal:
+      return "causal";
+    case MaskKind::sliding_window:
+      return "sliding window";
+    case MaskKind::other:
+      break;
+  }
+  return "other";
+}
 inline std::string_view name_of(ScalingKind kind) {
   switch (kind) {
     case ScalingKind::none:
@@ -205,6 +216,8 @@ inline std::vector<FamilyFact> family_facts(std::string_view type, const ModelDe
     facts.push_back({"rotated part of a head", detail::message(a.head_dim), detail::message(a.rotary)});
   if (a.scaling.kind == ScalingKind::ntk || a.scaling.kind == ScalingKind::other)
     facts.push_back({"rotary scaling", "default, linear, yarn or llama3", std::string(name_of(a.scaling.kind))});
+  for (const AttentionDescription& layer : d.attention)
+    if (layer.mask == MaskKind::other) facts.push_back({"mask", "causal or a sliding window", "other"});
   if (d.feed_forward.front().activation == ActivationKind::other)
     facts.push_back({"activation", "silu, gelu, gelu_new or relu", "other"});
   for (FamilyFact& fact : plain ? detail::plain_facts(type, d) : detail::llama_facts(type, d))

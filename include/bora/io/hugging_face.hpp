@@ -35,17 +35,19 @@ class WeightFiles {
   /// index and files disagree.
   static WeightFiles in_folder(const std::filesystem::path& folder) {
     const std::filesystem::path file = folder / "model.safetensors", index = folder / "model.safetensors.index.json";
-    if (std::filesystem::exists(file)) return single(file);
-    if (std::filesystem::exists(index)) return sharded(index);
+    if (detail::is_there(file)) return single(file);
+    if (detail::is_there(index)) return sharded(index);
     detail::refuse_file(folder, "holds no model.safetensors and no model.safetensors.index.json",
-                        std::filesystem::exists(folder / "pytorch_model.bin")
+                        detail::is_there(folder / "pytorch_model.bin")
                             ? "; pytorch_model.bin is not read, expected it converted to safetensors"
                             : "");
   }
 
   /// The file, or the index.
   const std::filesystem::path& path() const noexcept { return path_; }
+  /// Whether there is a tensor of that name.
   bool contains(std::string_view name) const { return places_.find(name) != places_.end(); }
+  /// A tensor as its file describes it. Throws FileError where there is none.
   const SafeTensors::Entry& entry(std::string_view name) const { return file_of(name).entry(name); }
   /// The file that holds a tensor. Throws FileError where none does.
   const SafeTensors& file_of(std::string_view name) const {
@@ -64,16 +66,20 @@ class WeightFiles {
 
   static WeightFiles sharded(const std::filesystem::path& index) {
     WeightFiles weights(index);
-    const Json json = read_json(index);
+    const MappedFile file(index);
+    const Json json = read_json(file);
     if (!json.is_object()) detail::refuse_file(index, "is ", detail::json_kind(json), ", expected an object");
     std::map<std::string, std::size_t> shards;
-    for (const auto& [tensor, file] : require_object(json, "weight_map", index).items()) {
-      if (!file.is_string())
-        detail::refuse_file(index, "key ", detail::json_path("weight_map", tensor), " is ", detail::json_kind(file),
+    for (const auto& [tensor, shard] : require_object(json, "weight_map", index).items()) {
+      if (!shard.is_string())
+        detail::refuse_file(index, "key ", detail::json_path("weight_map", tensor), " is ", detail::json_kind(shard),
                             ", expected a file's name");
-      weights.places_.emplace(tensor, weights.open_shard(file.get_ref<const std::string&>(), tensor, shards));
+      weights.places_.emplace(tensor, weights.open_shard(shard.get_ref<const std::string&>(), tensor, shards));
     }
     weights.check_shards();
+    // The writer takes the index away before it touches the shards.
+    if (!file.still_in_place())
+      detail::refuse_file(index, "was replaced while its files were opened: open the folder again");
     return weights;
   }
 
@@ -81,12 +87,13 @@ class WeightFiles {
   std::size_t open_shard(const std::string& name, std::string_view tensor, std::map<std::string, std::size_t>& shards) {
     const auto [at, added] = shards.try_emplace(name, files_.size());
     if (!added) return at->second;
-    if (!name.ends_with(".safetensors") || name.starts_with('.') ||
+    constexpr std::size_t longest = 255;  // of a file's name, on the usual systems
+    if (name.size() > longest || !name.ends_with(".safetensors") || name.starts_with('.') ||
         name.find_first_of(std::string_view("/\\:\0", 4)) != name.npos)
       detail::refuse_file(path_, "places tensor ", detail::printable(tensor), " in ", detail::printable(name),
                           ", expected the plain name of a .safetensors file in the same folder");
     const std::filesystem::path file = path_.parent_path() / name;
-    if (!std::filesystem::exists(file))
+    if (!detail::is_there(file))
       detail::refuse_file(path_, "lists the file ", detail::printable(name), ", which is not in the folder");
     files_.emplace_back(file);
     return at->second;
@@ -161,8 +168,8 @@ class HuggingFaceFolder {
 
  private:
   CheckpointNames::Family checked_family(const std::filesystem::path& folder) const {
-    if (!std::filesystem::exists(folder)) detail::refuse_file(folder, "does not exist");
-    if (!std::filesystem::is_directory(folder)) detail::refuse_file(folder, "is a file, expected a folder");
+    detail::require_there(folder);
+    if (!detail::is_folder(folder)) detail::refuse_file(folder, "is a file, expected a folder");
     const std::filesystem::path config = folder / "config.json";
     return check_config(read_json(config), config, model_).family;
   }

@@ -23,6 +23,9 @@ namespace detail {
 /// Arrays and objects within each other; no file of this library's formats comes near.
 inline constexpr std::size_t json_depth = 64;
 
+/// Of a file; the header of a safetensors file has the same limit.
+inline constexpr std::size_t json_bytes_limit = 100'000'000;
+
 /// "line 3, column 14": where byte `at` stands.
 inline std::string json_place(std::string_view text, std::size_t at) {
   const std::string_view before = text.substr(0, std::min(at, text.size()));
@@ -126,11 +129,16 @@ inline Json parse_json(std::string_view text, const std::filesystem::path& file)
   }
 }
 
-/// Reads and parses a file.
-inline Json read_json(const std::filesystem::path& file) {
-  const MappedFile mapped(file);
-  return parse_json(mapped.text(), file);
+/// Parses a file. Throws as parse_json does, and for a file of more than 100 MB: parsed, it would take many times as
+/// much.
+inline Json read_json(const MappedFile& file) {
+  if (file.size() > detail::json_bytes_limit)
+    detail::refuse_file(file.path(), "is ", file.size(), " bytes long, expected at most ", detail::json_bytes_limit,
+                        " of JSON");
+  return parse_json(file.text(), file.path());
 }
+/// Opens and parses a file.
+inline Json read_json(const std::filesystem::path& file) { return read_json(MappedFile(file)); }
 
 /// `text` as a JSON string, quotation marks included. Throws ConfigError where it is no UTF-8.
 inline std::string json_string(std::string_view text) {
@@ -144,6 +152,7 @@ inline std::string json_string(std::string_view text) {
 // Members of an object. `optional_...` gives nothing for an absent key or null; `require_...` throws FileError for it;
 // both throw FileError for a value of another kind. `parent` is the path to the object, for the sentence only.
 
+/// A string.
 inline std::optional<std::string> optional_string(const Json& object, std::string_view key,
                                                   const std::filesystem::path& file, std::string_view parent = "") {
   const Json* value =
@@ -167,6 +176,7 @@ inline std::optional<double> optional_number(const Json& object, std::string_vie
   return value == nullptr ? std::nullopt : std::optional(value->get<double>());
 }
 
+/// True or false.
 inline std::optional<bool> optional_bool(const Json& object, std::string_view key, const std::filesystem::path& file,
                                          std::string_view parent = "") {
   const Json* value =
@@ -186,27 +196,33 @@ inline const Json* optional_array(const Json& object, std::string_view key, cons
   return detail::json_value(object, key, file, parent, "an array", [](const Json& v) { return v.is_array(); });
 }
 
+/// A string.
 inline std::string require_string(const Json& object, std::string_view key, const std::filesystem::path& file,
                                   std::string_view parent = "") {
   return detail::require_json(optional_string(object, key, file, parent), key, file, parent, "a string");
 }
+/// An integer from 0.
 inline std::size_t require_size(const Json& object, std::string_view key, const std::filesystem::path& file,
                                 std::string_view parent = "") {
   return detail::require_json(optional_size(object, key, file, parent), key, file, parent, "a whole number from 0");
 }
+/// Any number, whole or not.
 inline double require_number(const Json& object, std::string_view key, const std::filesystem::path& file,
                              std::string_view parent = "") {
   return detail::require_json(optional_number(object, key, file, parent), key, file, parent, "a number");
 }
+/// True or false.
 inline bool require_bool(const Json& object, std::string_view key, const std::filesystem::path& file,
                          std::string_view parent = "") {
   return detail::require_json(optional_bool(object, key, file, parent), key, file, parent, "true or false");
 }
+/// An object; points into `object`.
 inline const Json& require_object(const Json& object, std::string_view key, const std::filesystem::path& file,
                                   std::string_view parent = "") {
   const Json* value = optional_object(object, key, file, parent);
   return *detail::require_json(value == nullptr ? std::nullopt : std::optional(value), key, file, parent, "an object");
 }
+/// An array; points into `object`.
 inline const Json& require_array(const Json& object, std::string_view key, const std::filesystem::path& file,
                                  std::string_view parent = "") {
   const Json* value = optional_array(object, key, file, parent);

@@ -108,6 +108,7 @@ inline void check_llama2c_form(const ModelDescription& model, const std::filesys
           llama2c_number(a.theta));
   require(a.scaling.kind == ScalingKind::none, "unscaled rotary positions; the type scales them");
   require(a.window == 0, "no sliding window; the type has one of ", a.window);
+  require(a.mask == MaskKind::causal, "models with causal masks; the type has another");
   require(!a.bias && !f.bias, "no biases; the type has some");
   require(a.clip == 0, "no clipped projections; the type clips at ", llama2c_number(a.clip));
   require(a.heads * a.head_dim == model.dim, "heads that fill dim; the type has ", a.heads, " of ", a.head_dim,

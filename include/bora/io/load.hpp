@@ -22,11 +22,11 @@ decltype(auto) with_checkpoint(const std::filesystem::path& path, With&& with) {
   const auto from_folder = [&](const HuggingFaceFolder& folder) -> decltype(auto) {
     return from(folder, folder.names());
   };
-  if (!std::filesystem::exists(path)) refuse_file(path, "does not exist");
-  if (std::filesystem::is_directory(path)) return from_folder(HuggingFaceFolder::of<S>(path));
+  require_there(path);
+  if (is_folder(path)) return from_folder(HuggingFaceFolder::of<S>(path));
   if (path.extension() == ".safetensors") {
     const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-    if (!std::filesystem::exists(folder / "config.json"))
+    if (!is_there(folder / "config.json"))
       refuse_file(path,
                   "has no config.json beside it: expected one, to check theta, eps and the like against the type");
     return from_folder(HuggingFaceFolder::of<S>(folder, path));

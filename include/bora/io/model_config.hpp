@@ -21,6 +21,7 @@ namespace bora::inline BORA_ABI {
 
 /// What a key of config.json holds, as far as models go: null, true or false, a number or a word.
 struct ConfigValue {
+  /// What stands at the key.
   enum class Kind { absent, null, boolean, whole, fraction, word };
 
   constexpr ConfigValue() = default;  ///< absent
@@ -38,6 +39,7 @@ struct ConfigValue {
 
 /// A key of config.json and what the model has there.
 struct ConfigKey {
+  /// Whether the key is looked at, written, or both.
   enum class Use { check_and_write, check, write };
 
   std::string_view key;      ///< "n_embd|hidden_size" for two spellings; the first is written
@@ -231,6 +233,7 @@ inline void append_attention(ConfigKeys& keys, std::string_view within, const At
                 {{"heads", a.heads},
                  {"kv_heads", a.kv_heads},
                  {"head_dim", a.head_dim},
+                 {"mask", name_of(a.mask)},
                  {"sliding_window", or_null(a.window), {}, nullptr},
                  {"position", name_of(a.position)},
                  {"rope_theta", or_null(a.theta), {}, nullptr},

@@ -270,6 +270,7 @@ inline TensorPlace place_of(const CheckpointNames& names, const ModelDescription
 
 /// A tensor of a file and the tensors of the model that it holds.
 struct FileTensor {
+  /// One of the model's tensors, and where it stands in the file's.
   struct Part {
     TensorEntry entry;
     TensorPlace place;

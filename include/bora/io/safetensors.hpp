@@ -60,6 +60,8 @@ constexpr std::size_t stored_size(std::string_view dtype) noexcept {
 
 /// Rust's reader, which defines the format, refuses larger headers.
 inline constexpr std::size_t safetensors_header_limit = 100'000'000;
+/// Axes of a tensor: as many as PyTorch and numpy have at most. The format sets no limit; a message must.
+inline constexpr std::size_t safetensors_axes_limit = 64;
 
 }  // namespace detail
 
@@ -67,6 +69,7 @@ inline constexpr std::size_t safetensors_header_limit = 100'000'000;
 /// it holds is read on demand.
 class SafeTensors {
  public:
+  /// A tensor as the header describes it.
   struct Entry {
     std::string dtype;               ///< "F32", "BF16", "I64", …
     std::vector<std::size_t> shape;  ///< empty for a single number
@@ -96,6 +99,7 @@ class SafeTensors {
     for (const auto& [name, entry] : entries_) all.push_back(name);
     return all;
   }
+  /// Whether there is a tensor of that name.
   bool contains(std::string_view name) const noexcept { return entries_.find(name) != entries_.end(); }
 
   /// Throws FileError where the file has no tensor of that name.
@@ -114,6 +118,7 @@ class SafeTensors {
              out.size());
     convert(name, tensor, 0, out);
   }
+  /// The same into a vector of the right size.
   std::vector<float> read(std::string_view name) const {
     std::vector<float> values(float_entry(name).elements());  // the file holds them: its size bounds the buffer
     read(name, values);
@@ -219,6 +224,8 @@ class SafeTensors {
   std::vector<std::size_t> sizes(std::string_view name, const Json& value, const char* key) const {
     const Json& list = member(name, value, key);
     if (!list.is_array()) refuse(name, "has ", detail::json_kind(list), " as ", key, ", expected an array");
+    if (list.size() > detail::safetensors_axes_limit)
+      refuse(name, "has ", list.size(), " numbers as ", key, ", expected at most ", detail::safetensors_axes_limit);
     std::vector<std::size_t> all;
     for (const Json& number : list) {
       if (!number.is_number_unsigned())
@@ -387,6 +394,7 @@ class SafeTensorsWriter {
     metadata_[key] = value;
   }
 
+  /// Whether there is a tensor of that name.
   bool contains(std::string_view name) const noexcept { return tensors_.find(name) != tensors_.end(); }
 
   /// Writes beside `file` and renames: a failure throws FileError and leaves what was there before.
@@ -433,6 +441,9 @@ class SafeTensorsWriter {
     json_string(name);
     if (name == "__metadata__")
       throw ConfigError("SafeTensorsWriter: the name '__metadata__' is the format's own, expected another");
+    if (shape.size() > detail::safetensors_axes_limit)
+      throw ConfigError(detail::message("SafeTensorsWriter: tensor ", detail::printable(name), " has ", shape.size(),
+                                        " axes, expected at most ", detail::safetensors_axes_limit));
     CheckedSize bytes = detail::stored_size(dtype);
     for (const std::size_t extent : shape) bytes *= extent;
     const auto [added, is_new] = tensors_.try_emplace(std::move(name));

@@ -28,6 +28,7 @@ namespace bora::inline BORA_ABI {
 /// What a checkpoint's numbers are held in.
 enum class StoredNumbers { f32, bf16 };
 
+/// What is written beside the numbers themselves.
 struct SaveOptions {
   StoredNumbers numbers = StoredNumbers::f32;
   std::size_t max_shard_bytes = 5'000'000'000;  ///< a file's tensors; a larger tensor gets a file of its own
@@ -52,24 +53,30 @@ class PartialFiles {
   PartialFiles& operator=(const PartialFiles&) = delete;
   ~PartialFiles() {
     std::error_code ignored;
-    for (const std::filesystem::path& target : targets_) std::filesystem::remove(partial(target), ignored);
+    for (const File& file : files_) std::filesystem::remove(file.partial, ignored);
   }
   /// Where to write what is to become `target`.
-  std::filesystem::path add(const std::filesystem::path& target) { return partial(targets_.emplace_back(target)); }
+  const std::filesystem::path& add(const std::filesystem::path& target) {
+    File file{target, target};
+    file.partial += ".partial";
+    return files_.emplace_back(std::move(file)).partial;
+  }
   void move_to_places() {
     std::error_code error;
-    for (const std::filesystem::path& target : targets_) {
-      std::filesystem::rename(partial(target), target, error);
-      if (error) refuse_file(target, "cannot be put in place: ", error.message());
+    for (const File& file : files_) {
+      std::filesystem::rename(file.partial, file.target, error);
+      if (error) refuse_file(file.target, "cannot be put in place: ", error.message());
     }
   }
   bool contains(const std::filesystem::path& target) const {
-    return std::find(targets_.begin(), targets_.end(), target) != targets_.end();
+    return std::ranges::find(files_, target, &File::target) != files_.end();
   }
 
  private:
-  static std::filesystem::path partial(std::filesystem::path target) { return target += ".partial"; }
-  std::vector<std::filesystem::path> targets_;
+  struct File {
+    std::filesystem::path target, partial;
+  };
+  std::vector<File> files_;
 };
 
 /// "model-00001-of-00003.safetensors", or "model.safetensors" where it is the only one.
@@ -123,9 +130,11 @@ inline void write_shard(const SavedModel& model, const std::vector<FileTensor>& 
   out.write(file);
 }
 
-inline void write_text(const std::filesystem::path& file, const Json& json) {
+inline std::string file_text(const Json& json) { return json.dump(2) + "\n"; }
+
+inline void write_text(const std::filesystem::path& file, std::string_view text) {
   AtomicFile out(file);
-  out.write(json.dump(2) + "\n");
+  out.write(text);
   out.commit();
 }
 
@@ -144,21 +153,39 @@ inline Json index_of(const std::vector<std::vector<FileTensor>>& shards, const S
 inline void make_folder(const std::filesystem::path& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  if (!std::filesystem::is_directory(folder))
-    refuse_file(folder, "cannot be made a folder", error ? ": " + error.message() : "");
+  if (!is_folder(folder)) refuse_file(folder, "cannot be made a folder", error ? ": " + error.message() : "");
+}
+
+inline void remove_file(const std::filesystem::path& file) {
+  std::error_code error;
+  std::filesystem::remove(file, error);
+  if (error) refuse_file(file, "cannot be removed: ", error.message());
 }
 
 /// Weight files of an earlier checkpoint would be read instead of the new ones, or beside them.
 inline void remove_stale(const std::filesystem::path& folder, const PartialFiles& files) {
   std::vector<std::filesystem::path> stale;
-  for (const auto& entry : std::filesystem::directory_iterator(folder))
-    if (is_weight_file(entry.path().filename().string()) && !files.contains(entry.path()))
-      stale.push_back(entry.path());
-  for (const std::filesystem::path& file : stale) std::filesystem::remove(file);
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
+    if (is_weight_file(entry->path().filename().string()) && !files.contains(entry->path()))
+      stale.push_back(entry->path());
+  if (error) refuse_file(folder, "cannot be listed: ", error.message());
+  for (const std::filesystem::path& file : stale) remove_file(file);
 }
 
-/// Everything is written under temporary names first. Only then does the old config.json go, and the new one comes
-/// last: a folder in between has none, and no reader takes it for a checkpoint.
+/// Whether the folder's checkpoint is one file, under this very config: a single rename then replaces it, and at no
+/// moment is there none.
+inline bool replaces_one_file(const std::filesystem::path& folder, std::string_view config) {
+  if (!is_there(folder / "model.safetensors") || !is_there(folder / "config.json")) return false;
+  try {
+    return MappedFile(folder / "config.json").text() == config;
+  } catch (const FileError&) {
+    return false;
+  }
+}
+
+/// Everything is written under temporary names first. Only then do the old config.json and the old index go, and the
+/// new config comes last: a folder in between has none, and no reader takes it for a checkpoint.
 inline void save_model(const SavedModel& model, const std::filesystem::path& folder, const SaveOptions& options) {
   const ModelType type = model_type_of(model.names, model.description);
   const bool bf16 = options.numbers == StoredNumbers::bf16;
@@ -172,11 +199,16 @@ inline void save_model(const SavedModel& model, const std::filesystem::path& fol
   PartialFiles files;
   for (std::size_t s = 0; s < shards.size(); ++s)
     write_shard(model, shards[s], options, files.add(folder / shard_name(s, shards.size())));
-  if (shards.size() > 1) write_text(files.add(folder / "model.safetensors.index.json"), index_of(shards, options));
-  std::filesystem::remove(folder / "config.json");
+  const std::filesystem::path index = folder / "model.safetensors.index.json", config_file = folder / "config.json";
+  const std::string config_text = file_text(config);
+  if (shards.size() > 1) write_text(files.add(index), file_text(index_of(shards, options)));
+  write_text(files.add(config_file), config_text);
+  if (shards.size() > 1 || !replaces_one_file(folder, config_text)) {
+    remove_file(config_file);
+    remove_file(index);
+  }
   remove_stale(folder, files);
   files.move_to_places();
-  write_text(folder / "config.json", config);
 }
 
 }  // namespace detail

@@ -51,6 +51,7 @@ class ByteTokenizer {
     Utf8Stream utf8_;
   };
 
+  /// A decoder of its own for one text.
   static Stream stream(InvalidBytes invalid = InvalidBytes::replace) noexcept { return Stream(invalid); }
 };
 

@@ -349,6 +349,7 @@ class Llama2cTokenizer {
     Utf8Stream utf8_;
   };
 
+  /// A decoder of its own for one text.
   Stream stream(InvalidBytes invalid = InvalidBytes::replace) const noexcept { return Stream(*this, invalid); }
 
  private:

@@ -19,6 +19,7 @@ struct AdamwOptions {
   double beta1 = 0.9, beta2 = 0.95, eps = 1e-8, weight_decay = 0.1;
 };
 
+/// What a trainer does in each step.
 struct TrainerOptions {
   LearningRate learning_rate = {};
   AdamwOptions optimizer = {};
@@ -92,6 +93,7 @@ class Trainer {
   }
 
   std::size_t steps() const noexcept { return steps_; }
+  const Model& model() const noexcept { return *model_; }
   const Parameters<Spec, T>& parameters() const noexcept { return parameters_; }
   const Parameters<Spec, T>& gradients() const noexcept { return gradients_; }
   const Parameters<Spec, T>& first_moments() const noexcept { return first_; }

@@ -1,0 +1,129 @@
+/// From text to token files.
+#pragma once
+#include <bora/core/error.hpp>
+#include <bora/core/mapped_file.hpp>
+#include <bora/io/json.hpp>
+#include <bora/io/token_file.hpp>
+#include <concepts>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace bora::inline BORA_ABI {
+
+/// What turns a text into ids below a vocabulary's size.
+template <class T>
+concept TextEncoder = requires(const T& tokenizer, std::string_view text) {
+  { tokenizer.encode(text) } -> std::convertible_to<std::vector<TokenId>>;
+  { tokenizer.vocab_size() } -> std::convertible_to<std::size_t>;
+};
+
+/// How texts become documents of a token file.
+/// What becomes of the texts.
+struct PackOptions {
+  /// Appended to each document: the model learns where texts end.
+  std::optional<TokenId> end_of_document = {};
+  /// Text files: documents are what stands between these, the empty ones left out. Empty: a file is a document.
+  std::string separator = "";
+  /// JSONL: the key of the text.
+  std::string field = "text";
+  /// Of the token file; 0: the tokenizer's. More where the model has ids that the tokenizer does not give.
+  std::size_t vocab_size = 0;
+};
+
+/// What was packed.
+/// What a token file was made of.
+struct PackReport {
+  std::size_t documents = 0, tokens = 0, text_bytes = 0;
+};
+
+/// Packs texts, one by one. `commit` puts the file in its place; without it nothing is left.
+template <TextEncoder Tokenizer>
+class TextPacker {
+ public:
+  /// The tokenizer must outlive the packer.
+  TextPacker(const Tokenizer& tokenizer, const std::filesystem::path& target, PackOptions options = {})
+      : tokenizer_(&tokenizer),
+        options_(std::move(options)),
+        file_(target, options_.vocab_size == 0 ? tokenizer.vocab_size() : options_.vocab_size) {}
+
+  /// A document. Throws TokenError for an id outside the vocabulary.
+  void add(std::string_view text) {
+    std::vector<TokenId> ids = tokenizer_->encode(text);
+    if (options_.end_of_document) ids.push_back(*options_.end_of_document);
+    file_.append(ids, text.size());
+    report_.text_bytes += text.size();
+  }
+
+  /// A text file, cut at the separator. Throws FileError where it cannot be read.
+  void add_text_file(const std::filesystem::path& file) {
+    const MappedFile mapped(file);
+    std::string_view text = mapped.text();
+    if (options_.separator.empty()) return add(text);
+    while (!text.empty()) {
+      const std::size_t cut = text.find(options_.separator);
+      if (const std::string_view document = text.substr(0, cut); !document.empty()) add(document);
+      text.remove_prefix(cut == text.npos ? text.size() : cut + options_.separator.size());
+    }
+  }
+
+  /// A file of JSON objects, one a line. Throws FileError, naming file and line, for a line that is none or has no
+  /// text; blank lines are left out.
+  void add_jsonl_file(const std::filesystem::path& file) {
+    const MappedFile mapped(file);
+    std::string_view rest = mapped.text();
+    for (std::size_t line = 1; !rest.empty(); ++line) {
+      const std::size_t end = rest.find('\n');
+      const std::string_view text = rest.substr(0, end);
+      if (text.find_first_not_of(" \t\r") != text.npos) add(json_text(text, file, line));
+      rest.remove_prefix(end == rest.npos ? rest.size() : end + 1);
+    }
+  }
+
+  PackReport commit() {
+    file_.commit();
+    report_.documents = file_.documents();
+    report_.tokens = file_.tokens();
+    return report_;
+  }
+
+ private:
+  std::string json_text(std::string_view text, const std::filesystem::path& file, std::size_t line) const {
+    const std::filesystem::path place = detail::message(file.string(), ", line ", line);
+    const Json object = parse_json(text, place);
+    if (!object.is_object())
+      detail::refuse_file(place, "is ", detail::json_kind(object), ", expected an object with a key ",
+                          detail::printable(options_.field));
+    return require_string(object, options_.field, place);
+  }
+
+  const Tokenizer* tokenizer_;
+  PackOptions options_;
+  TokenFileWriter file_;
+  PackReport report_;
+};
+
+/// Text files into one token file.
+template <TextEncoder Tokenizer>
+PackReport pack_text(const Tokenizer& tokenizer, std::span<const std::filesystem::path> files,
+                     const std::filesystem::path& target, const PackOptions& options = {}) {
+  TextPacker packer(tokenizer, target, options);
+  for (const std::filesystem::path& file : files) packer.add_text_file(file);
+  return packer.commit();
+}
+
+/// JSONL files into one token file.
+template <TextEncoder Tokenizer>
+PackReport pack_jsonl(const Tokenizer& tokenizer, std::span<const std::filesystem::path> files,
+                      const std::filesystem::path& target, const PackOptions& options = {}) {
+  TextPacker packer(tokenizer, target, options);
+  for (const std::filesystem::path& file : files) packer.add_jsonl_file(file);
+  return packer.commit();
+}
+
+}  // namespace bora::inline BORA_ABI

@@ -1,0 +1,314 @@
+/// Byte-pair tokenizers of the Llama and Mixtral kind: merges in an order of rank over the characters of the whole
+/// text, and bytes for characters that have no piece.
+#pragma once
+#include <bora/core/error.hpp>
+#include <bora/core/tensor.hpp>
+#include <bora/text/llama2c_tokenizer.hpp>
+#include <bora/text/utf8.hpp>
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <optional>
+#include <queue>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace bora::inline BORA_ABI {
+
+/// What a byte-pair tokenizer is made of. A piece spells a space as "▁" (U+2581) and the byte 10 as "<0x0A>".
+struct BpeVocabulary {
+  std::vector<std::string> pieces;                            ///< by id
+  std::vector<std::pair<std::string, std::string>> merges;    ///< which pieces join, the first first
+  std::vector<std::string> marks = {"<unk>", "<s>", "</s>"};  ///< pieces that are no text; these three at least
+};
+
+namespace detail {
+
+inline constexpr std::string_view bpe_space = "\xe2\x96\x81";  // U+2581
+
+/// Pieces and merges by id, checked.
+class BpeTable {
+ public:
+  struct Merge {
+    std::uint32_t rank;
+    TokenId joined;
+  };
+
+  explicit BpeTable(const BpeVocabulary& vocabulary) : vocabulary_(vocabulary) {
+    add_pieces();
+    kinds_.assign(size(), Kind::text);
+    for (const std::string& mark : vocabulary_.marks) mark_piece(mark);
+    for (std::size_t byte = 0; byte < 256; ++byte) mark_byte(byte);
+    add_texts();
+    add_merges();
+  }
+
+  const BpeVocabulary& vocabulary() const noexcept { return vocabulary_; }
+  std::size_t size() const noexcept { return vocabulary_.pieces.size(); }
+  /// What `id` decodes to; nothing for marks.
+  const std::string& text(TokenId id) const noexcept { return texts_[static_cast<std::size_t>(id)]; }
+  bool is_mark(TokenId id) const noexcept { return kinds_[static_cast<std::size_t>(id)] == Kind::mark; }
+  TokenId byte(unsigned char value) const noexcept { return bytes_[value]; }
+  TokenId require(std::string_view piece) const {
+    const auto found = ids_.find(std::string(piece));
+    if (found == ids_.end()) throw ConfigError(message("vocabulary has no piece ", legible(piece), ", expected one"));
+    return found->second;
+  }
+
+  /// The id of a whole character of text, or -1.
+  TokenId find(std::string_view character) const {
+    const auto found = ids_.find(std::string(character));
+    return found == ids_.end() || kinds_[static_cast<std::size_t>(found->second)] != Kind::text ? -1 : found->second;
+  }
+  const Merge* find(TokenId left, TokenId right) const noexcept {
+    const auto found = merges_.find(pair(left, right));
+    return found == merges_.end() ? nullptr : &found->second;
+  }
+
+ private:
+  enum class Kind : unsigned char { text, byte, mark };
+
+  static std::uint64_t pair(TokenId left, TokenId right) noexcept {
+    return std::uint64_t{static_cast<std::uint32_t>(left)} << 32 | static_cast<std::uint32_t>(right);
+  }
+
+  void add_pieces() {
+    if (size() > static_cast<std::size_t>(std::numeric_limits<TokenId>::max()))
+      throw ConfigError(message("vocabulary has ", size(), " pieces, expected as many as ids can count"));
+    for (std::size_t id = 0; id < size(); ++id) {
+      const std::string& piece = vocabulary_.pieces[id];
+      if (piece.empty()) throw ConfigError(message("piece ", id, " is empty, expected some text"));
+      const auto [entry, added] = ids_.emplace(piece, static_cast<TokenId>(id));
+      if (!added)
+        throw ConfigError(message("piece ", id, " is ", legible(piece), ", expected a new one: it is piece ",
+                                  entry->second, " already"));
+    }
+  }
+  void mark_piece(const std::string& mark) { kinds_[static_cast<std::size_t>(require(mark))] = Kind::mark; }
+  void mark_byte(std::size_t value) {
+    const TokenId id = require(byte_piece(value));
+    if (is_mark(id)) throw ConfigError(message("piece ", id, " is both a mark and a byte, expected one of the two"));
+    kinds_[static_cast<std::size_t>(id)] = Kind::byte;
+    bytes_[value] = id;
+  }
+
+  void add_texts() {
+    for (std::size_t id = 0; id < size(); ++id)
+      texts_.push_back(kinds_[id] == Kind::text ? spaced(vocabulary_.pieces[id]) : std::string());
+    for (std::size_t value = 0; value < 256; ++value)
+      texts_[static_cast<std::size_t>(bytes_[value])] = static_cast<char>(static_cast<unsigned char>(value));
+  }
+  static std::string spaced(std::string_view piece) {
+    std::string text;
+    while (!piece.empty()) {
+      const bool space = piece.starts_with(bpe_space);
+      text += space ? ' ' : piece[0];
+      piece.remove_prefix(space ? bpe_space.size() : 1);
+    }
+    return text;
+  }
+
+  void add_merges() {
+    if (vocabulary_.merges.size() > std::numeric_limits<std::uint32_t>::max())
+      throw ConfigError("there are more merges than ranks can count");
+    for (std::size_t rank = 0; rank < vocabulary_.merges.size(); ++rank) {
+      const auto& [left, right] = vocabulary_.merges[rank];
+      const TokenId a = merged_piece(rank, left), b = merged_piece(rank, right), ab = merged_piece(rank, left + right);
+      if (!merges_.emplace(pair(a, b), Merge{static_cast<std::uint32_t>(rank), ab}).second)
+        throw ConfigError(message("merge ", rank, " joins ", legible(left), " and ", legible(right),
+                                  ", expected a new one: an earlier merge joins the two already"));
+    }
+  }
+  TokenId merged_piece(std::size_t rank, const std::string& piece) const {
+    const TokenId id = find(piece);
+    if (id >= 0) return id;
+    throw ConfigError(message("merge ", rank, " names ", legible(piece), ", which is no piece of text, expected one"));
+  }
+
+  BpeVocabulary vocabulary_;
+  std::vector<std::string> texts_;
+  std::vector<Kind> kinds_;
+  std::array<TokenId, 256> bytes_{};
+  std::unordered_map<std::string, TokenId> ids_;
+  std::unordered_map<std::uint64_t, Merge> merges_;
+};
+
+/// Merges one text. Symbols are a linked list and possible merges a heap, so n bytes cost O(n log n).
+class BpeMerger {
+ public:
+  BpeMerger(const BpeTable& table, std::string_view text) : table_(table) {
+    split(text);
+    for (std::size_t i = 0; i < symbols_.size(); ++i) propose(i);
+  }
+
+  /// The lowest rank first, leftmost first among equals, until none is left; then the ids from left to right.
+  std::vector<TokenId> run() {
+    while (!candidates_.empty()) {
+      const Candidate next = candidates_.top();
+      candidates_.pop();
+      const BpeTable::Merge* merge = merge_at(next.left);
+      if (merge != nullptr && merge->rank == next.rank) apply(next.left, merge->joined);
+    }
+    std::vector<TokenId> ids;
+    for (const Symbol& symbol : symbols_)
+      if (symbol.id >= 0) ids.push_back(symbol.id);
+    return ids;
+  }
+
+ private:
+  static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
+
+  struct Symbol {
+    TokenId id;  ///< -1: merged into the symbol to the left
+    std::size_t left, right;
+  };
+  struct Candidate {
+    std::uint32_t rank;
+    std::size_t left;
+    bool operator>(const Candidate& other) const noexcept {
+      return rank != other.rank ? rank > other.rank : left > other.left;
+    }
+  };
+
+  /// A space goes in front, and spaces become U+2581. A U+2581 of the text itself becomes bytes: it would come back as
+  /// a space.
+  void split(std::string_view text) {
+    if (text.empty()) return;
+    symbols_.reserve(text.size() + 1);
+    append_character(bpe_space, " ");
+    while (!text.empty()) {
+      const Utf8Start start = utf8_start(text);
+      const std::string_view character = text.substr(0, start.length);
+      const bool own = start.kind == Utf8Kind::whole && character != bpe_space;
+      append_character(!own ? std::string_view() : character == " " ? bpe_space : character, character);
+      text.remove_prefix(start.length);
+    }
+  }
+  void append_character(std::string_view piece, std::string_view bytes) {
+    const TokenId id = piece.empty() ? -1 : table_.find(piece);
+    if (id >= 0) return append(id);
+    for (const char byte : bytes) append(table_.byte(static_cast<unsigned char>(byte)));
+  }
+  void append(TokenId id) {
+    const std::size_t index = symbols_.size();
+    if (index > 0) symbols_.back().right = index;
+    symbols_.push_back({id, index > 0 ? index - 1 : none, none});
+  }
+
+  const BpeTable::Merge* merge_at(std::size_t left) const noexcept {
+    const Symbol& a = symbols_[left];
+    return a.id < 0 || a.right == none ? nullptr : table_.find(a.id, symbols_[a.right].id);
+  }
+  void propose(std::size_t left) {
+    if (left == none) return;
+    if (const BpeTable::Merge* merge = merge_at(left)) candidates_.push({merge->rank, left});
+  }
+  void apply(std::size_t left, TokenId joined) {
+    Symbol& a = symbols_[left];
+    Symbol& b = symbols_[a.right];
+    a.id = joined;
+    a.right = b.right;
+    b.id = -1;
+    if (a.right != none) symbols_[a.right].left = left;
+    propose(a.left);
+    propose(left);
+  }
+
+  const BpeTable& table_;
+  std::vector<Symbol> symbols_;
+  std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> candidates_;
+};
+
+}  // namespace detail
+
+/// The tokenizer of Llama, Mistral v0.1 and Mixtral as Hugging Face's `tokenizer.json` describes it (see
+/// io/tokenizer_json.hpp): "▁" in front of the text and for spaces, merges by rank, leftmost first among equals, and
+/// bytes for characters without a piece.
+///
+/// Any bytes come back as they were: bytes that are no UTF-8, and U+2581 in a text, are encoded as byte pieces. Marks
+/// spelled out in a text are plain text. Copyable; const members may be called from several threads at once.
+class BpeTokenizer {
+ public:
+  /// Throws ConfigError where pieces are empty or come twice, a mark or one of the 256 bytes is missing, or a merge
+  /// names what is no piece of text or comes twice.
+  explicit BpeTokenizer(const BpeVocabulary& vocabulary)
+      : table_(vocabulary), unknown_(mark("<unk>")), bos_(mark("<s>")), eos_(mark("</s>")) {}
+
+  std::size_t vocab_size() const noexcept { return table_.size(); }
+  const BpeVocabulary& vocabulary() const noexcept { return table_.vocabulary(); }
+  TokenId unknown() const noexcept { return unknown_; }
+  TokenId bos() const noexcept { return bos_; }
+  TokenId eos() const noexcept { return eos_; }
+
+  /// The ids of any text, valid UTF-8 or not.
+  std::vector<TokenId> encode(std::string_view text, EncodeOptions options = {}) const {
+    std::vector<TokenId> ids;
+    if (options.bos) ids.push_back(bos_);
+    const std::vector<TokenId> merged = detail::BpeMerger(table_, text).run();
+    ids.insert(ids.end(), merged.begin(), merged.end());
+    if (options.eos) ids.push_back(eos_);
+    return ids;
+  }
+
+  /// The bytes of `ids`, without the space that encoding put in front: `decode(encode(text)) == text`. Marks are no
+  /// text. Throws TokenError for an id outside the vocabulary.
+  std::string decode(std::span<const TokenId> ids) const {
+    check_tokens(ids, vocab_size());
+    std::string text;
+    for (const TokenId id : ids) text += table_.text(id);
+    if (text.starts_with(' ')) text.erase(0, 1);
+    return text;
+  }
+
+  /// Decodes token by token, whole characters only. The tokenizer must outlive it.
+  class Stream {
+   public:
+    explicit Stream(const BpeTokenizer& tokenizer, InvalidBytes invalid = InvalidBytes::replace) noexcept
+        : tokenizer_(&tokenizer), utf8_(invalid) {}
+
+    /// The characters that `id` completes. To print a continuation only, push the prompt's ids as well and ignore what
+    /// comes out: the text's first space is dropped. Throws TokenError for an id outside the vocabulary, changing
+    /// nothing.
+    std::string push(TokenId id) {
+      check_token(id, tokenizer_->vocab_size());
+      std::string_view text = tokenizer_->table_.text(id);
+      if (text.empty()) return {};
+      if (first_ && text[0] == ' ') text.remove_prefix(1);
+      first_ = false;
+      return utf8_.push(text);
+    }
+    /// What waited for bytes that did not come; see Utf8Stream::finish. Afterwards the stream is as new.
+    std::string finish() {
+      first_ = true;
+      return utf8_.finish();
+    }
+
+   private:
+    const BpeTokenizer* tokenizer_;
+    bool first_ = true;
+    Utf8Stream utf8_;
+  };
+
+  /// A decoder of its own for one text.
+  Stream stream(InvalidBytes invalid = InvalidBytes::replace) const noexcept { return Stream(*this, invalid); }
+
+ private:
+  TokenId mark(std::string_view piece) const {
+    const TokenId id = table_.require(piece);
+    if (!table_.is_mark(id))
+      throw ConfigError(detail::message("piece ", id, " is ", detail::legible(piece), " and no mark, expected one"));
+    return id;
+  }
+
+  detail::BpeTable table_;
+  TokenId unknown_, bos_, eos_;
+};
+
+}  // namespace bora::inline BORA_ABI

@@ -1,0 +1,139 @@
+/// How well a model predicts text that it was not trained on. Forward only.
+#pragma once
+#include <bora/core/executor.hpp>
+#include <bora/core/tensor.hpp>
+#include <bora/io/token_file.hpp>
+#include <bora/model/batch.hpp>
+#include <bora/model/forward.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <numbers>
+#include <optional>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+BORA_BEFORE_NAMESPACE();
+namespace bora::inline BORA_ABI {
+
+/// What a model lost on held-out text.
+/// What an evaluation found.
+struct Evaluation {
+  double loss = 0;  ///< mean cross entropy, natural logarithm
+  std::size_t predictions = 0;
+
+  double perplexity() const noexcept { return std::exp(loss); }
+  /// \param bytes_per_token  of the text: TokenFile::text_bytes() / tokens(); 1 for tokens that are bytes
+  double bits_per_byte(double bytes_per_token) const noexcept { return loss / std::numbers::ln2 / bytes_per_token; }
+};
+
+namespace detail {
+
+/// The memory of evaluating batches of one shape.
+template <ModelSpec S, WeightFormat F>
+class EvaluationPass {
+ public:
+  using T = typename F::Number;
+  using Element = std::conditional_t<std::is_same_v<T, double>, F64, F32>;
+
+  EvaluationPass(std::size_t batch, std::size_t time, std::size_t lanes)
+      : batch_(batch),
+        time_(time),
+        cache_(LinearCache<Element>(), cache_layers<S>(), {time, time, 0, batch}),
+        forward_(batch * time, lanes, Keep::nothing),
+        head_(std::min(batch * time, head_rows)),
+        row_loss_(batch * time) {}
+
+  bool fits(const TokenBatch& batch) const noexcept { return batch.batch() == batch_ && batch.time() == time_; }
+
+  /// `sum` with the losses of all batch * (time - 1) predictions, added in the tokens' order.
+  double add_to(double sum, const Decoder<S, F>& model, const TokenBatch& batch, Executor* pool) {
+    for (std::size_t r = 0; r < rows(); ++r) {
+      if (r % time_ == 0) {
+        cache_.reset(r / time_);
+        cache_.append(r / time_, time_);
+      }
+      forward_.places()[r] = {r / time_, r % time_};
+      forward_.tokens()[r] = batch.ids()[r];
+    }
+    run_gang(pool, [&](const Lane& lane) noexcept {
+      forward_.run(lane, model, cache_, rows());
+      for (std::size_t first = 0; first < rows(); first += head_rows)
+        add_losses(lane, model, first, std::min(head_rows, rows() - first));
+    });
+    for (const double loss : row_loss_) sum += loss;
+    return sum;
+  }
+
+ private:
+  static constexpr std::size_t head_rows = 256;  ///< rows whose logits are in memory at a time
+  std::size_t rows() const noexcept { return batch_ * time_; }
+
+  void add_losses(const Lane& lane, const Decoder<S, F>& model, std::size_t first, std::size_t n) noexcept {
+    head_.run(lane, model, forward_.stream(S::layers).from(first), n);
+    const Range share = lane.share(n);
+    for (std::size_t r = share.begin; r < share.end; ++r)
+      row_loss_[first + r] = loss_of(first + r, head_.logits.row(r));
+    lane.sync();
+  }
+  /// The last token of a row predicts nothing.
+  double loss_of(std::size_t row, const T* logits) noexcept {
+    if (row % time_ + 1 == time_) return 0;
+    const auto sum = simd::log_sum_exp(logits, S::vocab_size);
+    const auto target = static_cast<std::size_t>(forward_.tokens()[row + 1]);
+    return static_cast<double>(sum.largest - logits[target]) + static_cast<double>(sum.log_sum);
+  }
+
+  std::size_t batch_, time_;
+  KeyValueCache<Element> cache_;
+  Forward<S, F> forward_;
+  Head<S, F> head_;
+  std::vector<double> row_loss_;
+};
+
+}  // namespace detail
+
+/// Mean loss over all predictions of the batches: the same bits for any number of threads, and whatever rows share a
+/// batch. Throws TokenError for ids outside the vocabulary and for no rows at all.
+template <ModelSpec S, WeightFormat F>
+Evaluation evaluate(const Decoder<S, F>& model, std::span<const TokenBatch> batches, Executor* pool = nullptr) {
+  for (const TokenBatch& batch : batches) detail::check_batch<S>(batch, 2);
+  if (batches.empty()) throw TokenError("evaluate: no batch given, expected at least one");
+  std::optional<detail::EvaluationPass<S, F>> pass;
+  Evaluation result;
+  for (const TokenBatch& batch : batches) {
+    if (!pass || !pass->fits(batch)) pass.emplace(batch.batch(), batch.time(), detail::lanes_of(pool));
+    result.loss = pass->add_to(result.loss, model, batch, pool);
+    result.predictions += batch.batch() * (batch.time() - 1);
+  }
+  result.loss /= static_cast<double>(result.predictions);
+  return result;
+}
+/// The same for one batch.
+template <ModelSpec S, WeightFormat F>
+Evaluation evaluate(const Decoder<S, F>& model, const TokenBatch& batch, Executor* pool = nullptr) {
+  return evaluate(model, std::span<const TokenBatch>(&batch, 1), pool);
+}
+
+/// Up to `most` rows of `time` tokens from the beginning of a token file, in batches of at most `batch` rows. Throws
+/// FileError where the file does not hold one row.
+inline std::vector<TokenBatch> held_out_batches(const TokenFile& file, std::size_t batch, std::size_t time,
+                                                std::size_t most) {
+  if (batch == 0 || time < 2 || most == 0)
+    throw ConfigError(detail::message("held_out_batches: ", most, " rows of ", time, " tokens in batches of ", batch,
+                                      ", expected at least 1 row of 2 in batches of 1"));
+  const std::size_t rows = std::min(most, file.tokens() / time);
+  if (rows == 0)
+    detail::refuse_file(file.path(), "holds ", file.tokens(), " tokens, expected ", time, " or more: a row");
+  std::vector<TokenBatch> batches;
+  for (std::size_t first = 0; first < rows; first += batch) {
+    const std::size_t n = std::min(batch, rows - first);
+    batches.emplace_back(n, time, file.read(Range{first * time, (first + n) * time}));
+  }
+  return batches;
+}
+
+}  // namespace bora::inline BORA_ABI
+BORA_AFTER_NAMESPACE();

@@ -1,0 +1,188 @@
+/// The training loop: steps, evaluations, checkpoints, and going on where an interruption left off.
+#pragma once
+#include <bora/core/error.hpp>
+#include <bora/io/folder_lock.hpp>
+#include <bora/model/accounting.hpp>
+#include <bora/train/checkpoint.hpp>
+#include <bora/train/evaluate.hpp>
+#include <bora/train/progress.hpp>
+#include <bora/train/token_mixture.hpp>
+#include <bora/train/trainer.hpp>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace bora::inline BORA_ABI {
+
+/// What a run does beside its steps.
+/// How long a run is, and what happens along the way.
+struct FitOptions {
+  std::size_t steps = 0;             ///< of the whole run; 0: those of the learning rate
+  std::size_t batches_per_step = 1;  ///< whose gradients are averaged
+  std::vector<TokenBatch> held_out = {};
+  std::size_t evaluate_every = 100;     ///< steps; and after the last. Without held-out batches never
+  std::filesystem::path folder = {};    ///< of the checkpoints; empty: none are written
+  std::size_t checkpoint_every = 1000;  ///< steps; after the last, and after each best evaluation
+  std::size_t report_every = 1;         ///< steps; after the last, and after each evaluation
+};
+
+/// What a run came to.
+struct FitResult {
+  std::size_t steps = 0;    ///< done in all
+  std::size_t resumed = 0;  ///< of these, done before by the run that this one went on with
+  LossHistory history;
+  std::optional<LossPoint> best;  ///< the lowest held-out loss
+};
+
+namespace detail {
+
+/// Seconds spent between start() and stop() calls.
+class Stopwatch {
+ public:
+  using Clock = std::chrono::steady_clock;
+  void start() noexcept { begin_ = Clock::now(); }
+  void stop() noexcept { seconds_ += since(); }
+  double since() const noexcept { return std::chrono::duration<double>(Clock::now() - begin_).count(); }
+  double seconds() const noexcept { return seconds_; }
+  void reset() noexcept { seconds_ = 0; }
+
+ private:
+  Clock::time_point begin_ = Clock::now();
+  double seconds_ = 0;
+};
+
+template <class Model>
+class Fit {
+ public:
+  using Spec = typename Model::Spec;
+
+  Fit(Trainer<Model>& trainer, TokenMixture& mixture, const FitOptions& options)
+      : trainer_(trainer), mixture_(mixture), options_(options) {
+    check();
+    if (options_.steps == 0) options_.steps = trainer.options().learning_rate.steps;
+    if (!saves()) return;
+    make_folder(options_.folder);
+    lock_.emplace(options_.folder);
+    if (has_checkpoint(options_.folder)) resume();
+  }
+
+  FitResult run(const ProgressCallback& progress) {
+    first_step_ = trainer_.steps();
+    whole_.start();
+    while (trainer_.steps() < options_.steps) step(progress);
+    return {.steps = trainer_.steps(), .resumed = resumed_, .history = std::move(run_.history), .best = run_.best};
+  }
+
+ private:
+  bool saves() const noexcept { return !options_.folder.empty(); }
+
+  void check() const {
+    const FitOptions& o = options_;
+    if (o.batches_per_step == 0 || o.evaluate_every == 0 || o.checkpoint_every == 0 || o.report_every == 0)
+      throw ConfigError("fit: batches_per_step, evaluate_every, checkpoint_every and report_every must be 1 or more");
+    if (mixture_.vocab_size() > Spec::vocab_size)
+      throw ConfigError(message("fit: the token files are made for ", mixture_.vocab_size(),
+                                " ids, expected at most the model's ", Spec::vocab_size));
+    for (const TokenBatch& batch : o.held_out) check_batch<Spec>(batch, 2);
+  }
+
+  /// What decides the run's bits beside the trainer's options; how often it is evaluated does not.
+  Json facts() const {
+    WordSum held_out;
+    for (const TokenBatch& batch : options_.held_out)
+      for (const TokenId id : batch.ids()) held_out.add(static_cast<std::uint64_t>(id));
+    return {{"batches_per_step", options_.batches_per_step},
+            {"held_out", hex(held_out.value())},
+            {"data", hex(mixture_.state().fingerprint)}};
+  }
+  void resume() {
+    run_ = restore_checkpoint(options_.folder, trainer_, facts());
+    mixture_.restore(run_.data);
+    resumed_ = trainer_.steps();
+  }
+
+  void step(const ProgressCallback& progress) {
+    training_.start();
+    std::vector<TokenBatch> batches;
+    for (std::size_t i = 0; i < options_.batches_per_step; ++i) batches.push_back(mixture_.next());
+    const StepReport report = trainer_.step(batches);
+    training_.stop();
+    tokens_ += report.tokens;
+    require_finite_loss(report);
+    run_.history.training.push_back({report.step, report.loss});
+    const std::optional<double> held_out = evaluate_if_due();
+    save_if_due();
+    if (progress && (due(options_.report_every) || held_out)) tell(progress, report, held_out);
+  }
+  bool due(std::size_t every) const noexcept {
+    return trainer_.steps() % every == 0 || trainer_.steps() >= options_.steps;
+  }
+
+  void require_finite_loss(const StepReport& report) const {
+    if (std::isfinite(report.loss) && std::isfinite(report.gradient_norm)) return;
+    throw Error(message("fit: step ", report.step, " had loss ", report.loss, " and gradient norm ",
+                        report.gradient_norm,
+                        ", expected finite numbers: try a lower learning rate, or a longer warm-up"));
+  }
+
+  std::optional<double> evaluate_if_due() {
+    improved_ = false;
+    if (options_.held_out.empty() || !due(options_.evaluate_every)) return std::nullopt;
+    const double loss =
+        evaluate(trainer_.model(), std::span<const TokenBatch>(options_.held_out), trainer_.options().pool).loss;
+    run_.history.held_out.push_back({trainer_.steps(), loss});
+    improved_ = !run_.best || loss < run_.best->loss;
+    if (improved_) run_.best = {trainer_.steps(), loss};
+    return loss;
+  }
+
+  void save_if_due() {
+    if (!saves() || !(due(options_.checkpoint_every) || improved_)) return;
+    run_.data = mixture_.state();
+    save_checkpoint(options_.folder, trainer_, run_, facts());
+  }
+
+  void tell(const ProgressCallback& progress, const StepReport& report, std::optional<double> held_out) {
+    const double speed = static_cast<double>(tokens_) / training_.seconds();
+    const double each = whole_.since() / static_cast<double>(trainer_.steps() - first_step_);
+    progress({.step = report.step,
+              .steps = options_.steps,
+              .loss = report.loss,
+              .learning_rate = report.learning_rate,
+              .gradient_norm = report.gradient_norm,
+              .tokens_per_second = speed,
+              .flops_per_second = speed * 3 * flops_per_token<Spec>((mixture_.time() + 1) / 2),
+              .held_out_loss = held_out,
+              .memory_bytes = most_memory(),
+              .seconds_left = each * static_cast<double>(options_.steps - report.step)});
+    training_.reset();
+    tokens_ = 0;
+  }
+
+  Trainer<Model>& trainer_;
+  TokenMixture& mixture_;
+  FitOptions options_;
+  std::optional<FolderLock> lock_;
+  TrainingState run_;
+  std::size_t resumed_ = 0, first_step_ = 0, tokens_ = 0;
+  bool improved_ = false;
+  Stopwatch training_, whole_;
+};
+
+}  // namespace detail
+
+/// Trains until `steps` steps are done in all. With a folder, checkpoints are written there, and a run that finds one
+/// goes on from it: killed at any moment, it comes to the same bits as a run that was never interrupted, for any number
+/// of threads. Throws ConfigError for options that are impossible or not those of the checkpoint, FileError for a
+/// checkpoint that is damaged or cannot be written, Error where the loss is no longer finite.
+template <class Model>
+FitResult fit(Trainer<Model>& trainer, TokenMixture& mixture, const FitOptions& options,
+              const ProgressCallback& progress = {}) {
+  return detail::Fit<Model>(trainer, mixture, options).run(progress);
+}
+
+}  // namespace bora::inline BORA_ABI

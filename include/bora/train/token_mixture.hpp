@@ -1,0 +1,194 @@
+/// Batches from token files: several sources by weight, shuffled anew in each epoch, any batch at once.
+#pragma once
+#include <bora/core/error.hpp>
+#include <bora/core/file_words.hpp>
+#include <bora/core/tensor.hpp>
+#include <bora/io/token_file.hpp>
+#include <bora/train/shuffled_order.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <numeric>
+#include <span>
+#include <utility>
+#include <vector>
+
+namespace bora::inline BORA_ABI {
+
+/// A token file and its share of the rows, relative to the other sources'.
+struct TokenSource {
+  std::filesystem::path file;
+  double weight = 1;
+};
+
+/// What a mixture deals out.
+/// What decides the batches of a mixture.
+struct TokenMixtureOptions {
+  std::vector<TokenSource> sources;
+  std::size_t batch = 1, time = 1;  ///< rows a batch, tokens a row: time - 1 predictions
+  std::uint64_t seed = 0;
+};
+
+/// Where a mixture stands.
+struct TokenMixtureState {
+  std::uint64_t batches = 0;      ///< that were taken
+  std::uint64_t fingerprint = 0;  ///< of the files, weights, shape and seed
+
+  friend bool operator==(const TokenMixtureState&, const TokenMixtureState&) = default;
+};
+
+namespace detail {
+
+/// Deals rows 0, 1, … out to sources, so that after any number of rows each source has had its weight's share, but for
+/// less than one row for each of the log2(sources) levels. Sources stand at the leaves of a tree; of the rows that
+/// reach a node, row n goes left where floor(n p) steps, p being the left side's share of the node's weight (the
+/// sequences of Beatty). So the n-th row's place is computed at once, and nothing needs to be counted.
+class RowDealer {
+ public:
+  struct Place {
+    std::size_t source;
+    std::uint64_t row;  ///< how many rows that source has had before
+  };
+
+  explicit RowDealer(std::span<const double> weights) : shares_(weights.size()) { divide(weights, 0, weights.size()); }
+
+  Place at(std::uint64_t row) const noexcept {
+    std::size_t first = 0, last = shares_.size();
+    while (last - first > 1) {
+      const std::size_t middle = first + (last - first) / 2;
+      const std::uint64_t before = left_of(row, shares_[middle]);
+      if (left_of(row + 1, shares_[middle]) > before) {
+        row = before;
+        last = middle;
+      } else {
+        row -= before;
+        first = middle;
+      }
+    }
+    return {first, row};
+  }
+
+ private:
+  static constexpr int bits = 63;
+
+  /// floor(rows * share), exactly.
+  static std::uint64_t left_of(std::uint64_t rows, std::uint64_t share) noexcept {
+    __extension__ using Wide = unsigned __int128;
+    return static_cast<std::uint64_t>((static_cast<Wide>(rows) * share) >> bits);
+  }
+  /// The node of sources [first, last) is numbered by the middle that divides it: each middle is one node's.
+  void divide(std::span<const double> weights, std::size_t first, std::size_t last) {
+    if (last - first < 2) return;
+    const std::size_t middle = first + (last - first) / 2;
+    const auto sum = [&](std::size_t a, std::size_t b) {
+      return std::accumulate(weights.begin() + static_cast<std::ptrdiff_t>(a),
+                             weights.begin() + static_cast<std::ptrdiff_t>(b), 0.0);
+    };
+    shares_[middle] = static_cast<std::uint64_t>(std::ldexp(sum(first, middle) / sum(first, last), bits));
+    divide(weights, first, middle);
+    divide(weights, middle, last);
+  }
+
+  std::vector<std::uint64_t> shares_;  ///< [middle], 2^63 is all
+};
+
+}  // namespace detail
+
+/// Rows of `time` tokens cut from token files one after the other, documents not set apart (OLMo's way: an
+/// end-of-document token, if any, is the border). Batch n depends on the options and the files' contents alone.
+///
+/// Each epoch of a source visits all its rows once, in an order of its own; it begins to cut somewhere within the first
+/// row, so that rows end elsewhere in each epoch. Less than two rows of a source are left out.
+class TokenMixture {
+ public:
+  /// Opens the files. Throws ConfigError for impossible options, FileError for a file that is bad or holds no row.
+  explicit TokenMixture(const TokenMixtureOptions& options)
+      : batch_(options.batch), time_(options.time), seed_(options.seed), dealer_(checked_weights(options)) {
+    for (const TokenSource& source : options.sources) {
+      files_.emplace_back(source.file);
+      if (const std::size_t tokens = files_.back().tokens(); tokens < time_)
+        detail::refuse_file(source.file, "holds ", tokens, " tokens, expected ", time_, " or more: a row");
+    }
+    state_.fingerprint = fingerprint(options);
+  }
+
+  std::size_t batch_rows() const noexcept { return batch_; }
+  std::size_t time() const noexcept { return time_; }
+  /// The largest of the files'.
+  std::size_t vocab_size() const noexcept {
+    std::size_t size = 0;
+    for (const TokenFile& file : files_) size = std::max(size, file.vocab_size());
+    return size;
+  }
+  const std::vector<TokenFile>& files() const noexcept { return files_; }
+  /// Rows of a source in one epoch.
+  std::uint64_t rows(std::size_t source) const noexcept {
+    return std::max<std::uint64_t>(1, (files_[source].tokens() - (time_ - 1)) / time_);
+  }
+
+  /// Batch n = 0, 1, …, whatever was taken before.
+  TokenBatch at(std::uint64_t n) const {
+    std::vector<TokenId> ids(batch_ * time_);
+    for (std::size_t b = 0; b < batch_; ++b) read_row(n * batch_ + b, std::span(ids).subspan(b * time_, time_));
+    return {batch_, time_, std::move(ids)};
+  }
+  /// The batches in order.
+  TokenBatch next() { return at(state_.batches++); }
+
+  const TokenMixtureState& state() const noexcept { return state_; }
+  /// Goes on from a state. Throws ConfigError where it is another mixture's.
+  void restore(const TokenMixtureState& state) {
+    if (state.fingerprint != state_.fingerprint)
+      throw ConfigError(
+          detail::message("TokenMixture: the state is of other files, weights, rows or another seed: its "
+                          "fingerprint is ",
+                          state.fingerprint, ", expected ", state_.fingerprint));
+    state_ = state;
+  }
+
+ private:
+  static std::vector<double> checked_weights(const TokenMixtureOptions& o) {
+    if (o.sources.empty() || o.batch == 0 || o.time < 2)
+      throw ConfigError(detail::message("TokenMixture: ", o.sources.size(), " sources, ", o.batch, " rows of ", o.time,
+                                        " tokens, expected at least 1 source and 1 row of 2"));
+    std::vector<double> weights;
+    for (const TokenSource& source : o.sources) {
+      if (!(source.weight > 0 && std::isfinite(source.weight)))
+        throw ConfigError(detail::message("TokenMixture: the weight of ", source.file.string(), " is ", source.weight,
+                                          ", expected a number above 0"));
+      weights.push_back(source.weight);
+    }
+    if (!std::isfinite(std::accumulate(weights.begin(), weights.end(), 0.0)))
+      throw ConfigError("TokenMixture: the weights' sum is not finite, expected smaller ones");
+    return weights;
+  }
+  std::uint64_t fingerprint(const TokenMixtureOptions& options) const noexcept {
+    detail::WordSum sum;
+    for (const std::uint64_t number : {std::uint64_t{batch_}, std::uint64_t{time_}, seed_}) sum.add(number);
+    for (std::size_t i = 0; i < files_.size(); ++i) {
+      sum.add(files_[i].checksum());
+      sum.add(options.sources[i].weight);
+    }
+    return sum.value();
+  }
+
+  void read_row(std::uint64_t row, std::span<TokenId> out) const {
+    const detail::RowDealer::Place place = dealer_.at(row);
+    const std::uint64_t count = rows(place.source), epoch = place.row / count;
+    const std::uint64_t stream = static_cast<std::uint64_t>(place.source) << 32 | epoch;
+    const std::uint64_t index = ShuffledOrder(count, seed_, stream).at(place.row % count);
+    const std::size_t slack = files_[place.source].tokens() - static_cast<std::size_t>(count) * time_;
+    const std::uint64_t start = Random(seed_ + 1, stream).below(std::min(slack, time_ - 1) + 1);
+    files_[place.source].read(static_cast<std::size_t>(start + index * time_), out);
+  }
+
+  std::size_t batch_, time_;
+  std::uint64_t seed_;
+  detail::RowDealer dealer_;
+  std::vector<TokenFile> files_;
+  TokenMixtureState state_;
+};
+
+}  // namespace bora::inline BORA_ABI

@@ -1,0 +1,102 @@
+#include "io/temporary_folder.hpp"
+#include "support/catch.hpp"
+#include <bora/data/pack_text.hpp>
+#include <bora/text/bytes.hpp>
+#include <array>
+#include <cstddef>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+using bora::ByteTokenizer, bora::PackOptions, bora::TokenFile, bora::TokenId;
+using support::lacks, support::refusal, support::TemporaryFolder;
+
+/// The documents of a token file of bytes; the id 256 is shown as '|'.
+std::vector<std::string> texts(const std::filesystem::path& path) {
+  const TokenFile file(path);
+  std::vector<std::string> all(file.documents());
+  for (std::size_t i = 0; i < all.size(); ++i)
+    for (const TokenId id : file.read(file.document(i))) all[i] += id == 256 ? '|' : static_cast<char>(id);
+  return all;
+}
+using Texts = std::vector<std::string>;
+
+/// What packing this JSONL is refused with.
+std::string jsonl_refusal(std::string_view lines) {
+  const TemporaryFolder folder;
+  const std::array files{folder.file("lines.jsonl", lines)};
+  try {
+    bora::pack_jsonl(ByteTokenizer(), files, folder / "tokens");
+  } catch (const bora::FileError& error) {
+    CHECK(folder.count() == 1);  // nothing half-written
+    const std::string text = error.what(), start = files[0].string();
+    return text.starts_with(start) ? text.substr(start.size()) : "no path in: " + text;
+  }
+  return "accepted";
+}
+
+}  // namespace
+
+TEST_CASE("A text file is a document, in the order given", "[data]") {
+  const TemporaryFolder folder;
+  const std::array files{folder.file("b", "second\n"), folder.file("a", "first")};
+  const bora::PackReport report = bora::pack_text(ByteTokenizer(), files, folder / "tokens");
+  CHECK(texts(folder / "tokens") == Texts{"second\n", "first"});
+  CHECK(report.documents == 2);
+  CHECK(report.tokens == 12);
+  CHECK(report.text_bytes == 12);
+}
+
+TEST_CASE("A separator cuts a text file into documents, empty ones left out", "[data]") {
+  const TemporaryFolder folder;
+  const std::array files{folder.file("a", "--one--two\n----three-"), folder.file("b", "four--")};
+  bora::pack_text(ByteTokenizer(), files, folder / "tokens", {.separator = "--"});
+  CHECK(texts(folder / "tokens") == Texts{"one", "two\n", "three-", "four"});
+}
+
+TEST_CASE("The end-of-document token follows each document and needs room in the vocabulary", "[data]") {
+  const TemporaryFolder folder;
+  const std::array files{folder.file("a", "x\ny")};
+  const PackOptions options{.end_of_document = 256, .separator = "\n", .vocab_size = 257};
+  const bora::PackReport report = bora::pack_text(ByteTokenizer(), files, folder / "tokens", options);
+  CHECK(texts(folder / "tokens") == Texts{"x|", "y|"});
+  CHECK(report.tokens == 4);
+  CHECK(TokenFile(folder / "tokens").text_bytes() == 2);
+  CHECK_THROWS_AS(bora::pack_text(ByteTokenizer(), files, folder / "other", {.end_of_document = 256}),
+                  bora::TokenError);
+  CHECK_FALSE(std::filesystem::exists(folder / "other"));
+}
+
+TEST_CASE("A line of JSONL is a document; blank lines are none", "[data]") {
+  const TemporaryFolder folder;
+  const std::array files{
+      folder.file("a", "{\"text\":\"one\\nline\",\"id\":3}\r\n\n  \n{\"text\":\"\"}\n{\"text\":\"\\u00fc\"}"),
+      folder.file("b", "{\"text\":\"last\"}\n")};
+  bora::pack_jsonl(ByteTokenizer(), files, folder / "tokens");
+  CHECK(texts(folder / "tokens") == Texts{"one\nline", "", "\xc3\xbc", "last"});
+  CHECK(TokenFile(folder / "tokens").text_bytes() == 14);
+  const std::array story{folder.file("c", "{\"story\":\"once\"}")};
+  bora::pack_jsonl(ByteTokenizer(), story, folder / "tokens", {.field = "story"});
+  CHECK(texts(folder / "tokens") == Texts{"once"});
+}
+
+TEST_CASE("A bad line of JSONL is refused by file and line", "[data]") {
+  const std::string good = "{\"text\":\"fine\"}\n";
+  CHECK(lacks(jsonl_refusal(good + "\n" + good + "{\"body\":\"x\"}"),
+              ", line 4: has no key 'text', expected a string") == "");
+  CHECK(lacks(jsonl_refusal(good + "{\"text\":3}"), ", line 2: key 'text' is 3, expected a string") == "");
+  CHECK(lacks(jsonl_refusal(good + "[1]\n"), ", line 2: is an array, expected an object with a key 'text'") == "");
+  CHECK(lacks(jsonl_refusal(good + good + "{\"text\":\"x\n\"}"), ", line 3: is not valid JSON") == "");
+  CHECK(lacks(jsonl_refusal("{\"text\":\"\xff\"}"), ", line 1: is not valid JSON") == "");
+  CHECK(jsonl_refusal(good) == "accepted");
+}
+
+TEST_CASE("A missing text file leaves no token file", "[data]") {
+  const TemporaryFolder folder;
+  const std::array files{folder.file("a", "text"), folder / "missing"};
+  CHECK(refusal(files[1], [&] { bora::pack_text(ByteTokenizer(), files, folder / "tokens"); }) == "does not exist");
+  CHECK(folder.count() == 1);
+}

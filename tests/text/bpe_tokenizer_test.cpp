@@ -1,0 +1,202 @@
+#include "support/catch.hpp"
+#include <bora/core/random.hpp>
+#include <bora/text/bpe_tokenizer.hpp>
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using Ids = std::vector<bora::TokenId>;
+using Merges = std::vector<std::pair<std::string, std::string>>;
+
+/// Marks, bytes, the characters "▁", a … e and é, then what `merges` make.
+bora::BpeVocabulary vocabulary(const Merges& merges) {
+  bora::BpeVocabulary v;
+  v.pieces = v.marks;
+  for (std::size_t byte = 0; byte < 256; ++byte) v.pieces.push_back(bora::detail::byte_piece(byte));
+  for (const char* character : {"▁", "a", "b", "c", "d", "e", "é"}) v.pieces.emplace_back(character);
+  for (const auto& [left, right] : merges)
+    if (std::find(v.pieces.begin(), v.pieces.end(), left + right) == v.pieces.end()) v.pieces.push_back(left + right);
+  v.merges = merges;
+  return v;
+}
+
+std::vector<std::string> pieces_of(const bora::BpeTokenizer& tokenizer, std::string_view text) {
+  std::vector<std::string> pieces;
+  for (const bora::TokenId id : tokenizer.encode(text, {.bos = false}))
+    pieces.push_back(tokenizer.vocabulary().pieces[static_cast<std::size_t>(id)]);
+  return pieces;
+}
+using Pieces = std::vector<std::string>;
+
+/// The definition, one merge at a time over the whole text: O(n^2).
+Pieces merged_one_by_one(const bora::BpeVocabulary& v, std::string_view text) {
+  Pieces symbols = {"▁"};
+  for (const char c : text) symbols.push_back(c == ' ' ? "▁" : std::string(1, c));
+  for (;;) {
+    std::size_t best = v.merges.size(), at = 0;
+    for (std::size_t i = 0; i + 1 < symbols.size(); ++i)
+      for (std::size_t rank = 0; rank < best; ++rank)
+        if (v.merges[rank].first == symbols[i] && v.merges[rank].second == symbols[i + 1]) {
+          best = rank;
+          at = i;
+        }
+    if (best == v.merges.size()) return symbols;
+    symbols[at] += symbols[at + 1];
+    symbols.erase(symbols.begin() + static_cast<std::ptrdiff_t>(at) + 1);
+  }
+}
+
+/// Merges of pieces that are there by then, each pair once.
+bora::BpeVocabulary random_vocabulary(bora::Random& random) {
+  Merges merges;
+  std::vector<std::string> pieces = {"▁", "a", "b", "c"};
+  for (std::size_t i = 0; i < 24; ++i) {
+    std::pair merge{pieces[random.below(pieces.size())], pieces[random.below(pieces.size())]};
+    if (std::find(merges.begin(), merges.end(), merge) != merges.end()) continue;
+    if (merge.first.size() + merge.second.size() > 12) continue;
+    pieces.push_back(merge.first + merge.second);
+    merges.insert(merges.begin() + static_cast<std::ptrdiff_t>(random.below(merges.size() + 1)), std::move(merge));
+  }
+  return vocabulary(merges);
+}
+
+std::string random_text(bora::Random& random, std::string_view letters, std::size_t length) {
+  std::string text;
+  for (std::size_t i = 0; i < length; ++i) text += letters[random.below(letters.size())];
+  return text;
+}
+std::string random_bytes(bora::Random& random, std::size_t length) {
+  std::string text;
+  for (std::size_t i = 0; i < length; ++i) text += static_cast<char>(static_cast<unsigned char>(random.below(256)));
+  return text;
+}
+
+std::string refusal(const bora::BpeVocabulary& v) {
+  try {
+    bora::BpeTokenizer tokenizer(v);
+  } catch (const bora::ConfigError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+}  // namespace
+
+TEST_CASE("Merges run in the order of their ranks, leftmost first", "[text]") {
+  const bora::BpeTokenizer tokenizer(vocabulary({{"b", "c"}, {"a", "b"}, {"a", "a"}, {"ab", "bc"}, {"▁", "a"}}));
+  CHECK(pieces_of(tokenizer, "abc") == Pieces{"▁a", "bc"});  // "b c" comes before "a b"
+  CHECK(pieces_of(tokenizer, "aaa") == Pieces{"▁", "aa", "a"});
+  CHECK(pieces_of(tokenizer, "dabbc") == Pieces{"▁", "d", "abbc"});
+  CHECK(pieces_of(tokenizer, "a a") == Pieces{"▁a", "▁a"});
+}
+
+TEST_CASE("A merge whose pair is gone does not bring another forward", "[text]") {
+  const bora::BpeTokenizer tokenizer(vocabulary({{"b", "c"}, {"a", "b"}, {"bc", "d"}, {"a", "bc"}}));
+  CHECK(pieces_of(tokenizer, "abcd") == Pieces{"▁", "a", "bcd"});
+}
+
+TEST_CASE("A space goes in front of text, and marks around it where asked", "[text]") {
+  const bora::BpeTokenizer tokenizer(vocabulary({}));
+  CHECK(tokenizer.encode("") == Ids{tokenizer.bos()});
+  CHECK(tokenizer.encode("", {.bos = false}).empty());
+  CHECK(tokenizer.encode("a", {.bos = true, .eos = true}) == Ids{1, 259, 260, 2});
+  CHECK(tokenizer.unknown() == 0);
+  CHECK(tokenizer.vocab_size() == 3 + 256 + 7);
+}
+
+TEST_CASE("Encoding merges as the definition does one merge at a time", "[text]") {
+  bora::Random random(1);
+  for (std::size_t round = 0; round < 200; ++round) {
+    const bora::BpeVocabulary v = random_vocabulary(random);
+    const std::string text = random_text(random, "aabbc ", 1 + random.below(60));
+    INFO(text);
+    CHECK(pieces_of(bora::BpeTokenizer(v), text) == merged_one_by_one(v, text));
+  }
+}
+
+TEST_CASE("Characters without a piece become bytes, and any bytes come back", "[text]") {
+  const bora::BpeTokenizer tokenizer(vocabulary({{"▁", "a"}, {"a", "b"}}));
+  CHECK(pieces_of(tokenizer, "é\n") == Pieces{"▁", "é", "<0x0A>"});
+  CHECK(pieces_of(tokenizer, "ü") == Pieces{"▁", "<0xC3>", "<0xBC>"});
+  CHECK(pieces_of(tokenizer, "\xff") == Pieces{"▁", "<0xFF>"});
+  for (const std::string text :
+       {"a", " a", "  a  b ", " ", "<s>", "</s><unk>", "<0x0A>", "日本 ü 😀", "▁", "a▁b", "\n\n"}) {
+    INFO(text);
+    CHECK(tokenizer.decode(tokenizer.encode(text)) == text);
+    CHECK(tokenizer.decode(tokenizer.encode(text, {.bos = false, .eos = true})) == text);
+  }
+  bora::Random random(2);
+  for (std::size_t round = 0; round < 200; ++round) {
+    const std::string bytes = random_bytes(random, random.below(40));
+    CHECK(tokenizer.decode(tokenizer.encode(bytes)) == bytes);
+  }
+}
+
+TEST_CASE("Marks spelled out in a text are plain text", "[text]") {
+  const bora::BpeTokenizer tokenizer(vocabulary({}));
+  for (const bora::TokenId id : tokenizer.encode("<s></s><unk><0x00>", {.bos = false})) CHECK(id > 2);
+  CHECK(tokenizer.encode("<0x00>", {.bos = false}).size() == 7);
+}
+
+TEST_CASE("A stream releases whole characters, and the same text as decoding", "[text]") {
+  const bora::BpeTokenizer tokenizer(vocabulary({{"▁", "a"}, {"a", "b"}}));
+  const std::string text = "ab ü 日a\n";
+  auto stream = tokenizer.stream();
+  std::string streamed;
+  for (const bora::TokenId id : tokenizer.encode(text)) {
+    const std::string part = stream.push(id);
+    CHECK((part.empty() || bora::detail::utf8_start(part).kind == bora::detail::Utf8Kind::whole));
+    streamed += part;
+  }
+  CHECK(streamed + stream.finish() == text);
+  CHECK(stream.push(259).empty());  // a new text: its first space is dropped
+  CHECK(stream.push(259) == " ");   // its second is not
+  CHECK(stream.push(3 + 0xe6).empty());
+  CHECK(stream.finish() == "\xef\xbf\xbd");
+}
+
+TEST_CASE("Ids outside the vocabulary are refused", "[text]") {
+  const bora::BpeTokenizer tokenizer(vocabulary({}));
+  const auto size = static_cast<bora::TokenId>(tokenizer.vocab_size());
+  CHECK_THROWS_AS(tokenizer.decode(Ids{size}), bora::TokenError);
+  CHECK_THROWS_AS(tokenizer.decode(Ids{-1}), bora::TokenError);
+  auto stream = tokenizer.stream();
+  CHECK_THROWS_AS(stream.push(size), bora::TokenError);
+}
+
+TEST_CASE("A long text is encoded in little more than linear time", "[text]") {
+  const bora::BpeTokenizer tokenizer(vocabulary({{"a", "a"}, {"aa", "aa"}, {"aaaa", "aaaa"}}));
+  const Ids ids = tokenizer.encode(std::string(1'000'000, 'a'), {.bos = false});  // quadratic would take hours
+  CHECK(ids.size() == 125'001);
+}
+
+TEST_CASE("An impossible vocabulary is refused with a sentence", "[text]") {
+  const bora::BpeVocabulary good = vocabulary({{"a", "b"}});
+  REQUIRE(refusal(good) == "accepted");
+  const auto refused = [&](auto change) {
+    bora::BpeVocabulary v = good;
+    change(v);
+    return refusal(v);
+  };
+  using V = bora::BpeVocabulary;
+  CHECK(refused([](V& v) { v.pieces[260] = ""; }) == "piece 260 is empty, expected some text");
+  CHECK(refused([](V& v) { v.pieces[261] = "a"; }) == "piece 261 is 'a', expected a new one: it is piece 260 already");
+  CHECK(refused([](V& v) { v.pieces[1] = "[s]"; }) == "vocabulary has no piece '<s>', expected one");
+  CHECK(refused([](V& v) { v.pieces[3] = "x"; }) == "vocabulary has no piece '<0x00>', expected one");
+  CHECK(refused([](V& v) { v.marks.pop_back(); }) == "piece 2 is '</s>' and no mark, expected one");
+  CHECK(refused([](V& v) { v.marks.push_back("<0x0A>"); }) ==
+        "piece 13 is both a mark and a byte, expected one of the two");
+  CHECK(refused([](V& v) { v.merges.emplace_back("a", "x"); }) ==
+        "merge 1 names 'x', which is no piece of text, expected one");
+  CHECK(refused([](V& v) { v.merges.emplace_back("a", "c"); }) ==
+        "merge 1 names 'ac', which is no piece of text, expected one");
+  CHECK(refused([](V& v) { v.merges.emplace_back("<s>", "a"); }) ==
+        "merge 1 names '<s>', which is no piece of text, expected one");
+  CHECK(refused([](V& v) { v.merges.emplace_back("a", "b"); }) ==
+        "merge 1 joins 'a' and 'b', expected a new one: an earlier merge joins the two already");
+}

@@ -1,0 +1,215 @@
+#include "support/catch.hpp"
+#include "train/runs.hpp"
+#include <bora/train/checkpoint.hpp>
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace {
+
+namespace fs = std::filesystem;
+using Model = bora::Decoder<small::Mixture, bora::F32>;
+using support::bytes_of, support::lacks, support::TemporaryFolder;
+
+const bora::TrainerOptions usual{.learning_rate = {.peak = 1e-2, .steps = 8}};
+const bora::TrainingState state{.data = {.batches = 3, .fingerprint = 0xfedcba9876543210},
+                                .history = {.training = {{1, 3.25}, {2, 1.0 / 3}}, .held_out = {{2, 0.1}}},
+                                .best = bora::LossPoint{2, 0.1}};
+
+template <class S = small::Mixture, class F = bora::F32>
+struct Trained {
+  explicit Trained(std::size_t steps, const bora::TrainerOptions& options = usual)
+      : model(small::parameters<S, float>(1)), trainer(model, small::parameters<S, float>(1), options) {
+    for (std::size_t s = 0; s < steps; ++s) trainer.step(small::batch(2, 11, s));
+  }
+  bora::Decoder<S, F> model;
+  bora::Trainer<bora::Decoder<S, F>> trainer;
+};
+
+std::set<std::string> names_in(const fs::path& folder) {
+  std::set<std::string> names;
+  for (const auto& entry : fs::directory_iterator(folder)) names.insert(entry.path().filename().string());
+  return names;
+}
+using Names = std::set<std::string>;
+
+/// What restoring a trainer of these options from a folder is refused with.
+template <class S = small::Mixture, class F = bora::F32>
+std::string refused(const fs::path& folder, const bora::TrainerOptions& options = usual) {
+  Trained<S, F> other(0, options);
+  const Trained<S, F> untouched(0, options);
+  std::string text = "accepted";
+  try {
+    bora::restore_checkpoint(folder, other.trainer);
+  } catch (const bora::Error& error) {
+    text = error.what();
+    CHECK(runs::same_state(other.trainer, untouched.trainer));
+    CHECK(runs::same(other.model.parameters(), untouched.model.parameters()));
+  }
+  return text;
+}
+
+template <class S, class F>
+void check_round_trip() {
+  const TemporaryFolder folder;
+  Trained<S, F> trained(2), other(0);
+  bora::save_checkpoint(folder.path(), trained.trainer, state);
+  const bora::TrainingState found = bora::restore_checkpoint(folder.path(), other.trainer);
+  CHECK(runs::same_state(trained.trainer, other.trainer));
+  CHECK(found.data == state.data);
+  CHECK(found.history == state.history);
+  CHECK(found.best == state.best);
+  CHECK(trained.trainer.step(small::batch(2, 11, 9)).loss == other.trainer.step(small::batch(2, 11, 9)).loss);
+  CHECK(runs::same_state(trained.trainer, other.trainer));
+}
+
+}  // namespace
+
+TEST_CASE("A checkpoint holds every bit of a run", "[train]") {
+  check_round_trip<small::Dense, bora::F32>();
+  check_round_trip<small::Mixture, bora::Bf16>();
+  check_round_trip<small::Learned, bora::F32>();
+}
+
+TEST_CASE("The links of a checkpoint folder lead to models that load", "[train]") {
+  const TemporaryFolder folder;
+  const Trained<> trained(2);
+  bora::save_checkpoint(folder.path(), trained.trainer, state);
+  for (const char* link : {"last", "best"})
+    CHECK(runs::same(bora::load_parameters<small::Mixture>(folder / link), trained.trainer.parameters()));
+}
+
+TEST_CASE("The last and the best checkpoint are kept, and no others", "[train]") {
+  const TemporaryFolder folder;
+  Trained<> trained(0);
+  CHECK_FALSE(bora::has_checkpoint(folder.path()));
+  const auto save = [&](std::size_t step, std::size_t best) {
+    while (trained.trainer.steps() < step) trained.trainer.step(small::batch(2, 11, 1));
+    bora::save_checkpoint(folder.path(), trained.trainer,
+                          {.data = {}, .history = {}, .best = bora::LossPoint{best, 1}});
+    CHECK(bora::has_checkpoint(folder.path()));
+    return names_in(folder.path());
+  };
+  CHECK(save(1, 1) == Names{"last", "best", "step-000000001"});
+  CHECK(save(2, 1) == Names{"last", "best", "step-000000001", "step-000000002"});
+  CHECK(save(3, 1) == Names{"last", "best", "step-000000001", "step-000000003"});
+  CHECK(save(4, 4) == Names{"last", "best", "step-000000004"});
+  CHECK(fs::read_symlink(folder / "best") == "step-000000004");
+  CHECK(save(4, 4) == Names{"last", "best", "step-000000004.2"});  // never over one that is in use
+}
+
+TEST_CASE("What interrupted saves leave behind is not read, and goes with the next save", "[train]") {
+  const TemporaryFolder folder;
+  Trained<> trained(1);
+  bora::save_checkpoint(folder.path(), trained.trainer, {});
+  // Between the rename and the change of `last`, while a folder was written, and while a link was made.
+  fs::copy(folder / "step-000000001", folder / "step-000000002", fs::copy_options::recursive);
+  fs::create_directory(folder / "step-000000003.partial");
+  fs::create_symlink("step-000000002", folder / "last.partial");
+  fs::create_directory(folder / "step-by-step");  // a stranger's
+  Trained<> other(0);
+  bora::restore_checkpoint(folder.path(), other.trainer);
+  CHECK(runs::same_state(trained.trainer, other.trainer));
+  trained.trainer.step(small::batch(2, 11, 1));
+  bora::save_checkpoint(folder.path(), trained.trainer, {});
+  CHECK(names_in(folder.path()) == Names{"last", "step-000000002", "step-by-step"});
+  bora::restore_checkpoint(folder.path(), other.trainer);
+  CHECK(runs::same_state(trained.trainer, other.trainer));
+}
+
+TEST_CASE("A run interrupted between the two links has its best one set right", "[train]") {
+  const TemporaryFolder folder;
+  const Trained<> trained(2);
+  bora::save_checkpoint(folder.path(), trained.trainer, state);
+  fs::remove(folder / "best");
+  fs::create_symlink("step-000000001", folder / "best");
+  CHECK(refused(folder.path()) == "accepted");
+  CHECK(fs::read_symlink(folder / "best") == "step-000000002");
+}
+
+TEST_CASE("A save that fails leaves the earlier checkpoint", "[train]") {
+  const TemporaryFolder folder;
+  Trained<> trained(1);
+  bora::save_checkpoint(folder.path(), trained.trainer, {});
+  Trained<> broken(2);
+  auto infinite = small::parameters<small::Mixture, float>(1);
+  infinite.values()[5] = HUGE_VALF;
+  broken.trainer.restore(2, std::move(infinite), {}, {});
+  CHECK_THROWS_AS(bora::save_checkpoint(folder.path(), broken.trainer, {}), bora::FileError);
+  auto moments = small::parameters<small::Mixture, float>(1);
+  moments.values()[5] = HUGE_VALF;
+  broken.trainer.restore(2, small::parameters<small::Mixture, float>(1), {}, std::move(moments));
+  CHECK_THROWS_AS(bora::save_checkpoint(folder.path(), broken.trainer, {}), bora::FileError);
+  CHECK(names_in(folder.path()) == Names{"last", "step-000000001"});
+  CHECK(refused(folder.path()) == "accepted");
+}
+
+TEST_CASE("Damage to any file of a checkpoint is seen", "[train]") {
+  const TemporaryFolder folder;
+  const Trained<> trained(2);
+  bora::save_checkpoint(folder.path(), trained.trainer, state);
+  const fs::path checkpoint = folder / "step-000000002";
+  CHECK(names_in(checkpoint) ==
+        Names{"config.json", "model.safetensors", "moments.safetensors", "history.json", "state.json"});
+  for (const std::string& name : names_in(checkpoint)) {
+    INFO(name);
+    const std::string whole = bytes_of(checkpoint / name);
+    const auto with = [&](const std::string& bytes) {
+      std::ofstream(checkpoint / name, std::ios::binary | std::ios::trunc) << bytes;
+      return refused(folder.path());
+    };
+    std::string flipped = whole;
+    flipped[whole.size() * 2 / 3] ^= 1;
+    CHECK(lacks(with(flipped), name) == "");
+    CHECK(lacks(with(whole.substr(0, whole.size() - 1 - (name == "state.json"))), name) == "");
+    fs::remove(checkpoint / name);
+    CHECK(lacks(refused(folder.path()), "does not exist") == "");
+    CHECK(with(whole) == "accepted");
+  }
+}
+
+TEST_CASE("Checkpoints of another model, format or run are refused by the option that differs", "[train]") {
+  const TemporaryFolder folder;
+  const Trained<> trained(1);
+  bora::save_checkpoint(folder.path(), trained.trainer, {});
+  bora::TrainerOptions options = usual;
+  options.learning_rate.peak = 2e-2;
+  CHECK(lacks(refused(folder.path(), options), "option 'learning_rate/peak' is 0.01, expected 0.02: a run goes on") ==
+        "");
+  options = usual;
+  options.optimizer.beta2 = 0.9;
+  CHECK(lacks(refused(folder.path(), options), "option 'optimizer/beta2' is 0.95, expected 0.9") == "");
+  CHECK(lacks(refused<small::Mixture, bora::Bf16>(folder.path()), "'format' is \"F32\", expected \"Bf16\"") == "");
+  CHECK(lacks(refused<small::Dense>(folder.path()), "option 'model' is") == "");
+}
+
+TEST_CASE("A folder that is no folder of checkpoints is refused", "[train]") {
+  const TemporaryFolder folder;
+  CHECK(lacks(refused(folder.path()), "holds no checkpoint, expected a link 'last' to one") == "");
+  folder.file("last", "step-000000001");
+  CHECK(lacks(refused(folder.path()), "last: is no link, expected one to a checkpoint beside it") == "");
+  for (const char* target : {"../elsewhere", "/", "step-000000001.partial", "step-1/../../x"}) {
+    fs::remove(folder / "last");
+    fs::create_symlink(target, folder / "last");
+    CHECK(lacks(refused(folder.path()), "expected a checkpoint beside it") == "");
+  }
+  fs::remove(folder / "last");
+  fs::create_symlink("step-000000001", folder / "last");
+  CHECK(lacks(refused(folder.path()), "state.json: does not exist") == "");
+  fs::create_directory(folder / "step-000000001");
+  const auto says = [&](std::string_view text, std::string_view part) {
+    folder.file("step-000000001/state.json", text);
+    return lacks(refused(folder.path()), part);
+  };
+  CHECK(says("[]", "state.json: has no key 'state', expected an object") == "");
+  CHECK(says(R"({"state":{"format":"x"}})", "has format 'x', expected 'bora-checkpoint'") == "");
+  CHECK(says(R"({"state":{"format":"bora-checkpoint","version":2}})", "has version 2 of this format, expected 1") ==
+        "");
+  CHECK(says(R"({"state":{"format":"bora-checkpoint","version":1},"checksum":"0"})", "is damaged: its checksum is") ==
+        "");
+}

@@ -1,0 +1,144 @@
+#include "support/catch.hpp"
+#include "train/runs.hpp"
+#include <bora/train/fit.hpp>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace {
+using bora::Bf16, bora::F32;
+using runs::Run, runs::same_state, support::TemporaryFolder;
+}  // namespace
+
+TEST_CASE("A run learns, and tells how it goes", "[train]") {
+  const TemporaryFolder folder;
+  Run<small::Mixture> run(folder.path(), 40);
+  std::vector<bora::Progress> told;
+  const bora::FitResult result = run.fit([&](const bora::Progress& p) { told.push_back(p); });
+  CHECK(result.steps == 40);
+  CHECK(result.resumed == 0);
+  REQUIRE(told.size() == 40);
+  CHECK(result.history.training.size() == 40);
+  CHECK(result.history.held_out.size() == 8);
+  CHECK(result.history.held_out.back().loss < result.history.held_out.front().loss - 0.3);
+  double best = std::numeric_limits<double>::infinity();
+  for (const bora::LossPoint& p : result.history.held_out) best = std::min(best, p.loss);
+  REQUIRE(result.best);
+  CHECK(result.best->loss == best);
+  for (std::size_t i = 0; i < told.size(); ++i) {
+    const bora::Progress& p = told[i];
+    CHECK(p.step == i + 1);
+    CHECK(p.steps == 40);
+    CHECK(p.loss == result.history.training[i].loss);
+    CHECK(p.held_out_loss.has_value() == (p.step % 5 == 0));
+    CHECK(p.learning_rate == run.trainer.options().learning_rate.at(i));
+    CHECK(p.tokens_per_second > 0);
+    CHECK(std::abs(p.flops_per_second / p.tokens_per_second - 3 * bora::flops_per_token<small::Mixture>(6)) < 1);
+    CHECK(p.memory_bytes > 100'000);
+    CHECK((p.seconds_left == 0) == (p.step == 40));
+  }
+  const double last = bora::evaluate(run.model, std::span<const bora::TokenBatch>(run.options.held_out)).loss;
+  CHECK(result.history.held_out.back().loss == last);
+}
+
+TEST_CASE("A run without a folder has the same bits and writes nothing", "[train]") {
+  const TemporaryFolder folder;
+  Run<small::Dense> saved(folder.path(), 12), plain(folder.path(), 12);
+  plain.options.folder.clear();
+  plain.fit();
+  CHECK_FALSE(std::filesystem::exists(folder / "run"));
+  saved.fit();
+  CHECK(same_state(saved.trainer, plain.trainer));
+}
+
+TEST_CASE("A run stopped after any step and begun again comes to the same bits", "[train]") {
+  const TemporaryFolder whole_folder;
+  Run<small::Mixture, Bf16> whole(whole_folder.path(), 12);
+  const bora::FitResult expected = whole.fit();
+  for (std::size_t stop = 1; stop < 12; ++stop) {
+    INFO("stopped after step " << stop);
+    const TemporaryFolder folder;
+    bora::ThreadPool pool(stop % 3 + 1);
+    CHECK_THROWS_AS((Run<small::Mixture, Bf16>(folder.path(), 12).fit(runs::stop_after(stop))), runs::Interrupted);
+    Run<small::Mixture, Bf16> resumed(folder.path(), 12, &pool);
+    const bora::FitResult found = resumed.fit();
+    CHECK(found.resumed <= stop);
+    CHECK(found.resumed + 3 > stop);  // a checkpoint every three steps
+    CHECK(same_state(resumed.trainer, whole.trainer));
+    CHECK(found.history == expected.history);
+    CHECK(found.best == expected.best);
+  }
+}
+
+TEST_CASE("A run that is over is not trained further, and one with more steps goes on", "[train]") {
+  const TemporaryFolder folder;
+  Run<small::Dense>(folder.path(), 6).fit();
+  Run<small::Dense> again(folder.path(), 6);
+  CHECK(again.fit([](const bora::Progress&) { FAIL("there was a step"); }).resumed == 6);
+  Run<small::Dense> longer(folder.path(), 6);
+  longer.options.steps = 9;
+  CHECK(longer.fit().steps == 9);
+}
+
+TEST_CASE("A run does not go on with other data, held-out rows or batches", "[train]") {
+  const TemporaryFolder folder;
+  Run<small::Dense>(folder.path(), 6).fit();
+  const auto refused = [&](auto change) {
+    Run<small::Dense> other(folder.path(), 6);
+    change(other);
+    CHECK_THROWS_AS(other.fit(), bora::ConfigError);
+    CHECK(other.trainer.steps() == 0);
+  };
+  refused([](auto& run) { run.options.batches_per_step = 1; });
+  refused([](auto& run) { run.options.held_out.pop_back(); });
+  refused([&](auto& run) {
+    run.mixture = bora::TokenMixture({.sources = {{folder / "a.tokens"}}, .batch = 3, .time = 11, .seed = 5});
+  });
+}
+
+TEST_CASE("Two runs cannot write into one folder", "[train]") {
+  const TemporaryFolder folder;
+  Run<small::Dense> first(folder.path(), 6);
+  std::string refusal = "accepted";
+  first.fit([&](const bora::Progress& p) {
+    if (p.step != 2) return;
+    Run<small::Dense> second(folder.path(), 6);
+    refusal = support::refusal(folder / "run", [&] { second.fit(); });
+  });
+  CHECK(support::lacks(refusal, "is in use by another program") == "");
+}
+
+TEST_CASE("A loss that is no number ends the run, and the checkpoint before it stays", "[train]") {
+  const TemporaryFolder folder;
+  Run<small::Dense> good(folder.path(), 12);
+  CHECK_THROWS_AS(good.fit(runs::stop_after(6)), runs::Interrupted);
+  const auto last = std::filesystem::read_symlink(folder / "run" / "last");
+  auto broken = small::parameters<small::Dense, float>(1);
+  for (float& value : broken.values()) value = 1e30f;
+  good.trainer.restore(6, std::move(broken), {}, {});
+  good.options.folder.clear();
+  CHECK_THROWS_AS(good.fit(), bora::Error);
+  CHECK(std::filesystem::read_symlink(folder / "run" / "last") == last);
+}
+
+TEST_CASE("Impossible runs are refused before anything is written", "[train]") {
+  const TemporaryFolder folder;
+  const auto refused = [&](auto change) {
+    Run<small::Dense> run(folder.path(), 6);
+    change(run);
+    CHECK_THROWS_AS(run.fit(), bora::Error);
+    CHECK(run.trainer.steps() == 0);
+    CHECK_FALSE(std::filesystem::exists(folder / "run"));
+  };
+  refused([](auto& run) { run.options.batches_per_step = 0; });
+  refused([](auto& run) { run.options.evaluate_every = 0; });
+  refused([](auto& run) { run.options.checkpoint_every = 0; });
+  refused([](auto& run) { run.options.report_every = 0; });
+  refused([](auto& run) { run.options.held_out.emplace_back(1, 2, std::vector<bora::TokenId>{1, 29}); });
+  refused([&](auto& run) {
+    const auto file = runs::token_file(folder / "wide.tokens", runs::tokens(50, 1), 30);
+    run.mixture = bora::TokenMixture({.sources = {{file}}, .batch = 1, .time = 5});
+  });
+}
