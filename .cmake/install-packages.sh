@@ -4,6 +4,8 @@
 #   sh .cmake/install-packages.sh build          to compile programs
 #   sh .cmake/install-packages.sh build tests    and the tests
 #   sh .cmake/install-packages.sh build tests ci and what only .ci/run uses
+#   sh .cmake/install-packages.sh build benchmarks  and the benchmarks
+#   sh .cmake/install-packages.sh build torch       and PyTorch, to compare with
 set -eu
 
 # A line is: group, package, and the command that makes the package unnecessary (- if only the package will do).
@@ -24,6 +26,12 @@ ci clang-19 clang++-19
 ci clang-format-19 clang-format-19
 ci libclang-rt-19-dev -
 ci git git
+ci doxygen doxygen
+benchmarks libbenchmark-dev -
+benchmarks libxsimd-dev -
+benchmarks python3 python3
+torch python3-torch -
+torch libopenblas0-openmp -
 LIST
 }
 
@@ -34,7 +42,7 @@ installed() {
 missing=
 for group in "$@"; do
   for package in $(packages | awk -v g="$group" '$1 == g { print $2 }'); do
-    command=$(packages | awk -v p="$package" '$2 == p { print $3 }')
+    command=$(packages | awk -v p="$package" '$2 == p { print $3; exit }')
     if [ "$command" != - ] && command -v "$command" >/dev/null 2>&1; then continue; fi
     if installed "$package"; then continue; fi
     missing="$missing $package"

@@ -17,7 +17,7 @@ MAY_INCLUDE = {
     "layers": ["core", "simd"],
     "cache": ["core", "simd"],
     "model": ["layers", "cache"],
-    "io": ["model"],
+    "io": ["model", "text"],
     "infer": ["model"],
     "train": ["model", "io"],
     "text": ["core"],

@@ -1,16 +1,14 @@
 #!/usr/bin/env python3
 """What each example program costs to build: seconds of compiler time, the compiler's peak memory, the program's size.
 
-    measure_compile.py BUILD_FOLDER [PROGRAM...]
+    measure_compile.py --launch COMPILER...         runs the compiler and notes its cost beside the object: a launcher
+    measure_compile.py BUILD_FOLDER [PROGRAM...]    prints what was noted
 
-Compiles each source again with the build's own command, without ccache. Memory and size are held against
-compile_budgets.txt beside this script; seconds are printed only, since they depend on the machine.
+Memory and size are held against compile_budgets.txt beside this script; seconds are printed only, since they depend on
+the machine.
 """
-import json
 import os
-import shlex
 import sys
-import tempfile
 from pathlib import Path
 
 
@@ -25,63 +23,51 @@ def read_budgets(text):
     return budgets
 
 
-def compile_command(command, compiler, output):
-    """The words of a compile command from the compiler on, writing to `output`."""
-    words = shlex.split(command)
-    words = words[words.index(compiler):]
-    words[words.index("-o") + 1] = output
-    return words
-
-
-def run(words, folder):
-    """(CPU seconds, peak MB) of a command and what it starts."""
+def run(words):
+    """(exit code, CPU seconds, peak MB) of a command and what it starts."""
     pid = os.fork()
     if pid == 0:
         try:
-            os.chdir(folder)
             os.execvp(words[0], words)
         finally:
             os._exit(127)
     _, status, usage = os.wait4(pid, 0)
-    if status != 0:
-        sys.exit(f"failed: {shlex.join(words)}")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    return os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
-def compiler_of(build):
-    for line in (build / "CMakeCache.txt").read_text().splitlines():
-        if line.startswith("CMAKE_CXX_COMPILER:"):
-            return line.partition("=")[2]
-    sys.exit(f"{build}/CMakeCache.txt names no compiler")
+def launch(words):
+    code, seconds, memory = run(words)
+    if code == 0 and "-o" in words:
+        Path(words[words.index("-o") + 1] + ".cost").write_text(f"{seconds} {memory}\n")
+    return code if code >= 0 else 1
+
+
+def noted_costs(build):
+    """{program: [(CPU seconds, peak MB) of each of its objects]}"""
+    folder = build / "examples" / "CMakeFiles"
+    costs = {}
+    for file in sorted(folder.rglob("*.o.cost")):
+        if file.with_suffix("").exists():
+            program = file.relative_to(folder).parts[0].removesuffix(".dir")
+            costs.setdefault(program, []).append(tuple(float(word) for word in file.read_text().split()))
+    return costs
 
 
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
+    if sys.argv[1] == "--launch":
+        sys.exit(launch(sys.argv[2:]))
     build = Path(sys.argv[1]).resolve()
     budgets = read_budgets(Path(__file__).with_name("compile_budgets.txt").read_text())
-    compiler = compiler_of(build)
-
-    # The objects of program NAME are in examples/CMakeFiles/NAME.dir/.
-    sources = {}
-    for entry in json.loads((build / "compile_commands.json").read_text()):
-        words = shlex.split(entry["command"])
-        output = Path(words[words.index("-o") + 1])
-        if output.parts[:2] == ("examples", "CMakeFiles"):
-            sources.setdefault(output.parts[2].removesuffix(".dir"), []).append(entry)
-    wanted = sys.argv[2:] or sorted(sources)
-    if not wanted:
-        print("no example programs")
+    costs = noted_costs(build)
+    if not costs:
+        sys.exit(f"{build}: no cost is noted, expected some beside the objects of the examples")
 
     over = []
     print(f"{'program':24} {'seconds':>8} {'memory MB':>10} {'of':>6} {'size MB':>8} {'of':>5}")
-    for name in wanted:
-        seconds = memory = 0.0
-        for entry in sources[name]:
-            with tempfile.TemporaryDirectory() as folder:
-                words = compile_command(entry["command"], compiler, str(Path(folder, "object.o")))
-                s, m = run(words, entry["directory"])
-            seconds, memory = seconds + s, max(memory, m)
+    for name in sys.argv[2:] or sorted(costs):
+        seconds, memory = sum(s for s, _ in costs[name]), max(m for _, m in costs[name])
         size = (build / "bin" / name).stat().st_size / 1e6
         memory_budget, size_budget = budgets.get(name, budgets["default"])
         print(f"{name:24} {seconds:8.1f} {memory:10.0f} {memory_budget:6.0f} {size:8.2f} {size_budget:5.1f}", flush=True)

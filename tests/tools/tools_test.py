@@ -116,10 +116,15 @@ class MeasureCompile(unittest.TestCase):
         self.assertEqual(budgets["generate"], (500.0, 1.5))
         self.assertEqual(budgets["default"], (900.0, 4.0))
 
-    def test_the_launcher_is_left_out(self):
-        command = "/usr/bin/cmake -E env A=b /usr/bin/ccache /usr/bin/g++ -O3 -o a/b.o -c 'x y.cpp'"
-        self.assertEqual(measure_compile.compile_command(command, "/usr/bin/g++", "out.o"),
-                         ["/usr/bin/g++", "-O3", "-o", "out.o", "-c", "x y.cpp"])
+    def test_a_launched_command_leaves_its_cost_beside_what_it_made(self):
+        with tempfile.TemporaryDirectory() as build:
+            made = Path(build, "examples", "CMakeFiles", "story.dir", "story.cpp.o")
+            made.parent.mkdir(parents=True)
+            self.assertEqual(measure_compile.launch(["sh", "-c", f"printf x > '{made}'", "-o", str(made)]), 0)
+            (seconds, memory), = measure_compile.noted_costs(Path(build))["story"]
+            self.assertGreaterEqual(seconds, 0)
+            self.assertGreater(memory, 0)
+            self.assertEqual(measure_compile.launch(["sh", "-c", "exit 3"]), 3)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,169 @@
+// What docs/training.md shows. Each function throws where a promise does not hold.
+#include <bora/bora.hpp>
+#include <bora/data/pack_text.hpp>
+#include <bora/train/evaluate.hpp>
+#include <bora/train/fit.hpp>
+#include <bora/train/token_mixture.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace {
+
+struct Small : bora::DecoderSpec {
+  static constexpr std::size_t vocab_size = 256, dim = 48, layers = 2, context = 128;
+  using Norm = bora::RmsNorm<1e-5>;
+  using Attention = bora::GroupedQueryAttention<bora::HeadShape{.heads = 4, .kv_heads = 2, .head_dim = 12},
+                                                bora::Causal, bora::Rope<1e4>>;
+  using FeedForward = bora::MixtureOfExperts<4, bora::TopKRouter<2>, bora::SwiGlu<64>>;
+};
+using Model = bora::Decoder<Small, bora::F32>;
+
+void require(bool fulfilled, const char* promise) {
+  if (!fulfilled) throw std::logic_error(std::string("not fulfilled: ") + promise);
+}
+bora::TokenBatch draw_batch(bora::Random& random) {
+  std::vector<bora::TokenId> ids(4 * 32);
+  for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<bora::TokenId>(i % 32 + random.below(3));
+  return {4, 32, std::move(ids)};
+}
+
+// [schedule]
+constexpr bora::LearningRate learning_rate{
+    .peak = 3e-3, .floor = 3e-4, .warmup = 20, .steps = 1'000, .decay = bora::Decay::cosine};
+// [/schedule]
+
+void check_schedule() {
+  require(learning_rate.at(19) == 3e-3 && learning_rate.at(1'000) == 3e-4, "warm-up to the peak, then to the floor");
+}
+
+void take_steps(Model& model, bora::Executor& pool) {
+  // [steps]
+  bora::Trainer trainer{model,
+                        {.learning_rate = learning_rate,
+                         .optimizer = {.beta1 = 0.9, .beta2 = 0.95, .eps = 1e-8, .weight_decay = 0.1},
+                         .clip_norm = 1.0,
+                         .load_balancing = 0.01,  // for mixtures of experts
+                         .pool = &pool}};
+  bora::Random random(/*seed=*/1);
+  for (std::size_t step = 0; step < 30; ++step) {
+    const bora::StepReport report = trainer.step(draw_batch(random));
+    std::printf("step %zu   loss %.3f   of it balance %.4f   gradient norm %.2f\n", report.step, report.loss,
+                0.01 * report.load_balancing, report.gradient_norm);
+  }
+  // [/steps]
+  require(trainer.steps() == 30, "steps are counted");
+}
+
+void accumulate(Model& model) {
+  bora::Trainer trainer{model};
+  bora::Random random(/*seed=*/1);
+  // [accumulation]
+  // One update from the mean gradient of four batches: four times the rows in a quarter of the memory.
+  std::vector<bora::TokenBatch> batches;
+  for (int i = 0; i < 4; ++i) batches.push_back(draw_batch(random));
+  const bora::StepReport report = trainer.step(batches);
+  // [/accumulation]
+  require(report.step == 1 && report.tokens == 4 * 4 * 32, "one step, all tokens");
+}
+
+void train_in_bfloat16() {
+  bora::Random random(/*seed=*/1);
+  // [bf16]
+  // The products read bfloat16; what is stepped, and saved, is F32.
+  bora::Parameters masters = bora::random_model<Small, bora::F32>(/*seed=*/1).parameters();
+  bora::Decoder<Small, bora::Bf16> model;
+  bora::Trainer trainer{model, std::move(masters), {.learning_rate = learning_rate}};
+  trainer.step(draw_batch(random));
+  // [/bf16]
+  require(model.parameters().values()[0] == bora::to_float(bora::to_bfloat16(trainer.parameters().values()[0])),
+          "the model holds the masters, rounded");
+}
+
+void choose_balance(const Model& model) {
+  bora::Random random(/*seed=*/1);
+  // [balance]
+  const bora::TokenBatch batch = draw_batch(random);
+  const auto [loss, gradients] =
+      bora::loss_and_gradients(model, batch, {.load_balancing = 0.01, .balance = bora::BalanceLoss::per_layer});
+  // [/balance]
+  require(loss > 0 && gradients.values().size() == bora::parameter_count<Small>, "the objective and its gradient");
+}
+
+void measure(const Model& model, bora::Executor& pool) {
+  bora::Random random(/*seed=*/9);
+  // [evaluate]
+  const bora::Evaluation held_out = bora::evaluate(model, draw_batch(random), &pool);
+  std::printf("loss %.3f, perplexity %.1f, %.3f bits per byte\n", held_out.loss, held_out.perplexity(),
+              held_out.bits_per_byte(/*bytes_per_token=*/1));
+  // [/evaluate]
+  require(held_out.predictions == 4 * 31, "a row's last token predicts nothing");
+}
+
+// [long_run]
+void print_progress(const bora::Progress& p) {
+  std::printf("step %zu of %zu   loss %.3f   %.0f tokens/s   %.0f s left\n", p.step, p.steps, p.loss,
+              p.tokens_per_second, p.seconds_left);
+}
+
+/// Trains on one text and measures on another. Stopped and started again, it goes on where its last checkpoint stands.
+bora::FitResult long_run(const std::filesystem::path& text, const std::filesystem::path& other_text,
+                         const std::filesystem::path& folder, const bora::ProgressCallback& progress,
+                         bora::Executor& pool) {
+  std::filesystem::create_directories(folder);
+  const std::filesystem::path packed = folder / "text.tokens", held_out = folder / "held_out.tokens";
+  const bora::PackOptions documents{.end_of_document = 0, .separator = "\n\n"};
+  bora::pack_text(bora::ByteTokenizer(), std::vector{text}, packed, documents);
+  bora::pack_text(bora::ByteTokenizer(), std::vector{other_text}, held_out, documents);
+
+  auto model = bora::random_model<Small, bora::F32>(/*seed=*/1);
+  bora::Trainer trainer{model, {.learning_rate = {.peak = 2e-3, .warmup = 5, .steps = 30}, .pool = &pool}};
+  bora::TokenMixture mixture({.sources = {{.file = packed, .weight = 1}}, .batch = 4, .time = 64, .seed = 1});
+  return bora::fit(
+      trainer, mixture,
+      {.held_out = bora::held_out_batches(bora::TokenFile(held_out), /*batch=*/4, /*time=*/64, /*most=*/16),
+       .evaluate_every = 15,
+       .folder = folder / "run",
+       .checkpoint_every = 10},
+      progress);
+}
+// [/long_run]
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  if (argc != 4) return std::fprintf(stderr, "usage: %s TEXT OTHER_TEXT FOLDER\n", argv[0]), 2;
+  const std::filesystem::path folder = argv[3];
+  std::filesystem::remove_all(folder);
+  bora::ThreadPool pool{2};
+  Model model = bora::random_model<Small, bora::F32>(/*seed=*/1);
+  check_schedule();
+  take_steps(model, pool);
+  accumulate(model);
+  train_in_bfloat16();
+  choose_balance(model);
+  measure(model, pool);
+
+  const bora::FitResult whole = long_run(argv[1], argv[2], folder / "whole", print_progress, pool);
+  require(whole.steps == 30 && whole.resumed == 0 && whole.best, "a run from the beginning");
+  const auto give_up = [](const bora::Progress& p) {
+    if (p.step == 17) throw std::runtime_error("given up");
+  };
+  try {
+    long_run(argv[1], argv[2], folder / "again", give_up, pool);
+  } catch (const std::runtime_error&) {
+  }
+  const bora::FitResult again = long_run(argv[1], argv[2], folder / "again", print_progress, pool);
+  require(again.steps == 30 && again.resumed == 15, "it goes on from its last checkpoint");
+  const auto expected = bora::load_parameters<Small>(folder / "whole" / "run" / "last");
+  const auto found = bora::load_parameters<Small>(folder / "again" / "run" / "last");
+  require(std::ranges::equal(found.values(), expected.values()), "the bits are those of a run that was not stopped");
+} catch (const std::exception& e) {
+  std::fprintf(stderr, "%s\n", e.what());
+  return 1;
+}

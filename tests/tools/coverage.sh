@@ -1,0 +1,33 @@
+#!/bin/sh
+# Which lines of the library the tests run: builds the programs of the rooms with --coverage in a folder of their own, runs
+# them, and prints the percentage of each room and the lines that were never run.
+#
+#   sh tests/tools/coverage.sh [ROOM...]      # default: all rooms; needs g++ and lcov
+#
+# BORA_COVERAGE_DIR is the folder to build in (default: build/coverage), BORA_JOBS how many compilers run at a time
+# (default: 1). Templates that nothing instantiates have no lines: they are not seen here.
+set -eu
+source=$(cd "$(dirname "$0")/../.." && pwd)
+build=${BORA_COVERAGE_DIR:-$source/build/coverage}
+rooms=${*:-core simd layers cache model io infer train text robust}
+
+# -O1: the kernels' tests take too long without. Counters are atomic, since lanes share them.
+CXX=g++ CXXFLAGS="--coverage -O1 -g0 -fprofile-update=atomic" nice -n 15 cmake -S "$source" -B "$build" -G Ninja \
+  -DCMAKE_BUILD_TYPE=None -DBORA_BUILD_EXAMPLES=OFF -DBORA_TEST_COVERING=OFF >/dev/null
+find "$build" -name '*.gcda' -delete
+targets=
+for room in $rooms; do targets="$targets bora_test_$room"; done
+# shellcheck disable=SC2086  # one word a target
+nice -n 15 cmake --build "$build" -j "${BORA_JOBS:-1}" --target $targets
+failed=
+for room in $rooms; do
+  echo "running the tests of $room"
+  nice -n 15 "$build/bin/tests/$room" >"$build/$room.log" 2>&1 || failed="$failed $room"
+done
+nice -n 15 lcov --quiet --capture --directory "$build" --include "$source/include/bora/*" \
+  --output-file "$build/coverage.info"
+python3 -B "$source/tests/tools/coverage.py" "$build/coverage.info" "$source/include/bora"
+if [ -n "$failed" ]; then
+  echo "tests failed:$failed (see $build/ROOM.log)" >&2
+  exit 1
+fi
