@@ -2,16 +2,16 @@
 # From nothing to running text: sh examples/quickstart.sh [FOLDER]
 #
 # Installs what a Debian 12 machine lacks, builds what is needed and runs it: with the FOLDER of a checkpoint, `generate`
-# continues a prompt with that model; without, `tiny_moe` trains a small mixture of experts and lets it write.
+# continues a prompt with that model; without, `story` tells a story with the model that comes with the library.
 set -eu
 folder=
 if [ $# -gt 0 ]; then folder=$(cd "$1" && pwd); fi
 cd "$(dirname "$0")/.."
 build=${BORA_BUILD_DIR:-build}
-program=tiny_moe
+program=story
 if [ -n "$folder" ]; then program=generate; fi
 
 sh .cmake/install-packages.sh build
 cmake -S . -B "$build" -G Ninja -DBORA_BUILD_TESTS=OFF >/dev/null
 cmake --build "$build" --target "$program"
-exec "$build/bin/$program" ${folder:+"$folder"}
+exec "$build/bin/$program" "${folder:-examples/pocket}"

@@ -1,18 +1,23 @@
-// Trains a small Llama on the bytes of a text file and saves it as a Hugging Face folder.
+// Trains a small Llama on the bytes of a text file: packs the text, trains with checkpoints, draws the loss curve,
+// saves a Hugging Face folder. Interrupted, it goes on from the last checkpoint when it is started again.
 //
 //     build/bin/train TEXT FOLDER [STEPS]
+//
+//     FOLDER/config.json, model.safetensors   the trained model        FOLDER/loss.svg      its loss curve
+//     FOLDER/checkpoints/last, best           to go on from            FOLDER/*.tokens      the packed text
+#include "loss_curve.hpp"
+#include "training_line.hpp"
 #include <bora/bora.hpp>
+#include <bora/data/pack_text.hpp>
 #include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <numbers>
 #include <string>
+#include <string_view>
 #include <thread>
-#include <vector>
 
 namespace {
 
@@ -27,32 +32,29 @@ struct SmallLlama : bora::DecoderSpec {
 
 constexpr std::size_t batch = 8, time_steps = 128;
 
-/// The file's bytes as tokens; throws when there are too few to cut a row from.
-std::vector<bora::TokenId> read_tokens(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw bora::FileError(path.string() + ": cannot be opened");
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (text.size() < 10 * time_steps)
-    throw bora::FileError(path.string() + ": holds " + std::to_string(text.size()) + " bytes, expected at least " +
-                          std::to_string(10 * time_steps));
-  return bora::ByteTokenizer().encode(text);
+void pack(std::string_view text, const std::filesystem::path& file) {
+  const bora::ByteTokenizer tokenizer;
+  bora::TextPacker packer(tokenizer, file);
+  packer.add(text);
+  packer.commit();
 }
 
-/// Rows that begin anywhere in `text`.
-bora::TokenBatch draw_batch(std::span<const bora::TokenId> text, bora::Random& random) {
-  std::vector<bora::TokenId> ids;
-  for (std::size_t row = 0; row < batch; ++row) {
-    const auto start = text.begin() + static_cast<std::ptrdiff_t>(random.below(text.size() - time_steps + 1));
-    ids.insert(ids.end(), start, start + time_steps);
-  }
-  return {batch, time_steps, std::move(ids)};
+/// The last twentieth is held out.
+void pack_both(const std::filesystem::path& text, const std::filesystem::path& folder) {
+  const bora::MappedFile file(text);
+  const std::size_t held_out = std::max<std::size_t>(file.size() / 20, time_steps);
+  if (file.size() < 10 * time_steps)
+    throw bora::FileError(text.string() + ": holds " + std::to_string(file.size()) + " bytes, expected at least " +
+                          std::to_string(10 * time_steps));
+  std::filesystem::create_directories(folder);
+  pack(file.text().substr(0, file.size() - held_out), folder / "training.tokens");
+  pack(file.text().substr(file.size() - held_out), folder / "held_out.tokens");
 }
 
 void train(const std::filesystem::path& text, const std::filesystem::path& folder, std::size_t steps) {
-  const std::vector<bora::TokenId> tokens = read_tokens(text);
-  const std::size_t held_out = std::max<std::size_t>(tokens.size() / 20, time_steps + 1);
-  const auto training = std::span(tokens).first(tokens.size() - held_out);
-  const auto validation = std::span(tokens).last(held_out);
+  pack_both(text, folder);
+  bora::TokenMixture mixture(
+      {.sources = {{folder / "training.tokens"}}, .batch = batch, .time = time_steps, .seed = 1});
 
   auto model = bora::random_model<SmallLlama, bora::F32>(/*seed=*/1);
   bora::ThreadPool pool{std::max(1u, std::thread::hardware_concurrency())};
@@ -61,15 +63,21 @@ void train(const std::filesystem::path& text, const std::filesystem::path& folde
                          .optimizer = {.weight_decay = 0.1},
                          .clip_norm = 1.0,
                          .pool = &pool}};
-  bora::Random order(/*seed=*/1), check(/*seed=*/2);
-  for (std::size_t step = 0; step < steps; ++step) {
-    const bora::StepReport report = trainer.step(draw_batch(training, order));
-    if (step % 50 == 0 || step + 1 == steps)
-      std::printf("step %5zu   loss %.4f   learning rate %.1e   gradient norm %.2f\n", report.step, report.loss,
-                  report.learning_rate, report.gradient_norm);
-  }
-  const auto [loss, gradients] = bora::loss_and_gradients(model, draw_batch(validation, check), {.pool = &pool});
-  std::printf("held out: %.3f bits per byte\n", loss / std::log(2.0));
+
+  const double peak = training_line::measure_peak(pool);
+  const bora::TokenFile held_out(folder / "held_out.tokens");
+  const bora::FitResult result = bora::fit(trainer, mixture,
+                                           {.held_out = bora::held_out_batches(held_out, batch, time_steps, 64),
+                                            .evaluate_every = std::max<std::size_t>(steps / 10, 1),
+                                            .folder = folder / "checkpoints",
+                                            .checkpoint_every = std::max<std::size_t>(steps / 4, 1),
+                                            .report_every = 10},
+                                           [&](const bora::Progress& p) { training_line::print(p, peak); });
+
+  if (result.resumed > 0) std::printf("went on from step %zu\n", result.resumed);
+  std::printf("best: %.3f bits per byte held out, after step %zu\n", result.best->loss / std::numbers::ln2,
+              result.best->step);
+  loss_curve::write(folder / "loss.svg", result.history);
   bora::save(trainer.parameters(), folder);
   std::printf("saved %s\n", folder.string().c_str());
 }

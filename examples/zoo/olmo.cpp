@@ -1,0 +1,16 @@
+// OLMo: 1B from its folder, or a small relative with random weights. Its norm learns nothing.
+//
+//     build/bin/zoo_olmo [FOLDER [ID...]]
+#include "run.hpp"
+#include <bora/model/zoo/olmo.hpp>
+
+using Published = bora::Olmo1B;  // or bora::Olmo7B: the type must be what the folder holds
+
+struct Small : Published {
+  static constexpr std::size_t vocab_size = 256, dim = 64, layers = 2, context = 128;
+  using Attention =
+      bora::MultiHeadAttention<bora::HeadShape{.heads = 4, .head_dim = 16}, bora::Causal, bora::Rope<1e4>>;
+  using FeedForward = bora::SwiGlu<176>;
+};
+
+int main(int argc, char** argv) { return zoo::run<Small, Published>(argc, argv); }

@@ -1,0 +1,57 @@
+// A config.json against a model of every family: the same text is refused or accepted, whatever it holds.
+#include "fuzz/fuzz.hpp"
+#include "io/small_models.hpp"
+#include <bora/io/model_config.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace io_test;
+
+const std::vector<bora::ModelDescription>& models() {
+  static const std::vector<bora::ModelDescription> all = {
+      bora::describe<Llama>(),      bora::describe<Llama3>(), bora::describe<LlamaYarn>(), bora::describe<Mistral>(),
+      bora::describe<Mixtral>(),    bora::describe<Olmo>(),   bora::describe<Gpt2>(),      bora::describe<Falcon7>(),
+      bora::describe<Falcon40>(),   bora::describe<Mpt>(),    bora::describe<NeoX>(),      bora::describe<Relative>(),
+      bora::describe<Alternating>()};
+  return all;
+}
+
+std::vector<std::string> good_files() {
+  std::vector<std::string> all;
+  for (const bora::ModelDescription& model : models())
+    all.push_back(bora::config_of(bora::model_type_of({}, model), model, "float32").dump());
+  return all;
+}
+
+/// Every key that some model looks at, and values that mean something.
+std::vector<std::string> key_words() {
+  std::vector<std::string> words = {"rope_scaling", "rope_parameters", "rope_type", "type",  "dynamic", "linear",
+                                    "yarn",         "llama3",          "default",   "silu",  "swish",   "gelu",
+                                    "attn_config",  "RefinedWeb",      "null",      "n_head"};
+  for (const bora::ModelType& type : bora::model_types) words.emplace_back(type.name);
+  for (const bora::ModelDescription& model : models())
+    for (const bora::ConfigKey& key :
+         bora::detail::config_keys(bora::model_type_of({}, model).name, bora::model_type_of({}, model), model))
+      words.emplace_back(key.key.substr(0, key.key.find('|')));
+  return words;
+}
+
+}  // namespace
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  bora::Json config;
+  if (!fuzz::survives([&] { config = bora::parse_json(fuzz::text_of(data, size), "config.json"); })) return 0;
+  for (const bora::ModelDescription& model : models())
+    fuzz::survives([&] { static_cast<void>(bora::check_config(config, "config.json", model)); });
+  return 0;
+}
+
+std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t max_size, unsigned seed) {
+  static const std::vector<std::string> good = good_files(), words = key_words();
+  fuzz::Random random(seed);
+  return fuzz::give(fuzz::mutated_json(fuzz::base_of(data, size, good, random), words, random), data, max_size);
+}
