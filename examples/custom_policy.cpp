@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -26,7 +25,6 @@ BORA_BEFORE_NAMESPACE();  // arithmetic in loops: nothing is fused that is not w
 template <std::size_t k>
 struct GatedRouter {
   static constexpr std::size_t choices = k;
-
   template <class T>
   static void route(const T* logits, std::size_t experts, std::int32_t* choice, T* weight) noexcept {
     for (std::size_t c = 0; c < k; ++c) {
@@ -57,21 +55,19 @@ static_assert(bora::cache_bytes<Mine>(1'000) == bora::cache_bytes<Mine>(16));  /
 
 int main() {
   auto model = bora::random_model<Mine, bora::F64>(/*seed=*/1);
-  std::vector<bora::TokenId> ids;
-  for (bora::TokenId i = 0; i < 2 * 30; ++i) ids.push_back(i * i % 37);
+  std::vector<bora::TokenId> ids(2 * 30);
+  for (bora::TokenId i = 0; bora::TokenId & id : ids) id = i * i % 37, ++i;
   const bora::TokenBatch batch{2, 30, ids};
   const auto gradients = bora::loss_and_gradients(model, batch).gradients;
   auto parameters = model.parameters<double>();
   double* parameter = parameters.values().data();
   double worst = 0;
   gradients.for_each([&](bora::TensorId id, bora::TensorShape, std::span<const double> gradient) {
-    std::size_t i = 0;  // the steepest of the tensor
-    for (std::size_t j = 0; j < gradient.size(); ++j)
-      if (std::abs(gradient[j]) > std::abs(gradient[i])) i = j;
+    std::size_t i = 0;  // becomes the steepest
+    for (std::size_t j = 0; j < gradient.size(); ++j) i = std::abs(gradient[j]) > std::abs(gradient[i]) ? j : i;
     const auto loss_at = [&](double value) {
       parameter[i] = value;
-      model.assign(parameters);
-      return bora::loss_and_gradients(model, batch).loss;
+      return model.assign(parameters), bora::loss_and_gradients(model, batch).loss;
     };
     const double step = 1e-5, at = parameter[i];
     const double slope = (loss_at(at + step) - loss_at(at - step)) / (2 * step);

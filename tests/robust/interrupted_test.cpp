@@ -89,7 +89,7 @@ TEST_CASE("A checkpoint of one file is whole after any kill", "[robust]") {
   bora::save(filled(1), folder.path());
   std::set<float> seen;
   kill_often(
-      100, [&](std::size_t value) { bora::save(filled(static_cast<float>(value)), folder.path()); },
+      60, [&](std::size_t value) { bora::save(filled(static_cast<float>(value)), folder.path()); },
       [&] { seen.insert(value_of(bora::load_parameters<Spec>(folder.path()))); });
   CHECK(seen == std::set<float>{1, 2});
 }
@@ -99,7 +99,7 @@ TEST_CASE("A checkpoint of several files is whole or absent after any kill, neve
   std::set<float> seen;
   std::size_t absent = 0;
   kill_often(
-      100, [&](std::size_t value) { bora::save(filled(static_cast<float>(value)), folder.path(), several_files); },
+      40, [&](std::size_t value) { bora::save(filled(static_cast<float>(value)), folder.path(), several_files); },
       [&] {
         const std::string says = refused([&] { seen.insert(value_of(bora::load_parameters<Spec>(folder.path()))); });
         if (says == "accepted") return;
@@ -108,7 +108,7 @@ TEST_CASE("A checkpoint of several files is whole or absent after any kill, neve
       });
   INFO(absent << " times absent");
   CHECK(seen == std::set<float>{1, 2});
-  CHECK(absent < 100);
+  CHECK(absent < 40);
   bora::save(filled(3), folder.path(), several_files);  // what the dead left is no obstacle
   CHECK(value_of(bora::load_parameters<Spec>(folder.path())) == 3);
 }
@@ -152,7 +152,7 @@ TEST_CASE("A checkpoint of one file can be loaded while it is replaced", "[robus
 }
 
 TEST_CASE("A checkpoint of several files is loaded whole or refused while it is replaced", "[robust]") {
-  const Seen seen = load_while_saving(several_files);
+  const Seen seen = load_while_saving(many_files);
   CHECK(seen.values.count(0) == 0);
   CHECK(!seen.values.empty());
   const auto expected = [](const std::string& says) {

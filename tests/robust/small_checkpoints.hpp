@@ -26,8 +26,9 @@ using Parameters = bora::Parameters<Spec>;
 using Model = bora::Decoder<Spec, bora::F32>;
 using Session = bora::Session<Model>;
 
-/// One file, and nearly one for each tensor: the more there are, the longer a mixture could be read.
-inline constexpr bora::SaveOptions one_file{}, several_files{.max_shard_bytes = 600};
+inline constexpr bora::SaveOptions one_file{}, several_files{.max_shard_bytes = 3'000};
+/// Nearly one for each tensor: the more there are, the longer a mixture could be read.
+inline constexpr bora::SaveOptions many_files{.max_shard_bytes = 600};
 
 /// All numbers the same, so that a mixture of two checkpoints is seen.
 inline Parameters filled(float value) {
