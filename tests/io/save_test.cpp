@@ -84,6 +84,23 @@ TEST_CASE("Names of a family that cannot hold the model are refused, and nothing
   CHECK(!std::filesystem::exists(folder.path() / "new"));
 }
 
+TEST_CASE("Formulas that no family has are told from those that some have", "[io]") {
+  const auto check = [](bora::ModelDescription model, auto change, Family family, std::string_view sentence) {
+    change(model);
+    CHECK(bora::model_type_of({}, model).name == "bora");
+    check_contains(complaint_of<bora::ConfigError>([&] { bora::model_type_of({.family = family}, model); }), sentence);
+  };
+  check(
+      bora::describe<Mixtral>(), [](auto& d) { d.feed_forward[0].router = bora::RouterKind::softmax_top_k; },
+      Family::mixtral, "its router is softmax over the chosen experts, the model's softmax over all experts");
+  check(
+      bora::describe<Gpt2>(), [](auto& d) { d.feed_forward[0].activation = bora::ActivationKind::other; }, Family::gpt2,
+      "its activation is silu, gelu, gelu_new or relu, the model's other");
+  check(
+      bora::describe<NeoX>(), [](auto& d) { d.attention[0].scaling.kind = bora::ScalingKind::other; }, Family::gpt_neox,
+      "its rotary scaling is default, linear, yarn or llama3, the model's other");
+}
+
 TEST_CASE("A model larger than a shard is written in several, with an index", "[io]") {
   const TemporaryFolder folder;
   const bora::Parameters<Mixtral> parameters = counted_parameters<Mixtral>();
@@ -138,6 +155,7 @@ TEST_CASE("What stands in the place of a checkpoint's file is refused", "[io]") 
     const TemporaryFolder here;
     std::filesystem::create_directory(here / name);
     here.file(std::string(name) + "/inside", "x");
+    if (name != std::string_view("model.safetensors")) here.file("model.safetensors", "an earlier one");
     const std::set<std::string> before = files_in(here.path());
     const std::string says =
         complaint_of<bora::FileError>([&] { bora::save(counted_parameters<Llama>(), here.path()); });
