@@ -72,8 +72,8 @@ void report(benchmark::State& state, double tokens, double flops, double bytes) 
 
 template <class Run>
 void add(const char* name, const char* phase, const std::string& format, const std::string& arguments, Run run) {
-  const std::string full = std::string("BM_") + name + "_" + phase + "/backend:" + bora::simd::backend_name +
-                           "/format:" + format + "/" + arguments;
+  const std::string full = bora::detail::message("BM_", name, "_", phase, "/backend:", bora::simd::backend_name,
+                                                 "/format:", format, "/", arguments);
   benchmark::RegisterBenchmark(full.c_str(), run)->UseRealTime()->Unit(benchmark::kMillisecond);
 }
 
@@ -125,13 +125,12 @@ void add_inference(const std::vector<std::size_t>& depths) {
   const std::string format(Format::name);
   add(Spec::name, "prefill", format, "tokens:512", [](benchmark::State& s) { prefill<Spec, Format>(s, 512); });
   for (const std::size_t depth : depths)
-    add(Spec::name, "decode", format, "depth:" + std::to_string(depth),
+    add(Spec::name, "decode", format, bora::detail::message("depth:", depth),
         [depth](benchmark::State& s) { decode<Spec, Format>(s, depth); });
 }
 template <class Spec, class Format>
 void add_training(std::size_t batch, std::size_t time) {
-  add(Spec::name, "training_step", std::string(Format::name),
-      "batch:" + std::to_string(batch) + "/time:" + std::to_string(time),
+  add(Spec::name, "training_step", std::string(Format::name), bora::detail::message("batch:", batch, "/time:", time),
       [=](benchmark::State& s) { training_step<Spec, Format>(s, batch, time); });
 }
 

@@ -58,15 +58,16 @@ void add_attention(const char* phase, const std::string& size, std::size_t first
   for (std::size_t t = first; t < first + count; ++t) seen += static_cast<double>(t + 1);
   const std::size_t length = round_up(first + count, simd::run_length);
   const double cache = static_cast<double>(length * kv_heads * simd::RunLayout<E>::bytes(head_dim) / simd::run_length);
-  add(std::string("attention_") + phase, argument("format", E::name.data()) + "/" + size,
+  add(detail::message("attention_", phase), detail::message("format:", E::name, "/", size),
       {.flops = 4.0 * group * kv_heads * head_dim * seen, .bytes = cache},
       [=] { return Attend<E>{Keys<E>(length), first, count}; });
 }
 
 template <CacheFormat E>
 void add_all() {
-  for (const std::size_t depth : {1024u, 16384u}) add_attention<E>("decode", argument("depth", depth), depth - 1, 1);
-  add_attention<E>("prefill", argument("tokens", 512), 0, 512);
+  for (const std::size_t depth : {1024u, 16384u})
+    add_attention<E>("decode", detail::message("depth:", depth), depth - 1, 1);
+  add_attention<E>("prefill", "tokens:512", 0, 512);
 }
 
 [[maybe_unused]] const bool added = (add_all<F32>(), add_all<Bf16>(), add_all<Q8>(), true);

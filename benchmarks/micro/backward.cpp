@@ -9,7 +9,7 @@ namespace {
 
 struct Shape {
   std::size_t rows, inputs, outputs;
-  std::string text() const { return argument("shape", rows, inputs, outputs); }
+  std::string text() const { return detail::message("shape:", rows, "x", inputs, "x", outputs); }
   /// All three products of a linear layer cost the same.
   Work work(std::size_t weight_bytes) const {
     const double m = static_cast<double>(rows), k = static_cast<double>(inputs), n = static_cast<double>(outputs);
@@ -20,7 +20,7 @@ constexpr Shape shapes[] = {{2048, 512, 1408}, {2048, 1408, 512}, {256, 512, 819
 
 template <WeightFormat Format>
 void add_matmul_transposed(const Shape& s) {
-  add("matmul_transposed", argument("format", Format::name.data()) + "/" + s.text(),
+  add("matmul_transposed", detail::message("format:", Format::name, "/", s.text()),
       s.work(sizeof(typename Format::Storage)), [s] {
         return [s, dy = numbers<float>(s.rows * s.outputs), dx = numbers<float>(s.rows * s.inputs),
                 weights =
@@ -32,7 +32,7 @@ void add_matmul_transposed(const Shape& s) {
 }
 
 void add_outer_product(const Shape& s) {
-  add("outer_product", argument("format", "f32") + "/" + s.text(), s.work(8), [s] {
+  add("outer_product", "format:F32/" + s.text(), s.work(8), [s] {
     return [s, dy = numbers<float>(s.rows * s.outputs), x = numbers<float>(s.rows * s.inputs),
             dw = numbers<float>(s.outputs * s.inputs)]() mutable {
       simd::outer_product<float, float>({0, s.outputs}, dy.data(), s.outputs, x.data(), s.inputs, s.rows, dw.data(),

@@ -5,6 +5,7 @@
 #pragma once
 #include "../machine.hpp"
 #include <benchmark/benchmark.h>
+#include <bora/core/error.hpp>
 #include <bora/core/memory.hpp>
 #include <bora/simd/block.hpp>
 #include <algorithm>
@@ -39,7 +40,7 @@ inline void report(benchmark::State& state, const Work& work) {
 /// Registers a kernel. make() fills its memory, outside the time, and returns what is timed.
 template <class Make>
 void add(const std::string& kernel, const std::string& arguments, const Work& work, Make make) {
-  const std::string name = "BM_" + kernel + "/backend:" + simd::backend_name + "/" + arguments;
+  const std::string name = detail::message("BM_", kernel, "/backend:", simd::backend_name, "/", arguments);
   benchmark::RegisterBenchmark(name.c_str(), [work, make](benchmark::State& state) {
     auto call = make();
     call();
@@ -69,19 +70,6 @@ Buffer<T> numbers(std::size_t size) {
     x = number_from<T>(static_cast<float>(state >> 8) * 0x1p-23f - 1);
   }
   return out;
-}
-
-template <class... Part>
-std::string argument(const char* name, const Part&... part) {
-  const auto text = [](const auto& x) {
-    if constexpr (requires { std::to_string(x); })
-      return std::to_string(x);
-    else
-      return std::string(x);
-  };
-  std::string all = std::string(name) + ":", between;
-  ((all += between + text(part), between = "x"), ...);
-  return all;
 }
 
 }  // namespace bora::inline BORA_ABI::benchmarks

@@ -28,7 +28,7 @@ void add_matmul() {
         .flops = 2 * m * n * k,
         .bytes = sizeof(typename Format::Storage) * n * k + m * (sizeof(typename Format::Activation) * k + 4 * n),
         .peak = std::is_same_v<Format, Bf16> ? &Machine::bf16_peak : &Machine::f32_peak};
-    add("matmul", argument("format", Format::name.data()) + "/" + argument("rows", rows), work,
+    add("matmul", detail::message("format:", Format::name, "/rows:", rows), work,
         [=] { return make_matmul<Format>(rows, outputs, inputs); });
   }
 }

@@ -16,8 +16,8 @@ constexpr std::size_t width = 4096, rows = 8;
 /// f(a, b, out) on every row; `touched` is how many floats of each row it reads and writes.
 template <class F>
 void add_rows(const char* kernel, double touched, F f) {
-  add(kernel, argument("rows", rows, width), {.bytes = 4.0 * touched * rows * width, .bandwidth = &Machine::cache},
-      [f] {
+  add(kernel, detail::message("rows:", rows, "x", width),
+      {.bytes = 4.0 * touched * rows * width, .bandwidth = &Machine::cache}, [f] {
         return [f, a = numbers<float>(rows * width), b = numbers<float>(rows * width),
                 out = numbers<float>(rows * width)]() mutable {
           for (std::size_t r = 0; r < rows; ++r) f(a.data() + r * width, b.data() + r * width, out.data() + r * width);
@@ -73,7 +73,7 @@ void add_activations() {
 
 void add_adamw() {
   constexpr std::size_t parameters = std::size_t{4} << 20;
-  add("adamw", argument("parameters", parameters), {.bytes = 28.0 * parameters}, [] {
+  add("adamw", detail::message("parameters:", parameters), {.bytes = 28.0 * parameters}, [] {
     return [g = numbers<float>(parameters), m = numbers<float>(parameters), v = Buffer<float>(parameters),
             w = numbers<float>(parameters)]() mutable {
       simd::adamw({.learning_rate = 1e-4,

@@ -38,7 +38,8 @@ def check_losses(bora, torch):
 
 def main():
     program = sys.argv[1]
-    rounds, steps, threads = (int(x) for x in sys.argv[2:5] + ["3", "6", str(os.cpu_count())][len(sys.argv) - 2 :])
+    given, defaults = [int(x) for x in sys.argv[2:5]], [3, 6, os.cpu_count()]
+    rounds, steps, threads = given + defaults[len(given) :]
     import torch  # noqa: F401  loads the BLAS, for the check
 
     if not fast_blas():

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Which lines of the library the tests run: builds the programs of the rooms with --coverage in a folder of their own, runs
-# them, and prints the percentage of each room and the lines that were never run.
+# Which lines of the library the tests run: builds the programs of the rooms with --coverage in a folder of their own,
+# runs them, and prints the percentage of each room and the lines that were never run.
 #
 #   sh tests/tools/coverage.sh [ROOM...]      # default: all rooms; needs g++ and lcov
 #
@@ -9,7 +9,10 @@
 set -eu
 source=$(cd "$(dirname "$0")/../.." && pwd)
 build=${BORA_COVERAGE_DIR:-$source/build/coverage}
-rooms=${*:-core simd layers cache model io infer train text robust}
+rooms=$*
+if [ -z "$rooms" ]; then
+  rooms=$(cd "$source/tests" && for file in */*_test.cpp; do dirname "$file"; done | sort -u)
+fi
 
 # -O1: the kernels' tests take too long without. Counters are atomic, since lanes share them.
 CXX=g++ CXXFLAGS="--coverage -O1 -g0 -fprofile-update=atomic" nice -n 15 cmake -S "$source" -B "$build" -G Ninja \

@@ -99,18 +99,21 @@ inline void replace_link(const fs::path& link, const std::string& name) {
 inline void remove_others(const fs::path& folder, std::string_view last, std::string_view best) {
   std::vector<fs::path> others;
   std::error_code ignored;
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    const std::string name = entry.path().filename().string();
+  for (fs::directory_iterator entry(folder, ignored), end; !ignored && entry != end; entry.increment(ignored)) {
+    const std::string name = entry->path().filename().string();
     constexpr std::string_view partial = ".partial";
     const bool unfinished = name.ends_with(partial) && is_checkpoint_name(name.substr(0, name.size() - partial.size()));
     if (name == "last.partial" || name == "best.partial" || unfinished ||
-        (is_checkpoint_name(name) && name != last && name != best && fs::exists(entry.path() / "state.json", ignored)))
-      others.push_back(entry.path());
+        (is_checkpoint_name(name) && name != last && name != best && is_there(entry->path() / "state.json")))
+      others.push_back(entry->path());
   }
   for (const fs::path& path : others) {
-    // Another name first: a folder that is half removed must not look like a checkpoint.
     fs::path doomed = path;
-    if (is_checkpoint_name(path.filename().string())) fs::rename(path, doomed += ".partial", ignored);
+    if (is_checkpoint_name(path.filename().string())) {
+      // Another name first: a folder that is half removed must not look like a checkpoint. The name may be taken.
+      fs::remove_all(doomed += ".partial", ignored);
+      fs::rename(path, doomed, ignored);
+    }
     fs::remove_all(doomed, ignored);
   }
 }
@@ -212,10 +215,12 @@ Parameters<S> read_moments(const SafeTensors& file, const CheckpointNames& names
 /// Size and checksum of every file in a folder.
 inline Json list_files(const fs::path& folder) {
   Json files = Json::object();
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    const MappedFile file(entry.path());
-    files[entry.path().filename().string()] = {{"bytes", file.size()}, {"checksum", hex(text_sum(file.text()))}};
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const MappedFile file(entry->path());
+    files[entry->path().filename().string()] = {{"bytes", file.size()}, {"checksum", hex(text_sum(file.text()))}};
   }
+  if (error) refuse_file(folder, "cannot be listed: ", error.message());
   return files;
 }
 inline void check_files(const fs::path& folder, const Json& files, const fs::path& state) {

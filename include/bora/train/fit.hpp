@@ -101,6 +101,8 @@ class Fit {
   }
   void resume() {
     run_ = restore_checkpoint(options_.folder, trainer_, facts());
+    // What an interruption left behind; there may be no step left whose save would remove it.
+    remove_others(options_.folder, linked_name(options_.folder / "last"), linked_name(options_.folder / "best"));
     mixture_.restore(run_.data);
     resumed_ = trainer_.steps();
   }
