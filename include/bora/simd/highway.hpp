@@ -143,6 +143,7 @@ struct HighwayVector {
 
 #if defined(__AVX512BF16__) && !defined(HWY_COMPILE_ONLY_SCALAR)
   // Debian's Highway knows no native bfloat16 dot product for AVX-512; the compilers do.
+  static constexpr bool native_pairs = true;
   struct Pairs {
     __m512bh v;
     static BORA_INLINE Pairs load(const bfloat16* p) noexcept {
@@ -158,6 +159,7 @@ struct HighwayVector {
     return {V{_mm512_dpbf16_ps(c.v.raw, w.v, x.v)}};
   }
 #else
+  static constexpr bool native_pairs = false;
   struct Pairs {
     V even, odd;
     static BORA_INLINE Pairs load(const bfloat16* p) noexcept {
@@ -166,7 +168,8 @@ struct HighwayVector {
       const auto bits = hn::LoadU(U32(), both);
       return {hn::BitCast(D(), hn::ShiftLeft<16>(bits)), hn::BitCast(D(), hn::And(bits, hn::Set(U32(), 0xffff0000u)))};
     }
-    static BORA_INLINE Pairs broadcast(const bfloat16* p) noexcept {
+    template <class U>
+    static BORA_INLINE Pairs broadcast(const U* p) noexcept {
       return {hn::Set(D(), to_float(p[0])), hn::Set(D(), to_float(p[1]))};
     }
   };

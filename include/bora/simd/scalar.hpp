@@ -119,6 +119,8 @@ struct ScalarBlock {
     return m;
   }
 
+  /// Whether the target has a product of pairs; without, `dot_pairs` widens them.
+  static constexpr bool native_pairs = false;
   /// Sixteen pairs of bfloat16, as a panel of `Bf16` holds them.
   struct Pairs {
     ScalarBlock even, odd;
@@ -126,7 +128,9 @@ struct ScalarBlock {
       return {each([&](std::size_t i) { return T(to_float(p[2 * i])); }),
               each([&](std::size_t i) { return T(to_float(p[2 * i + 1])); })};
     }
-    static BORA_INLINE Pairs broadcast(const bfloat16* p) noexcept {
+    /// \param p  the pair, as bfloat16 or widened
+    template <class U>
+    static BORA_INLINE Pairs broadcast(const U* p) noexcept {
       return {ScalarBlock::broadcast(T(to_float(p[0]))), ScalarBlock::broadcast(T(to_float(p[1])))};
     }
   };

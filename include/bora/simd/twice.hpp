@@ -67,12 +67,14 @@ struct Twice {
   BORA_INLINE Number sum() const noexcept { return (lo + hi).sum(); }
   BORA_INLINE Number largest() const noexcept { return max(lo, hi).largest(); }
 
+  static constexpr bool native_pairs = Half::native_pairs;
   struct Pairs {
     typename Half::Pairs lo, hi;
     static BORA_INLINE Pairs load(const bfloat16* p) noexcept {
       return {Half::Pairs::load(p), Half::Pairs::load(p + 2 * Half::lanes)};
     }
-    static BORA_INLINE Pairs broadcast(const bfloat16* p) noexcept {
+    template <class U>
+    static BORA_INLINE Pairs broadcast(const U* p) noexcept {
       return {Half::Pairs::broadcast(p), Half::Pairs::broadcast(p)};
     }
   };

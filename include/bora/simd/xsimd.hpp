@@ -103,6 +103,7 @@ struct XsimdVector {
     return reduce([](float a, float b) { return a < b ? b : a; });
   }
 
+  static constexpr bool native_pairs = false;
   struct Pairs {
     V even, odd;
     static BORA_INLINE Pairs load(const bfloat16* p) noexcept {
@@ -111,7 +112,10 @@ struct XsimdVector {
       const U32 bits = U32::load_unaligned(both);
       return {xsimd::bitwise_cast<V>(bits << 16), xsimd::bitwise_cast<V>(bits & U32(0xffff0000u))};
     }
-    static BORA_INLINE Pairs broadcast(const bfloat16* p) noexcept { return {V(to_float(p[0])), V(to_float(p[1]))}; }
+    template <class U>
+    static BORA_INLINE Pairs broadcast(const U* p) noexcept {
+      return {V(to_float(p[0])), V(to_float(p[1]))};
+    }
   };
   friend BORA_INLINE XsimdVector dot_pairs(const Pairs& w, const Pairs& x, XsimdVector c) noexcept {
     return {xsimd::fma(w.odd, x.odd, xsimd::fma(w.even, x.even, c.v))};
