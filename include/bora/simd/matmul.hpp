@@ -115,7 +115,7 @@ BORA_NOINLINE void tile_rows(TileArguments<W, X, T> a, std::size_t rows) noexcep
 
 /// What blocks a product for the caches: a tile's rows of x stay in the first level while a group of panels, which
 /// stays in the second, passes over them.
-inline constexpr std::size_t cached_input_bytes = 16 * 1024, cached_group_bytes = 512 * 1024;
+inline constexpr std::size_t cached_input_bytes = 16 * 1024, cached_group_bytes = 384 * 1024;
 
 /// Several rows over `panels` panels, P of them at a time, then what is left one by one.
 template <class B, class S, std::size_t P, class W, class X, class T>
