@@ -57,7 +57,7 @@ TEST_CASE("A token batch of another size than promised is refused", "[core]") {
 TEST_CASE("A token batch whose size would wrap is refused", "[core]") {
   constexpr std::size_t half = std::size_t{1} << (sizeof(std::size_t) * 4);
   CHECK_THROWS_AS(TokenBatch(half, half, {}), bora::ConfigError);
-  CHECK_THROWS_AS(TokenBatch(half * half / 2 + 1, 2, {1, 2}), bora::ConfigError);
+  CHECK_THROWS_AS(TokenBatch(half * (half / 2) + 1, 2, {1, 2}), bora::ConfigError);
   try {
     TokenBatch(half * (half / 8), 8, {});
     FAIL("accepted");
