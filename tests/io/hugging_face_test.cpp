@@ -238,7 +238,8 @@ TEST_CASE("Null is another thing than a missing key where transformers takes it 
   refuses_config<Mistral>(R"({"sliding_window": null})", "key 'sliding_window' is null, the model's type has 5");
   refuses_config<Mistral>(R"({"num_key_value_heads": null})",
                           "key 'num_key_value_heads' is null, the model's type has 3");
-  refuses_config<Llama>(R"({"num_key_value_heads": null})", "key 'num_key_value_heads' is null, the model's type has 3");
+  refuses_config<Llama>(R"({"num_key_value_heads": null})",
+                        "key 'num_key_value_heads' is null, the model's type has 3");
   refuses_config<Llama>(R"({"vocab_size": null})", "has no key 'vocab_size', which means 32000");
   refuses_config<Olmo>(R"({"clip_qkv": null})", "has no key 'clip_qkv', which means null");
   refuses_config<Relative>(R"({"attention": null})", "has no key 'attention.heads', the model's type has 3");
