@@ -70,8 +70,8 @@ void choose_caches(const Model& model) {
 // 2 * 8 heads * 128 features * 2 bytes * 32 layers: 128 KiB a token, of which Mistral keeps a window of 4096.
 static_assert(bora::cache_bytes<bora::Mistral7B>(1) == 131'072);
 static_assert(bora::cache_bytes<bora::Mistral7B>(8'192) == 4'096 * 131'072ull);
-static_assert(bora::cache_bytes<bora::Mistral7Bv02>(32'768) == 32'768 * 131'072ull);  // no window: 4 GiB
-static_assert(bora::cache_bytes<bora::Mistral7B, bora::Q8>(1) == 131'072 / 2);
+static_assert(bora::cache_bytes<bora::Mistral7Bv02>(32'768) == 32'768 * 131'072ull);             // no window: 4 GiB
+static_assert(bora::cache_bytes<bora::Mistral7B, bora::Q8>(1) == 131'072 / 2 + 2 * 8 * 4 * 32);  // and the scales
 // [/cache_arithmetic]
 
 void take_back(const Model& model, std::span<const bora::TokenId> text) {

@@ -4,9 +4,24 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
+#if defined(__linux__)
+#include <sys/resource.h>
+#include <unistd.h>
+#endif
+
+// Sanitizers end a program that is refused memory.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define BORA_TEST_SANITIZER
+#endif
+#elif defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define BORA_TEST_SANITIZER
+#endif
 
 using bora::Barrier;
 using bora::Lane;
@@ -101,6 +116,47 @@ TEST_CASE("A pool may be destroyed idle, used or never used", "[core]") {
     CHECK(visits == 4);
   }
 }
+
+#if defined(__linux__) && !defined(BORA_TEST_SANITIZER)
+TEST_CASE("A pool of more threads than the system has is refused, and none is left", "[core]") {
+  const auto statistics = [](const char* file, const char* format) {
+    std::FILE* f = std::fopen(file, "r");
+    REQUIRE(f != nullptr);
+    unsigned long value = 0;
+    char line[256];
+    while (std::fgets(line, sizeof line, f) != nullptr && std::sscanf(line, format, &value) != 1) continue;
+    std::fclose(f);
+    return value;
+  };
+  const auto threads = [&] { return statistics("/proc/self/status", "Threads: %lu"); };
+  const unsigned long threads_before = threads();
+  // Address space for a few stacks more.
+  rlimit before{};
+  REQUIRE(::getrlimit(RLIMIT_AS, &before) == 0);
+  rlimit small = before;
+  small.rlim_cur =
+      statistics("/proc/self/statm", "%lu") * static_cast<rlim_t>(::sysconf(_SC_PAGESIZE)) + (rlim_t{96} << 20);
+  ::setrlimit(RLIMIT_AS, &small);
+  std::string sentence = "accepted";
+  try {
+    ThreadPool(100'000);
+  } catch (const bora::CapacityError& error) {
+    sentence = error.what();
+  }
+  ::setrlimit(RLIMIT_AS, &before);
+  INFO(sentence);
+  unsigned long started = 0;
+  REQUIRE(std::sscanf(sentence.c_str(),
+                      "ThreadPool: 100000 lanes were asked for, expected 99999 threads beside the caller's; the system "
+                      "started %lu and refused the next: ",
+                      &started) == 1);
+  CHECK(started > 0);
+  CHECK(threads() == threads_before);
+  std::atomic<int> visits{0};
+  ThreadPool(3).run([&](std::size_t) noexcept { ++visits; });
+  CHECK(visits == 3);
+}
+#endif
 
 TEST_CASE("A pool of no lanes has one", "[core]") {
   ThreadPool pool(0);

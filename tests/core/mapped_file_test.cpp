@@ -77,6 +77,10 @@ TEST_CASE("What cannot be opened is refused with the reason", "[io]") {
 TEST_CASE("Names from files are made short and printable", "[io]") {
   CHECK(bora::detail::printable("layer.0\n\x1b") == "'layer.0\\x0a\\x1b'");
   CHECK(bora::detail::printable(std::string(1000, 'a')).size() < 140);
+  const std::string before(119, 'a');  // é is two bytes: 119 and 120, and 120 are shown
+  CHECK(bora::detail::printable(before + "é") == "'" + before + "…'");
+  CHECK(bora::detail::printable(before + "aé") == "'" + before + "a…'");
+  CHECK(bora::detail::printable(std::string(300, '\x80')) == "'…'");  // no character begins anywhere
 }
 
 TEST_CASE("A file is replaced when it is whole and not before", "[io]") {

@@ -2,6 +2,7 @@
 #include <bora/core/tensor.hpp>
 #include <array>
 #include <cstddef>
+#include <limits>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -46,6 +47,39 @@ TEST_CASE("A token batch of another size than promised is refused", "[core]") {
     FAIL("accepted");
   } catch (const bora::ConfigError& error) {
     CHECK(error.what() == std::string("TokenBatch: 5 ids given, expected batch 2 * time 3"));
+  }
+  CHECK_THROWS_AS(TokenBatch(2, 3, {1, 2, 3, 4, 5, 6, 7}), bora::ConfigError);
+  CHECK_THROWS_AS(TokenBatch(2, 0, {1}), bora::ConfigError);
+  CHECK_THROWS_AS(TokenBatch(0, 3, {1}), bora::ConfigError);
+  CHECK_NOTHROW(TokenBatch(0, 3, {}));
+}
+
+TEST_CASE("A token batch whose size would wrap is refused", "[core]") {
+  constexpr std::size_t half = std::size_t{1} << (sizeof(std::size_t) * 4);
+  CHECK_THROWS_AS(TokenBatch(half, half, {}), bora::ConfigError);
+  CHECK_THROWS_AS(TokenBatch(half * (half / 2) + 1, 2, {1, 2}), bora::ConfigError);
+  try {
+    TokenBatch(half * (half / 8), 8, {});
+    FAIL("accepted");
+  } catch (const bora::ConfigError& error) {
+    CHECK(error.what() ==
+          bora::detail::message("TokenBatch: 0 ids given, expected batch ", half * (half / 8), " * time 8"));
+  }
+}
+
+TEST_CASE("A tensor whose size would wrap is refused", "[core]") {
+  constexpr std::size_t half = std::size_t{1} << (sizeof(std::size_t) * 4);
+  CHECK_THROWS_AS((Tensor<float, 2>({half, half})), bora::ConfigError);
+  CHECK_THROWS_AS((Tensor<float, 3>({half, half / 8, 2})),
+                  bora::ConfigError);  // numbers that can be counted, not bytes
+  CHECK((Tensor<float, 3>({half, half, 0}).size()) == 0);
+  try {
+    Tensor<char, 2>({half, half});
+    FAIL("accepted");
+  } catch (const bora::ConfigError& error) {
+    CHECK(error.what() == bora::detail::message("Tensor: the shape [", half, ", ", half, "] holds more than ",
+                                                std::numeric_limits<std::ptrdiff_t>::max(),
+                                                " numbers, expected what fits into memory"));
   }
 }
 

@@ -5,6 +5,7 @@
 #include <bora/io/save.hpp>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <limits>
 #include <string>
@@ -49,16 +50,25 @@ class Checkpoint {
   TemporaryFolder folder_;
 };
 
+/// Sets keys, those of objects within one by one. Null is a value here; a merge patch would remove the key.
+void set_keys(Json& object, const Json& keys) {
+  for (const auto& [key, value] : keys.items())
+    if (value.is_object() && object.contains(key) && object[key].is_object())
+      set_keys(object[key], value);
+    else
+      object[key] = value;
+}
+
 /// The model's config.json with some keys set to others is refused with this sentence, after the file's name.
 template <class S>
 void refuses_config(const char* keys, std::string_view sentence) {
   INFO(keys);
   const Checkpoint<S> checkpoint;
-  checkpoint.edit_json(checkpoint.config(), [&](Json& config) { config.merge_patch(Json::parse(keys)); });
+  checkpoint.edit_json(checkpoint.config(), [&](Json& config) { set_keys(config, Json::parse(keys)); });
   check_contains(complaint_of<ConfigError>([&] { checkpoint.open(); }),
                  bora::detail::message(checkpoint.config().string(), ": ", sentence));
 }
-/// Without a key: merge patches cannot say null, they take it for "remove".
+/// Without a key.
 template <class S>
 void refuses_config_without(const char* key, std::string_view sentence) {
   INFO(key);
@@ -70,8 +80,21 @@ template <class S>
 void accepts_config(const char* keys) {
   INFO(keys);
   const Checkpoint<S> checkpoint;
+  checkpoint.edit_json(checkpoint.config(), [&](Json& config) { set_keys(config, Json::parse(keys)); });
+  CHECK(complaint_of<bora::Error>([&] { checkpoint.open(); }) == "");
+}
+/// The same where a key that is given as null is absent.
+template <class S>
+void accepts_config_without(const char* keys) {
+  INFO(keys);
+  const Checkpoint<S> checkpoint;
   checkpoint.edit_json(checkpoint.config(), [&](Json& config) { config.merge_patch(Json::parse(keys)); });
   CHECK(complaint_of<bora::Error>([&] { checkpoint.open(); }) == "");
+}
+template <class S>
+void accepts_null_or_none(const char* keys) {
+  accepts_config<S>(keys);
+  accepts_config_without<S>(keys);
 }
 template <class S, class Edit>
 void refuses_tensors(std::string_view sentence, Edit&& edit) {
@@ -121,6 +144,12 @@ TEST_CASE("A config with other sizes than the type is refused, key by key", "[io
   refuses_config<Mixtral>(R"({"num_local_experts": 8})", "key 'num_local_experts' is 8, the model's type has 3");
   refuses_config<Mixtral>(R"({"num_experts_per_tok": 1})", "key 'num_experts_per_tok' is 1, the model's type has 2");
   refuses_config<Gpt2>(R"({"n_positions": 32})", "key 'n_positions' is 32, the model's type has 16");
+  refuses_config<Llama>(R"({"num_hidden_layers": 18446744073709551615})",
+                        "key 'num_hidden_layers' is 18446744073709551615, the model's type has 2");
+  refuses_config<Llama>(R"({"num_hidden_layers": 1e300})", "key 'num_hidden_layers' is the number 1e+300");
+  refuses_config<Llama>(R"({"num_hidden_layers": -2})", "key 'num_hidden_layers' is -2, the model's type has 2");
+  refuses_config<Llama>(R"({"num_hidden_layers": "2"})", "key 'num_hidden_layers' is the string '2'");
+  refuses_config<Llama>(R"({"num_hidden_layers": true})", "key 'num_hidden_layers' is true, the model's type has 2");
 }
 
 TEST_CASE("A config with other formulas than the type is refused, key by key", "[io]") {
@@ -192,16 +221,38 @@ TEST_CASE("A missing key means what it means to transformers", "[io]") {
   refuses_config_without<LlamaBias>("tie_word_embeddings", "which means false, the model's type has true");
   refuses_config_without<NeoX>("rotary_pct", "has no key 'rotary_pct', which means the number 0.25");
   refuses_config_without<Relative>("residual", "has no key 'residual', the model's type has the string 'sequential'");
-  accepts_config<Llama>(R"({"head_dim": null, "hidden_act": null, "rope_theta": null, "attention_bias": null})");
-  accepts_config<Falcon7>(R"({"bias": null, "multi_query": null, "parallel_attn": null, "ffn_hidden_size": null})");
+  accepts_null_or_none<Llama>(R"({"head_dim": null, "hidden_act": null, "rope_theta": null, "attention_bias": null})");
+  accepts_null_or_none<Llama>(R"({"rope_scaling": null, "partial_rotary_factor": null, "mlp_bias": null})");
+  accepts_null_or_none<Falcon7>(
+      R"({"bias": null, "multi_query": null, "parallel_attn": null, "ffn_hidden_size": null})");
+  accepts_null_or_none<Olmo>(R"({"num_key_value_heads": null})");
+  accepts_null_or_none<Mixtral>(R"({"sliding_window": null, "head_dim": null, "num_experts_per_tok": null})");
+}
+
+TEST_CASE("Null is another thing than a missing key where transformers takes it so", "[io]") {
+  // Mistral v0.2 and later have null for "no window"; without the key there would be one of 4096.
+  accepts_config<MistralV2>(
+      R"({"model_type": "mistral", "sliding_window": null, "num_key_value_heads": null, "head_dim": null})");
+  refuses_config<MistralV2>(R"({"model_type": "mistral"})", "has no key 'sliding_window', which means 4096");
+  refuses_config_without<Mistral>("num_key_value_heads", "has no key 'num_key_value_heads', which means 8");
+  refuses_config<Mistral>(R"({"sliding_window": null})", "key 'sliding_window' is null, the model's type has 5");
+  refuses_config<Mistral>(R"({"num_key_value_heads": null})",
+                          "key 'num_key_value_heads' is null, the model's type has 3");
+  refuses_config<Llama>(R"({"num_key_value_heads": null})",
+                        "key 'num_key_value_heads' is null, the model's type has 3");
+  refuses_config<Llama>(R"({"vocab_size": null})", "has no key 'vocab_size', which means 32000");
+  refuses_config<Olmo>(R"({"clip_qkv": null})", "has no key 'clip_qkv', which means null");
+  refuses_config<Relative>(R"({"attention": null})", "has no key 'attention.heads', the model's type has 3");
+  refuses_config<Relative>(R"({"residual": null})", "has no key 'residual'");
 }
 
 TEST_CASE("Other spellings of the same facts are accepted", "[io]") {
   accepts_config<Llama>(R"({"rms_norm_eps": 9.999999747378752e-06, "hidden_act": "swish", "rope_theta": 10000})");
   accepts_config<Llama>(R"({"max_position_embeddings": 4096, "some_key_of_tomorrow": [1, 2]})");
-  accepts_config<Llama>(R"({"rope_theta": null, "rope_parameters": {"rope_theta": 10000.0, "rope_type": "default"}})");
-  accepts_config<Falcon7>(R"({"model_type": "RefinedWebModel", "num_attention_heads": null, "n_head": 6})");
-  accepts_config<Gpt2>(R"({"activation_function": "gelu_pytorch_tanh", "n_embd": null, "hidden_size": 12})");
+  accepts_null_or_none<Llama>(
+      R"({"rope_theta": null, "rope_parameters": {"rope_theta": 10000.0, "rope_type": "default"}})");
+  accepts_null_or_none<Falcon7>(R"({"model_type": "RefinedWebModel", "num_attention_heads": null, "n_head": 6})");
+  accepts_null_or_none<Gpt2>(R"({"activation_function": "gelu_pytorch_tanh", "n_embd": null, "hidden_size": 12})");
   accepts_config<Mpt>(R"({"norm_type": "layernorm", "learned_pos_emb": true})");
   refuses_config<Gpt2>(R"({"hidden_size": 24})", "key 'hidden_size' is 24, the model's type has 12");  // beside n_embd
 }
@@ -226,9 +277,12 @@ TEST_CASE("Rotary scaling must be the type's", "[io]") {
   refuses_config<LlamaYarn>(R"({"rope_scaling": {"beta_fast": 16}})", "key 'rope_scaling.beta_fast' is 16");
   refuses_config<LlamaYarn>(R"({"rope_scaling": {"attention_factor": 1.0}})", "key 'rope_scaling.attention_factor' is");
   refuses_config<LlamaYarn>(R"({"rope_scaling": {"mscale": 1.0}})", "key 'rope_scaling.mscale' is the number 1.0");
-  accepts_config<LlamaYarn>(R"({"rope_scaling": {"original_max_position_embeddings": null, "beta_fast": null}})");
-  accepts_config<LlamaLinear>(R"({"rope_scaling": {"rope_type": null, "type": "linear"}})");
-  accepts_config<LlamaLinear>(
+  refuses_config<Llama>(R"({"rope_parameters": [1]})", "key 'rope_parameters' is an array, expected an object");
+  accepts_null_or_none<LlamaYarn>(R"({"rope_scaling": {"original_max_position_embeddings": null, "beta_fast": null}})");
+  accepts_null_or_none<LlamaYarn>(
+      R"({"rope_scaling": {"rope_type": null, "type": "yarn", "original_max_position_embeddings": null}})");
+  accepts_null_or_none<LlamaLinear>(R"({"rope_scaling": {"rope_type": null, "type": "linear"}})");
+  accepts_null_or_none<LlamaLinear>(
       R"({"rope_scaling": null, "rope_theta": null,
           "rope_parameters": {"rope_theta": 10000.0, "rope_type": "linear", "factor": 4}})");
   refuses_config<Llama>(R"({"rope_parameters": {"rope_theta": 20000.0, "rope_type": "default"}})",
@@ -247,6 +301,25 @@ TEST_CASE("The library's own config is checked as strictly", "[io]") {
   refuses_config<Ntk>(R"({"attention": {"scaling_factor": 4.0}})", "key 'attention.scaling_factor' is the number 4.0");
   refuses_config<LearnedLlama>(R"({"max_position_embeddings": 32})", "key 'max_position_embeddings' is 32");
   accepts_config<Relative>(R"({"max_position_embeddings": 32})");
+  refuses_config<Relative>(R"({"attention": {"relative_attention_num_buckets": 32}})",
+                           "key 'attention.relative_attention_num_buckets' is 32, the model's type has 8");
+  refuses_config<Relative>(R"({"attention": {"relative_attention_max_distance": 128}})",
+                           "key 'attention.relative_attention_max_distance' is 128, the model's type has 16");
+  refuses_config<Relative>(R"({"attention": {"relative_attention_max_distance": null}})",
+                           "has no key 'attention.relative_attention_max_distance', the model's type has 16");
+  refuses_config<OwnMask>(R"({"max_position_embeddings": 32})", "key 'max_position_embeddings' is 32");
+}
+
+TEST_CASE("A model is not loaded as one of other buckets, or of another mask without a name", "[io]") {
+  const Checkpoint<Relative> relative;
+  check_contains(complaint_of<ConfigError>([&] { bora::load_parameters<FarRelative>(relative.folder().path()); }),
+                 "key 'attention.relative_attention_max_distance' is 16, the model's type has 32");
+  const Checkpoint<OwnMask> masked;
+  CHECK(complaint_of<bora::Error>([&] { bora::load_parameters<OwnMask>(masked.folder().path()); }) == "");
+  check_contains(complaint_of<ConfigError>([&] { bora::load_parameters<OtherMask>(masked.folder().path()); }),
+                 "key 'attention.mask_sum' is ");
+  check_contains(complaint_of<ConfigError>([&] { bora::load_parameters<MistralOfFour>(masked.folder().path()); }),
+                 "key 'attention.mask' is the string 'other', the model's type has the string 'sliding window'");
 }
 
 TEST_CASE("What is no config is refused", "[io]") {
@@ -255,6 +328,11 @@ TEST_CASE("What is no config is refused", "[io]") {
   check_contains(complaint_of<ConfigError>([&] { checkpoint.open(); }), "config.json: is an array, expected an object");
   checkpoint.folder().file("config.json", "{\"model_type\": \"llama\",}");
   check_contains(complaint_of<FileError>([&] { checkpoint.open(); }), "config.json: is not valid JSON: line 1");
+  checkpoint.folder().file("config.json", "{\"model_type\": \"llama\"} {}");
+  check_contains(complaint_of<FileError>([&] { checkpoint.open(); }),
+                 "config.json: is not valid JSON: line 1, column 25");
+  checkpoint.folder().file("config.json", "{\"hidden_size\": 12, \"hidden_size\": 12}");
+  check_contains(complaint_of<FileError>([&] { checkpoint.open(); }), "config.json: key 'hidden_size' occurs twice");
   std::filesystem::remove(checkpoint.config());
   check_contains(complaint_of<FileError>([&] { checkpoint.open(); }), "config.json: does not exist");
 }
@@ -288,6 +366,20 @@ TEST_CASE("Tensors that are missing, foreign or of another shape are refused by 
                         [](Tensors& tensors) { tensors.erase("transformer.wte.weight"); });
 }
 
+TEST_CASE("A weight of a type that holds no floats is refused when the folder is opened", "[io]") {
+  for (const std::string_view dtype : {"I32", "U32"}) {  // as wide as F32: only the name changes
+    const Checkpoint<Llama> checkpoint;
+    std::string bytes = support::bytes_of(checkpoint.weights());
+    const std::size_t entry = bytes.find(query), at = bytes.find("F32", entry);
+    REQUIRE(at < bytes.find('}', entry));
+    bytes.replace(at, 3, dtype);
+    checkpoint.folder().file("model.safetensors", bytes);
+    CHECK(complaint_of<FileError>([&] { checkpoint.open(); }) ==
+          bora::detail::message(checkpoint.weights().string(), ": tensor '", query, "' has dtype ", dtype,
+                                ", expected F32, F16, BF16 or F64"));
+  }
+}
+
 TEST_CASE("Numbers that are not finite are refused with their tensor and place", "[io]") {
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
     const Checkpoint<Llama> checkpoint;
@@ -295,6 +387,24 @@ TEST_CASE("Numbers that are not finite are refused with their tensor and place",
     check_contains(complaint_of<FileError>([&] { bora::load_parameters<Llama>(checkpoint.folder().path()); }),
                    bora::detail::message("tensor '", query, "': element 7 is ", std::isnan(bad) ? "NaN" : "infinite"));
   }
+}
+
+TEST_CASE("What only looks like a mask or a table is refused", "[io]") {
+  const auto refuses = []<class S>(S, const std::string& name) {
+    refuses_tensors<S>(bora::detail::message("holds tensor '", name, "', which the model's type does not have"),
+                       [&](Tensors& tensors) { tensors[name] = {{1}, {0}}; });
+  };
+  refuses(Gpt2{}, "evil.attn.bias");
+  refuses(Gpt2{}, "transformer.h.2.attn.bias");  // of two layers
+  refuses(Gpt2{}, "transformer.h.01.attn.bias");
+  refuses(Gpt2{}, "transformer.h.1.x.attn.bias");
+  refuses(Gpt2{}, "h.0.attn.bias");  // the others have the prefix
+  refuses(Gpt2{}, "transformer.h.0.attn.rotary_emb.inv_freq");
+  refuses(Llama{}, "x.rotary_emb.inv_freq");
+  refuses(Llama{}, "model.layers.2.self_attn.rotary_emb.inv_freq");
+  refuses(Mpt{}, "transformer.blocks.0.attn.rotary_emb.inv_freq");
+  refuses(NeoX{}, "gpt_neox.layers.99.attention.masked_bias");
+  refuses(NeoX{}, "gpt_neox.layers.0.mlp.attention.bias");
 }
 
 TEST_CASE("Masks and tables that follow from the type are ignored", "[io]") {
@@ -309,6 +419,22 @@ TEST_CASE("Masks and tables that follow from the type are ignored", "[io]") {
     tensors["gpt_neox.layers.0.attention.masked_bias"] = {{}, {-1e9f}};
     tensors["gpt_neox.layers.0.attention.rotary_emb.inv_freq"] = {{1}, {1}};
   });
+}
+
+TEST_CASE("A folder of links, as Hugging Face's cache keeps it, is read", "[io]") {
+  const Checkpoint<Llama> checkpoint({.max_shard_bytes = 3'000});
+  const TemporaryFolder blobs;
+  std::vector<std::filesystem::path> files;
+  for (const auto& file : std::filesystem::directory_iterator(checkpoint.folder().path())) files.push_back(file.path());
+  for (const std::filesystem::path& file : files) {
+    const std::filesystem::path blob = blobs / bora::detail::message("blob-", file.filename().string());
+    std::filesystem::rename(file, blob);
+    std::filesystem::create_symlink(blob, file);
+  }
+  CHECK(same_bits(bora::load_parameters<Llama>(checkpoint.folder().path()).values(),
+                  counted_parameters<Llama>().values()));
+  std::filesystem::remove(blobs / "blob-config.json");
+  check_contains(complaint_of<FileError>([&] { checkpoint.open(); }), "config.json: does not exist");
 }
 
 TEST_CASE("A tied model's file may hold its head, as long as it is the embedding", "[io]") {
@@ -363,6 +489,45 @@ TEST_CASE("An index that leads out of the folder, or to nothing, is refused", "[
   refuses_index("has no key 'weight_map'", [](Json& index) { index.erase("weight_map"); });
   refuses_index("key 'weight_map' is an array", [](Json& index) { index["weight_map"] = Json::array({1}); });
   refuses_index("is null, expected an object", [](Json& index) { index = nullptr; });
+  refuses_index("has no tensor 'model.embed_tokens.weight', expected it with shape [11, 12]",
+                [](Json& index) { index["weight_map"] = Json::object(); });
+}
+
+TEST_CASE("An index that says a thing twice, or more than its JSON, is refused", "[io]") {
+  const auto refuses_text = [](std::string_view sentence, auto&& edit) {
+    const Checkpoint<Llama> checkpoint({.max_shard_bytes = 3'000});
+    std::string text = support::bytes_of(checkpoint.index());
+    edit(text);
+    checkpoint.folder().file(checkpoint.index().filename().string(), text);
+    check_contains(complaint_of<FileError>([&] { checkpoint.open(); }),
+                   bora::detail::message(checkpoint.index().string(), ": ", sentence));
+  };
+  refuses_text("key 'lm_head.weight' occurs twice in one JSON object", [](std::string& text) {
+    text.insert(text.find("\"lm_head.weight\""), "\"lm_head.weight\": \"model-00001-of-00002.safetensors\", ");
+  });
+  refuses_text("is not valid JSON", [](std::string& text) { text += "x"; });
+  refuses_text("is not valid JSON", [](std::string& text) { text += '\0'; });
+  refuses_text("is empty", [](std::string& text) { text.clear(); });
+}
+
+TEST_CASE("A shard that is empty, cut or no file is refused by its name", "[io]") {
+  const Checkpoint<Llama> checkpoint({.max_shard_bytes = 3'000});
+  const std::string shard = first_shard(bora::read_json(checkpoint.index()));
+  const std::string whole = support::bytes_of(checkpoint.folder() / shard);
+  const auto complaint = [&](std::string_view bytes) {
+    checkpoint.folder().file(shard, bytes);
+    return complaint_of<FileError>([&] { checkpoint.open(); });
+  };
+  CHECK(complaint(whole) == "");
+  check_contains(complaint(""), bora::detail::message(shard, ": is empty"));
+  check_contains(complaint(whole.substr(0, whole.size() - 1)), "the file is cut short");
+  check_contains(complaint(whole + "x"), bora::detail::message(shard, ": holds 1 bytes after its last tensor"));
+  check_contains(complaint(support::as_bytes(std::uint64_t{2}) + "{}"),  // no tensors
+                 bora::detail::message(shard, ": has no tensor "));
+  std::filesystem::remove(checkpoint.folder() / shard);
+  std::filesystem::create_directory(checkpoint.folder() / shard);
+  check_contains(complaint_of<FileError>([&] { checkpoint.open(); }),
+                 bora::detail::message(shard, ": is a folder, expected a file"));
 }
 
 TEST_CASE("An index and its shards must agree", "[io]") {
@@ -395,6 +560,8 @@ TEST_CASE("A path is loaded by what it names, or refused", "[io]") {
   CHECK(complaint(checkpoint.weights()) == "");
   check_contains(complaint(checkpoint.folder() / "nothing"), "nothing: does not exist");
   check_contains(complaint(checkpoint.config()), "config.json: is of no known format, expected a Hugging Face folder");
+  check_contains(complaint_of<FileError>([&] { bora::HuggingFaceFolder::of<Llama>(checkpoint.config()); }),
+                 "config.json: is a file, expected a folder");
   check_contains(complaint(checkpoint.folder().file("model.gguf", "GGUF")), "is of no known format");
 
   const TemporaryFolder bare;

@@ -118,6 +118,10 @@ TEST_CASE("A JSON file is read and named in what it is refused with", "[io]") {
   const auto bad = folder.file("bad.json", "{");
   CHECK(support::lacks(support::refusal(bad, [&] { bora::read_json(bad); }), "is not valid JSON") == "");
   CHECK(support::refusal(folder / "none", [&] { bora::read_json(folder / "none"); }) == "does not exist");
+  const auto huge = folder.file("huge.json", "[1]");
+  std::filesystem::resize_file(huge, 100'000'001);  // a hole
+  CHECK(support::refusal(huge, [&] { bora::read_json(huge); }) ==
+        "is 100000001 bytes long, expected at most 100000000 of JSON");
 }
 
 TEST_CASE("Text becomes a JSON string, or is refused where it is no UTF-8", "[io]") {

@@ -56,6 +56,9 @@ struct LlamaYarn : Llama {
 struct Mistral : Llama {
   using Attention = GroupedQueryAttention<grouped, SlidingWindow<5>, Rope<1e4>>;
 };
+struct MistralV2 : Llama {  // no window, as many key/value heads as heads
+  using Attention = GroupedQueryAttention<HeadShape{.heads = 6, .kv_heads = 6, .head_dim = 2}, Causal, Rope<1e4>>;
+};
 struct Mixtral : Llama {
   using Attention = GroupedQueryAttention<grouped, Causal, Rope<1e6>>;
   using FeedForward = MixtureOfExperts<3, TopKRouter<2>, SwiGlu<20>>;
@@ -111,6 +114,9 @@ struct Relative : Base {  // T5's bias, gated GELU with biases
   using Attention = GroupedQueryAttention<multi_head, Causal, bora::T5RelativeBias<8, 16>, Bias>;
   using FeedForward = bora::GeGlu<20, Bias>;
 };
+struct FarRelative : Relative {
+  using Attention = GroupedQueryAttention<multi_head, Causal, bora::T5RelativeBias<8, 32>, Bias>;
+};
 struct Alternating : Base {  // GLaM's every other layer; windows of two sizes
   static constexpr std::size_t layers = 3;
   using Norm = LayerNorm<1e-5>;
@@ -133,6 +139,19 @@ struct Blocks {
 };
 struct OwnMask : Llama {
   using Attention = GroupedQueryAttention<grouped, Blocks, Rope<1e4>>;
+};
+/// Another: pairs of blocks of two.
+struct Pairs {
+  static constexpr std::size_t window = 4;
+  static constexpr std::size_t first_visible(std::size_t position) noexcept {
+    return position < 2 ? 0 : position / 2 * 2 - 2;
+  }
+};
+struct OtherMask : Llama {
+  using Attention = GroupedQueryAttention<grouped, Pairs, Rope<1e4>>;
+};
+struct MistralOfFour : Llama {
+  using Attention = GroupedQueryAttention<grouped, SlidingWindow<4>, Rope<1e4>>;
 };
 struct Sinusoidal : Llama {
   using Position = bora::SinusoidalPositions;

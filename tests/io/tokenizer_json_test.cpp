@@ -107,6 +107,16 @@ TEST_CASE("A tokenizer.json of another kind is refused with its key", "[io]") {
       {[](Json& j) { j["post_processor"]["type"] = "ByteLevel"; }, "key 'post_processor' is {"},
       {[](Json& j) { j["post_processor"]["single"].push_back(j["post_processor"]["single"][0]); },
        "expected none or a TemplateProcessing whose 'single' is ["},
+      {[](Json& j) { j["post_processor"].erase("special_tokens"); },
+       "has no key 'post_processor.special_tokens', expected an object"},
+      {[](Json& j) { j["post_processor"]["special_tokens"].erase("<s>"); },
+       "has no key 'post_processor.special_tokens.<s>', expected an object"},
+      {[](Json& j) { j["post_processor"]["special_tokens"]["<s>"]["ids"] = {2}; },
+       "key 'post_processor.special_tokens.<s>.ids' is [2], expected the id of '<s>' in model.vocab"},
+      {[](Json& j) { j["post_processor"]["special_tokens"]["<s>"]["ids"] = {1, 2}; },
+       "key 'post_processor.special_tokens.<s>.ids' is [1,2], expected the id of '<s>'"},
+      {[](Json& j) { j["post_processor"]["special_tokens"]["<s>"]["ids"] = {-1}; }, "ids' is [-1], expected the id"},
+      {[](Json& j) { j["post_processor"]["special_tokens"]["<s>"]["ids"] = {267}; }, "ids' is [267], expected the id"},
   };
   for (const auto& [change, expected] : cases) CHECK(support::lacks(refused(change), expected) == "");
 }

@@ -26,6 +26,13 @@ struct Tiny : DecoderSpec {
   using FeedForward = Alternate<SwiGlu<6>, MixtureOfExperts<3, TopKRouter<1>, SwiGlu<5>>>;
 };
 
+struct Relative : DecoderSpec {
+  static constexpr std::size_t vocab_size = 10, dim = 4, layers = 2, context = 64;
+  using Norm = LayerNorm<1e-5>;
+  using Attention = MultiHeadAttention<HeadShape{.heads = 2, .head_dim = 2}, Causal, T5RelativeBias<>, Bias>;
+  using FeedForward = SwiGlu<6, Bias>;
+};
+
 }  // namespace
 
 TEST_CASE("Counts follow the formulas of the papers", "[model]") {
@@ -106,21 +113,35 @@ TEST_CASE("A cache of a whole context takes what the papers say", "[model]") {
   CHECK(cache_bytes<Llama2_7B>() == 2 * gib);
   CHECK(cache_bytes<Gpt3_175B>() == 9 * gib);
   CHECK(cache_bytes<Llama2_7B, F32>() == 4 * gib);
-  CHECK(cache_bytes<Llama2_7B, Q8>() == 1 * gib);  // without its scales
+  CHECK(cache_bytes<Llama2_7B, Q8>() ==
+        1 * gib + 4096 * std::size_t{32 * 2 * 32 * 4});  // scales of 32 layers and heads
 }
 
 TEST_CASE("Layers of different masks hold different numbers of keys", "[model]") {
   // even layers: 2 * 1 * 2 numbers for at most 8 keys; odd: 2 * 2 * 3 for all
   CHECK(cache_bytes<Tiny<5>, F32>(8) == 4 * (3 * 4 * 8 + 2 * 12 * 8));
   CHECK(cache_bytes<Tiny<5>, F32>(20) == 4 * (3 * 4 * 8 + 2 * 12 * 20));
+  // 8 bits a number and 4 bytes a scale, two for each key/value head: 1 of even layers, 2 of odd ones
+  CHECK(cache_bytes<Tiny<5>, Q8>(20) == 3 * (4 + 2 * 4) * 8 + 2 * (12 + 4 * 4) * 20);
 }
 
-TEST_CASE("A token's operations are two for each weight it meets and four for each key's feature", "[model]") {
-  constexpr double embedding = 32'000.0 * 4096;
-  const auto weights = [&](double active) { return 2 * (active - embedding); };
-  CHECK(flops_per_token<Llama2_7B>(0) == weights(6'738'415'616.0));
+TEST_CASE("A token's operations are two for each weight it is multiplied by and four for each key's feature",
+          "[model]") {
+  // Llama: all but the embedding and the norms.
+  constexpr std::size_t d = 4096;
+  CHECK(flops_per_token<Llama2_7B>(0) == 2.0 * (32 * (4 * d * d + 3 * d * 11'008) + 32'000 * d));
+  CHECK(flops_per_token<Llama2_7B>(0) == 2.0 * (6'738'415'616 - 32'000 * d - 65 * d));
   CHECK(flops_per_token<Llama2_7B>(100) - flops_per_token<Llama2_7B>(0) == 4.0 * 32 * 4096 * 100);
-  CHECK(flops_per_token<Mixtral8x7B>(0) == weights(12'879'925'248.0));
   CHECK(flops_per_token<Mistral7B>(100'000) == flops_per_token<Mistral7B>(4096));  // the window
-  CHECK(flops_per_token<Olmo1B>(0) == 2 * 1'176'764'416.0);                        // tied: the matrix is the head's
+  // Mixtral: two experts of eight, and the router.
+  CHECK(flops_per_token<Mixtral8x7B>(0) ==
+        2.0 * (32 * (d * 128 * (2 * 32 + 2 * 8) + 2 * 3 * d * 14'336 + 8 * d) + 32'000 * d));
+  CHECK(flops_per_token<Mixtral8x7B>(0) == 2.0 * (12'879'925'248 - 32'000 * d - 65 * d));
+  // GPT-2: tied, so the embedding is the head's; positions are looked up, biases and norms added.
+  constexpr std::size_t g = 768;
+  CHECK(flops_per_token<Gpt2Small>(0) == 2.0 * (12 * 12 * g * g + 50'257 * g));
+  CHECK(flops_per_token<Olmo1B>(0) == 2.0 * 1'176'764'416);  // tied, and nothing but matrices
+  CHECK(flops_per_token<Relative>(0) == 2.0 * (2 * (4 * 4 * 4 + 3 * 4 * 6) + 10 * 4));
+  // Alternating: attention, SwiGLU of 6; attention, router, one expert of three; biases of neither.
+  CHECK(flops_per_token<Tiny<5>>(0) == 2.0 * (3 * (48 + 72) + 2 * (96 + 12 + 60) + 40));
 }

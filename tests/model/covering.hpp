@@ -25,10 +25,14 @@ using Window = bora::SlidingWindow<7>;
 
 // Positions of attention.
 inline constexpr bora::YarnSettings yarn{.factor = 4, .original_context = 32, .beta_fast = 4};
+inline constexpr bora::Llama3Settings llama3{.factor = 4, .original_context = 64};  // blends what is 16 to 64 long
 using NoRotation = bora::NoPosition;
 using Turned = bora::Rope<1e4>;
 using PartlyTurned = bora::Rope<1e4, 0.7>;
-using Stretched = bora::Rope<1e2, 1.0, bora::YarnScaling<yarn>>;
+using LinearScaled = bora::Rope<1e2, 1.0, bora::LinearScaling<3.0>>;
+using NtkScaled = bora::Rope<1e2, 1.0, bora::NtkScaling<3.0>>;
+using YarnScaled = bora::Rope<1e2, 1.0, bora::YarnScaling<yarn>>;
+using Llama3Scaled = bora::Rope<1e2, 1.0, bora::Llama3Scaling<llama3>>;
 using LinearBias = bora::Alibi<8.0>;
 using BucketBias = bora::T5RelativeBias<8, 20>;
 
@@ -56,18 +60,70 @@ using Layer = bora::LayerNorm<1e-5>;
 using LayerNoBias = bora::LayerNorm<1e-5, bora::NoBias>;
 using LayerBare = bora::NonParametricLayerNorm<1e-5>;
 
-// Feed-forward layers.
-using Swi = bora::SwiGlu<14>;
-using SwiBiased = bora::SwiGlu<14, bora::Bias>;
-using Ge = bora::GeGlu<14>;
-using MlpRelu = bora::Mlp<17, bora::Relu>;
-using MlpGeluBiased = bora::Mlp<17, bora::Gelu, bora::Bias>;
-using MlpGeluTanh = bora::Mlp<17, bora::GeluTanh>;
-using MlpSilu = bora::Mlp<17, bora::Silu>;
-using Top1Swi = bora::MixtureOfExperts<3, bora::TopKRouter<1>, bora::SwiGlu<6>>;
-using Top2Swi = bora::MixtureOfExperts<4, bora::TopKRouter<2>, bora::SwiGlu<6>>;
-using Soft1GeBiased = bora::MixtureOfExperts<3, bora::SoftmaxTopKRouter<1>, bora::GeGlu<6, bora::Bias>>;
-using Soft3MlpRelu = bora::MixtureOfExperts<4, bora::SoftmaxTopKRouter<3>, bora::Mlp<7, bora::Relu>>;
+// Feed-forward layers: which,
+struct SwiGated {
+  static constexpr std::size_t hidden = 14;
+  template <std::size_t n, class... Options>
+  using Of = bora::SwiGlu<n, Options...>;
+};
+struct GeGated {
+  static constexpr std::size_t hidden = 14;
+  template <std::size_t n, class... Options>
+  using Of = bora::GeGlu<n, Options...>;
+};
+template <class Activation>
+struct Plainly {
+  static constexpr std::size_t hidden = 17;
+  template <std::size_t n, class... Options>
+  using Of = bora::Mlp<n, Activation, Options...>;
+};
+using MlpRelu = Plainly<bora::Relu>;
+using MlpGelu = Plainly<bora::Gelu>;
+using MlpGeluTanh = Plainly<bora::GeluTanh>;
+using MlpSilu = Plainly<bora::Silu>;
+
+// with what,
+struct NoneBiased {
+  template <class Kind, std::size_t n>
+  using Of = typename Kind::template Of<n>;
+};
+struct AllBiased {
+  template <class Kind, std::size_t n>
+  using Of = typename Kind::template Of<n, bora::Bias>;
+};
+
+// and how many.
+struct Dense {
+  template <class Kind, class Options>
+  using Of = typename Options::template Of<Kind, Kind::hidden>;
+};
+template <std::size_t experts, class Router>
+struct Several {
+  template <class Kind, class Options>
+  using Of = bora::MixtureOfExperts<experts, Router, typename Options::template Of<Kind, Kind::hidden / 2>>;
+};
+using Top1 = Several<3, bora::TopKRouter<1>>;
+using Top2 = Several<4, bora::TopKRouter<2>>;
+using Soft1 = Several<3, bora::SoftmaxTopKRouter<1>>;
+using Soft3 = Several<4, bora::SoftmaxTopKRouter<3>>;
+
+// Layers: both alike, or the second with another attention or feed-forward layer.
+struct Alike {
+  template <class A>
+  using Attention = A;
+  template <class F>
+  using FeedForward = F;
+};
+struct OtherAttention : Alike {
+  static constexpr bora::HeadShape shape{.heads = 2, .kv_heads = 1, .head_dim = 6};
+  template <class A>
+  using Attention =
+      bora::Alternate<A, bora::GroupedQueryAttention<shape, bora::SlidingWindow<5>, bora::Rope<1e3>, bora::Bias>>;
+};
+struct OtherFeedForward : Alike {
+  template <class F>
+  using FeedForward = bora::Alternate<F, bora::Mlp<9, bora::Relu, bora::Bias>>;
+};
 
 // Residual blocks.
 using Sequential = bora::SequentialResidual;
@@ -83,14 +139,15 @@ using Sinusoidal = bora::SinusoidalPositions;
 using Untied = std::false_type;
 using Tied = std::true_type;
 
-template <class Heads, class Mask, class AttentionPosition, class Options, class Norm_, class FeedForward_,
-          class Residual_, class EmbeddingPosition, class Head>
+template <class Heads, class Mask, class AttentionPosition, class Options, class Norm_, class Experts, class Kind,
+          class FeedForwardOptions, class Layers, class Residual_, class EmbeddingPosition, class Head>
 struct Covered : bora::DecoderSpec {
   static constexpr std::size_t vocab_size = 21, dim = 18, layers = 2, context = 40;
   static constexpr bool tie_embeddings = Head::value;
   using Norm = Norm_;
-  using Attention = typename Options::template Attention<Heads::shape, Mask, AttentionPosition>;
-  using FeedForward = FeedForward_;
+  using Attention =
+      typename Layers::template Attention<typename Options::template Attention<Heads::shape, Mask, AttentionPosition>>;
+  using FeedForward = typename Layers::template FeedForward<typename Experts::template Of<Kind, FeedForwardOptions>>;
   using Residual = Residual_;
   using Position = EmbeddingPosition;
 };

@@ -1,7 +1,9 @@
 #include "support/catch.hpp"
 #include <bora/model/description.hpp>
+#include <bora/model/fingerprint.hpp>
 #include <bora/model/zoo.hpp>
 #include <cstddef>
+#include <cstdint>
 
 using namespace bora;
 
@@ -31,6 +33,23 @@ struct Scaled : Odd {
 template <class Scaling>
 ScalingDescription scaling() {
   return describe<Scaled<Scaling>>().attention_of(0).scaling;
+}
+
+/// A mask of its own without a window: blocks of `size`, each of which also sees all before it but one block.
+template <std::size_t size>
+struct Skipping {
+  static constexpr std::size_t window = 0;
+  static constexpr std::size_t first_visible(std::size_t position) noexcept {
+    return position < 2 * size ? 0 : position / size * size - size;
+  }
+};
+template <class Mask, class InAttention = NoPosition>
+struct Seen : Odd {
+  using Attention = GroupedQueryAttention<head_shape, Mask, InAttention>;
+};
+template <class Mask, class InAttention = NoPosition>
+std::uint64_t fingerprint_of() {
+  return bora::detail::fingerprint(describe<Seen<Mask, InAttention>>());
 }
 
 }  // namespace
@@ -159,4 +178,37 @@ TEST_CASE("Rotary scalings are described with their numbers", "[model]") {
   CHECK(l.low_frequency == 1);
   CHECK(l.high_frequency == 4);
   CHECK(l.original_context == 8192);
+}
+
+TEST_CASE("T5's bias is described with its buckets", "[model]") {
+  const AttentionDescription a = describe<Odd>().attention_of(1);
+  CHECK(a.relative_buckets == 32);
+  CHECK(a.relative_max_distance == 128);
+  CHECK(describe<Odd>().attention_of(0).relative_buckets == 0);
+}
+
+TEST_CASE("A mask of one's own is described by its window and by what its positions see", "[model]") {
+  const auto described = []<class Mask>(Mask) { return describe<Seen<Mask>>().attention_of(0); };
+  CHECK(described(Causal{}).mask == MaskKind::causal);
+  CHECK(described(SlidingWindow<8>{}).mask == MaskKind::sliding_window);
+  CHECK(described(Skipping<4>{}).mask == MaskKind::other);
+  CHECK(described(Skipping<4>{}).window == 0);
+  CHECK(described(Causal{}).mask_sum == 0);
+  CHECK(described(SlidingWindow<8>{}).mask_sum == 0);
+  CHECK(described(Skipping<4>{}).mask_sum == described(Skipping<4>{}).mask_sum);
+  CHECK(described(Skipping<4>{}).mask_sum != described(Skipping<5>{}).mask_sum);
+  CHECK(described(Skipping<31>{}).mask_sum != described(Skipping<32>{}).mask_sum);  // at the end of the context of 64
+}
+
+TEST_CASE("Fingerprints tell masks and buckets apart", "[model]") {
+  const std::uint64_t prints[] = {fingerprint_of<Causal>(),
+                                  fingerprint_of<SlidingWindow<8>>(),
+                                  fingerprint_of<Skipping<4>>(),
+                                  fingerprint_of<Skipping<5>>(),
+                                  fingerprint_of<Causal, T5RelativeBias<8, 16>>(),
+                                  fingerprint_of<Causal, T5RelativeBias<8, 32>>(),
+                                  fingerprint_of<Causal, T5RelativeBias<16, 16>>()};
+  for (const std::uint64_t& a : prints)
+    for (const std::uint64_t& b : prints) CHECK((a == b) == (&a == &b));
+  CHECK(fingerprint_of<Skipping<4>>() == fingerprint_of<Skipping<4>>());
 }

@@ -8,6 +8,7 @@ expresses is refused with the key, its value and what would do.
 """
 import argparse
 import json
+import math
 import re
 import sys
 from pathlib import Path
@@ -27,9 +28,16 @@ class Config:
         self.values = values
 
     def get(self, key, default=None):
-        """The value; `default` when the key is absent or null."""
-        value = self.values.get(key)
-        return default if value is None else value
+        """The value of "key" or "key|another spelling"; `default` when they are absent or null."""
+        values = (self.values.get(spelling) for spelling in key.split("|"))
+        return next((value for value in values if value is not None), default)
+
+    def number(self, key, default=None):
+        """A C++ double."""
+        value = self.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise Unsupported(f"{key} is {value!r}; expected a number")
+        return number(value)
 
     def whole(self, key, default=None):
         value = self.get(key, default)
@@ -90,19 +98,66 @@ def clip(config):
     return [] if value is None else [f"bora::ClipQkv<{number(value)}>"]
 
 
-def rope(config, theta):
-    parameters = config.get("rope_parameters", {})  # where newer files keep theta and the kind of scaling
-    scaling = config.get("rope_scaling") or parameters
-    kind = scaling.get("rope_type", scaling.get("type", "default"))
-    if kind != "default":  # TODO: linear, llama3 and yarn, once there are policies for them
-        raise Unsupported(f"rope_scaling is {scaling!r}; bora has no policy for scaled rotary positions of type {kind!r}")
-    return f"bora::Rope<{number(config.get('rope_theta', parameters.get('rope_theta', theta)))}>"
+ACTIVATIONS = {"relu": "Relu", "silu": "Silu", "swish": "Silu", "gelu": "Gelu", "gelu_python": "Gelu",
+               "gelu_new": "GeluTanh", "gelu_pytorch_tanh": "GeluTanh", "gelu_fast": "GeluTanh"}
+
+
+def activation(config, key, default):
+    return ACTIVATIONS[config.only(key, default, *ACTIVATIONS)]
+
+
+def feed_forward(kind, *arguments):
+    return f"bora::{kind}<{', '.join(map(str, arguments))}>"
+
+
+def yarn(scaling, context):
+    factor = float(scaling.number("factor"))
+    amplitude = 0.1 * math.log(factor) + 1
+    if abs(scaling.get("attention_factor", amplitude) - amplitude) > 1e-6:
+        raise Unsupported(f"attention_factor is {scaling.get('attention_factor')!r}; expected 0.1 ln(factor) + 1")
+    for key in ("mscale", "mscale_all_dim"):
+        scaling.only(key, None)
+    scaling.only("truncate", True)
+    return (f"bora::YarnScaling<bora::YarnSettings{{.factor = {number(factor)}, "
+            f".original_context = {scaling.number('original_max_position_embeddings', context)}, "
+            f".beta_fast = {scaling.number('beta_fast', 32)}, .beta_slow = {scaling.number('beta_slow', 1)}}}>")
+
+
+def rope_scaling(config, parameters):
+    """The policy for what `rope_scaling` or, in newer files, `rope_parameters` says; None for none."""
+    scaling = Config(config.get("rope_scaling") or parameters.values)
+    kind = scaling.get("rope_type|type", "default")
+    if kind == "default":
+        return None
+    if kind == "linear":
+        return f"bora::LinearScaling<{scaling.number('factor')}>"
+    if kind == "yarn":
+        return yarn(scaling, config.get("max_position_embeddings"))
+    if kind == "llama3":
+        return (f"bora::Llama3Scaling<bora::Llama3Settings{{.factor = {scaling.number('factor')}, "
+                f".low_frequency = {scaling.number('low_freq_factor')}, "
+                f".high_frequency = {scaling.number('high_freq_factor')}, "
+                f".original_context = {scaling.number('original_max_position_embeddings')}}}>")
+    raise Unsupported(f"rope_scaling is of type {kind!r}; expected default, linear, yarn or llama3")
+
+
+def rope(config, theta, share=1):
+    parameters = Config(config.get("rope_parameters", {}))  # where newer files keep theta and the kind of scaling
+    scaling = rope_scaling(config, parameters)
+    arguments = [config.number("rope_theta", parameters.get("rope_theta", theta))]
+    if share != 1 or scaling:
+        arguments.append(number(share))
+    return f"bora::Rope<{', '.join(arguments + ([scaling] if scaling else []))}>"
 
 
 def llama_like(config):
     family = config.values["model_type"]
-    config.only("hidden_act", "silu", "swish")
-    config.only("mlp_bias", False)
+    config.only("partial_rotary_factor", 1)
+    gated = {"Silu": "SwiGlu", "Gelu": "GeGlu"}
+    kind = activation(config, "hidden_act", "silu")
+    if kind not in gated:
+        raise Unsupported(f"hidden_act is {config.get('hidden_act')!r}; bora gates with silu and gelu")
+    bias = ["bora::Bias"] if family == "llama" and config.get("mlp_bias") else []
     context = {"llama": 2048, "olmo": 2048}.get(family, 131072)
     spec = Spec(config.whole("vocab_size"), config.whole("hidden_size"), config.whole("num_hidden_layers"),
                 config.whole("max_position_embeddings", context))
@@ -122,9 +177,9 @@ def llama_like(config):
         spec.aliases["Norm"] = "bora::NonParametricLayerNorm<1e-05>"
     else:
         spec.aliases["Norm"] = f"bora::RmsNorm<{number(config.get('rms_norm_eps', 1e-5 if family == 'mixtral' else 1e-6))}>"
-    spec.aliases["FeedForward"] = f"bora::SwiGlu<{config.whole('intermediate_size')}>"
+    spec.aliases["FeedForward"] = feed_forward(gated[kind], config.whole("intermediate_size"), *bias)
     if family == "mixtral":
-        spec.aliases["FeedForward"] = (f"bora::MixtureOfExperts<{config.whole('num_local_experts', 8)}, "
+        spec.aliases["FeedForward"] = (f"bora::MixtureOfExperts<{config.whole('num_local_experts|num_experts', 8)}, "
                                        f"bora::TopKRouter<{config.whole('num_experts_per_tok', 2)}>, "
                                        f"{spec.aliases['FeedForward']}>")
     return spec
@@ -134,33 +189,37 @@ def gpt2(config):
     for key in ("scale_attn_by_inverse_layer_idx", "add_cross_attention"):
         config.only(key, False)
     config.only("scale_attn_weights", True)
-    width = config.whole("n_embd")
-    spec = Spec(config.whole("vocab_size"), width, config.whole("n_layer"), config.whole("n_positions", 1024))
+    width = config.whole("n_embd|hidden_size")
+    spec = Spec(config.whole("vocab_size"), width, config.whole("n_layer|num_hidden_layers"),
+                config.whole("n_positions|max_position_embeddings", 1024))
     spec.tied = bool(config.get("tie_word_embeddings", True))
     spec.aliases["Position"] = "bora::LearnedPositions"
     spec.aliases["Norm"] = f"bora::LayerNorm<{number(config.get('layer_norm_epsilon', 1e-5))}>"
-    spec.attention(config.whole("n_head"), options=["bora::Bias"])
-    activation = config.only("activation_function", "gelu_new", "gelu_pytorch_tanh", "gelu")
-    activation = "Gelu" if activation == "gelu" else "GeluTanh"
-    spec.aliases["FeedForward"] = f"bora::Mlp<{config.whole('n_inner', 4 * width)}, bora::{activation}, bora::Bias>"
+    spec.attention(config.whole("n_head|num_attention_heads"), options=["bora::Bias"])
+    kind = activation(config, "activation_function", "gelu_new")
+    spec.aliases["FeedForward"] = feed_forward("Mlp", config.whole("n_inner", 4 * width), f"bora::{kind}", "bora::Bias")
     return spec
 
 
 def falcon(config):
-    config.only("new_decoder_architecture", False)
     config.only("alibi", False)
-    config.only("activation", "gelu")
-    width = config.whole("hidden_size")
-    heads = config.whole("num_attention_heads")
+    is_new = config.get("new_decoder_architecture", config.values["model_type"] == "RefinedWeb")
+    width = config.whole("hidden_size|n_embed")
+    heads = config.whole("num_attention_heads|n_head")
     bias = ["bora::Bias"] if config.get("bias", False) else []
-    spec = Spec(config.whole("vocab_size"), width, config.whole("num_hidden_layers"),
+    spec = Spec(config.whole("vocab_size"), width, config.whole("num_hidden_layers|n_layer"),
                 config.whole("max_position_embeddings", 2048))
     spec.tied = bool(config.get("tie_word_embeddings", True))
     spec.aliases["Norm"] = f"bora::LayerNorm<{number(config.get('layer_norm_epsilon', 1e-5))}>"
-    spec.attention(heads, 1 if config.get("multi_query", True) else heads, position=rope(config, 1e4), options=bias)
-    hidden = config.whole("ffn_hidden_size", 4 * width)
-    spec.aliases["FeedForward"] = f"bora::Mlp<{', '.join([str(hidden), 'bora::Gelu', *bias])}>"
-    if config.get("parallel_attn", True):
+    kv_heads = config.whole("num_kv_heads|n_head_kv", heads) if is_new else 1 if config.get("multi_query", True) else heads
+    spec.attention(heads, kv_heads, position=rope(config, 1e4), options=bias)
+    kind = activation(config, "activation", "gelu")
+    spec.aliases["FeedForward"] = feed_forward("Mlp", config.whole("ffn_hidden_size", 4 * width), f"bora::{kind}", *bias)
+    if is_new:
+        config.only("parallel_attn", True)
+        norms = {1: "SharedNorm", 2: "SeparateNorms"}[config.only("num_ln_in_parallel_attn", 2, 1)]
+        spec.aliases["Residual"] = f"bora::ParallelResidual<bora::{norms}>"
+    elif config.get("parallel_attn", True):
         spec.aliases["Residual"] = "bora::ParallelResidual<bora::SharedNorm>"
     return spec
 
@@ -171,8 +230,9 @@ def mpt(config):
         attention.only(key, False)
     if attention.get("softmax_scale") is not None or config.get("logit_scale") is not None:
         raise Unsupported("softmax_scale or logit_scale is set; bora scales scores by 1/sqrt(head_dim) and logits not")
-    width, heads = config.whole("d_model"), config.whole("n_heads")
-    spec = Spec(config.whole("vocab_size"), width, config.whole("n_layers"), config.whole("max_seq_len", 2048))
+    width, heads = config.whole("d_model|hidden_size"), config.whole("n_heads|num_attention_heads")
+    spec = Spec(config.whole("vocab_size"), width, config.whole("n_layers|num_hidden_layers"),
+                config.whole("max_seq_len", 2048))
     spec.tied = bool(config.get("tie_word_embeddings", True))
     biased = not config.get("no_bias", True)
     bias = ["bora::Bias"] if biased else []
@@ -188,31 +248,29 @@ def mpt(config):
     kv_heads = {"multihead_attention": heads, "multiquery_attention": 1}.get(kind) or attention.whole("kv_n_heads")
     spec.attention(heads, kv_heads, position=position, options=clip(attention) + bias)
     hidden = int(config.get("expansion_ratio", 4) * width)
-    spec.aliases["FeedForward"] = f"bora::Mlp<{', '.join([str(hidden), 'bora::Gelu', *bias])}>"
+    spec.aliases["FeedForward"] = feed_forward("Mlp", hidden, "bora::Gelu", *bias)
     return spec
 
 
 def gpt_neox(config):
-    activation = config.only("hidden_act", "gelu", "gelu_new", "gelu_pytorch_tanh")
-    activation = "Gelu" if activation == "gelu" else "GeluTanh"
     spec = Spec(config.whole("vocab_size"), config.whole("hidden_size"), config.whole("num_hidden_layers"),
                 config.whole("max_position_embeddings", 2048))
     spec.tied = bool(config.get("tie_word_embeddings", False))
     spec.aliases["Norm"] = f"bora::LayerNorm<{number(config.get('layer_norm_eps', 1e-5))}>"
-    position = rope(config, config.get("rotary_emb_base", 10000))
-    share = config.get("rotary_pct", config.get("partial_rotary_factor", 0.25))
-    if share != 1:
-        position = f"{position[:-1]}, {number(share)}>"
+    parameters = Config(config.get("rope_parameters", {}))
+    share = config.get("rotary_pct|partial_rotary_factor", parameters.get("partial_rotary_factor", 0.25))
+    position = rope(config, config.get("rotary_emb_base", 10000), share)
     spec.attention(config.whole("num_attention_heads"), position=position,
                    options=["bora::Bias"] if config.get("attention_bias", True) else [])
-    spec.aliases["FeedForward"] = f"bora::Mlp<{config.whole('intermediate_size')}, bora::{activation}, bora::Bias>"
+    kind = activation(config, "hidden_act", "gelu")
+    spec.aliases["FeedForward"] = feed_forward("Mlp", config.whole("intermediate_size"), f"bora::{kind}", "bora::Bias")
     if config.get("use_parallel_residual", True):
         spec.aliases["Residual"] = "bora::ParallelResidual<bora::SeparateNorms>"
     return spec
 
 
 FAMILIES = {"llama": llama_like, "mistral": llama_like, "mixtral": llama_like, "olmo": llama_like, "gpt2": gpt2,
-            "falcon": falcon, "mpt": mpt, "gpt_neox": gpt_neox}
+            "falcon": falcon, "RefinedWeb": falcon, "RefinedWebModel": falcon, "mpt": mpt, "gpt_neox": gpt_neox}
 
 
 def make_spec(values, name="Checkpoint", origin="a config.json"):

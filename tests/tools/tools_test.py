@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """Tests of the scripts beside it: tools_test.py"""
+import contextlib
+import io
 import tempfile
 import unittest
 from pathlib import Path
@@ -7,11 +9,14 @@ from pathlib import Path
 import check_rooms
 import make_spec
 import measure_compile
+import pairwise
 
 LLAMA = {"model_type": "llama", "vocab_size": 256, "hidden_size": 48, "num_hidden_layers": 2, "intermediate_size": 96,
          "num_attention_heads": 6, "num_key_value_heads": 2, "max_position_embeddings": 256, "rms_norm_eps": 1e-05}
 MPT = {"model_type": "mpt", "vocab_size": 256, "d_model": 48, "n_layers": 2, "n_heads": 4, "max_seq_len": 256,
        "attn_config": {"alibi": True}}
+FALCON = {"model_type": "falcon", "vocab_size": 256, "hidden_size": 48, "num_hidden_layers": 2,
+          "num_attention_heads": 4}
 NEOX = {"model_type": "gpt_neox", "vocab_size": 256, "hidden_size": 48, "num_hidden_layers": 2,
         "intermediate_size": 128, "num_attention_heads": 3}
 
@@ -43,10 +48,54 @@ class MakeSpec(unittest.TestCase):
         self.assertIn("RmsNorm<1e-05>", self.spec(LLAMA))
         self.assertIn("Alibi<16.0>", self.spec(MPT, attn_config={"alibi": True, "alibi_bias_max": 16}))
 
-    def test_scaled_positions_are_refused(self):
-        self.spec(LLAMA, rope_scaling={"rope_type": "default"})
-        with self.assertRaisesRegex(make_spec.Unsupported, "rope_scaling"):
-            self.spec(LLAMA, rope_scaling={"type": "linear", "factor": 2.0})
+    def test_scaled_positions_have_their_policy(self):
+        self.assertIn("Rope<10000.0>", self.spec(LLAMA, rope_scaling={"rope_type": "default"}))
+        self.assertIn("Rope<10000.0>", self.spec(LLAMA, rope_scaling=None))
+        linear = "bora::Rope<10000.0, 1.0, bora::LinearScaling<2.0>>"
+        self.assertIn(linear, self.spec(LLAMA, rope_scaling={"type": "linear", "factor": 2}))
+        self.assertIn(linear, self.spec(LLAMA, rope_scaling={"rope_type": None, "type": "linear", "factor": 2}))
+        self.assertIn(linear, self.spec(LLAMA, rope_parameters={"rope_type": "linear", "factor": 2, "rope_theta": 1e4}))
+        self.assertIn("Rope<10000.0, 0.25, bora::LinearScaling<2.0>>",
+                      self.spec(NEOX, rope_scaling={"type": "linear", "factor": 2}))
+        self.assertIn("bora::YarnScaling<bora::YarnSettings{.factor = 4.0, .original_context = 256.0, "
+                      ".beta_fast = 16.0, .beta_slow = 1.0}>",
+                      self.spec(LLAMA, rope_scaling={"rope_type": "yarn", "factor": 4, "beta_fast": 16}))
+        self.assertIn("bora::Llama3Scaling<bora::Llama3Settings{.factor = 8.0, .low_frequency = 1.0, "
+                      ".high_frequency = 4.0, .original_context = 8192.0}>",
+                      self.spec(LLAMA, rope_scaling={"rope_type": "llama3", "factor": 8, "low_freq_factor": 1,
+                                                     "high_freq_factor": 4, "original_max_position_embeddings": 8192}))
+
+    def test_scalings_without_a_policy_are_refused(self):
+        for scaling in ({"type": "dynamic", "factor": 2.0}, {"type": "linear"}, {"rope_type": "llama3", "factor": 8.0},
+                        {"type": "yarn", "factor": 4.0, "attention_factor": 1.0},
+                        {"type": "yarn", "factor": 4.0, "mscale": 1.0}, {"type": "yarn", "factor": 4.0, "truncate": False}):
+            with self.subTest(scaling), self.assertRaises(make_spec.Unsupported):
+                self.spec(LLAMA, rope_scaling=scaling)
+
+    def test_activations_and_biases_decide_the_feed_forward(self):
+        self.assertIn("SwiGlu<96>", self.spec(LLAMA))
+        self.assertIn("GeGlu<96, bora::Bias>", self.spec(LLAMA, hidden_act="gelu", mlp_bias=True))
+        self.assertIn("Mlp<128, bora::Relu, bora::Bias>", self.spec(NEOX, hidden_act="relu"))
+        self.assertIn("Mlp<128, bora::GeluTanh, bora::Bias>", self.spec(NEOX, hidden_act="gelu_fast"))
+        for name in ("relu", "gelu_new", "mish"):
+            with self.assertRaisesRegex(make_spec.Unsupported, "hidden_act"):
+                self.spec(LLAMA, hidden_act=name)
+
+    def test_falcon_has_an_old_and_a_new_layer(self):
+        old = self.spec(FALCON)
+        self.assertIn("MultiQueryAttention", old)
+        self.assertIn("SharedNorm", old)
+        self.assertIn("MultiHeadAttention", self.spec(FALCON, multi_query=False))
+        self.assertNotIn("Residual", self.spec(FALCON, parallel_attn=False))
+        new = self.spec(FALCON, new_decoder_architecture=True, num_kv_heads=2, bias=True, activation="relu")
+        self.assertIn("{.heads = 4, .kv_heads = 2, .head_dim = 12}", new)
+        self.assertIn("SeparateNorms", new)
+        self.assertIn("Mlp<192, bora::Relu, bora::Bias>", new)
+        self.assertIn("SharedNorm", self.spec(FALCON, new_decoder_architecture=True, num_ln_in_parallel_attn=1))
+        with self.assertRaisesRegex(make_spec.Unsupported, "alibi"):
+            self.spec(FALCON, alibi=True)
+        hub = {"model_type": "RefinedWeb", "vocab_size": 256, "n_embed": 48, "n_layer": 2, "n_head": 4, "n_head_kv": 2}
+        self.assertIn("{.heads = 4, .kv_heads = 2, .head_dim = 12}", self.spec(hub))
 
     def test_mpt_bias_clip_and_shared_keys(self):
         plain = self.spec(MPT)
@@ -67,6 +116,35 @@ class MakeSpec(unittest.TestCase):
     def test_an_unknown_family_is_refused(self):
         with self.assertRaisesRegex(make_spec.Unsupported, "bert"):
             make_spec.make_spec({"model_type": "bert"})
+
+
+class Pairwise(unittest.TestCase):
+    def answer(self, rows):
+        """Of the check of a file with these models: its status and what it printed."""
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "list.cpp")
+            file.write_text("\n".join(f"check<Covered<{', '.join(row)}>>(\"x\");" for row in rows))
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                return pairwise.check([file]), printed.getvalue()
+
+    def test_a_list_is_checked(self):
+        rows = pairwise.covering_list()
+        self.assertEqual(self.answer(rows)[0], 0)
+        status, printed = self.answer(rows[1:])
+        self.assertEqual(status, 1)
+        self.assertIn("no model has", printed)
+        status, printed = self.answer(rows + [["Unheard"] + rows[0][1:]])
+        self.assertEqual(status, 1)
+        self.assertIn("unknown policy Unheard", printed)
+
+    def test_a_list_that_is_too_long_is_refused(self):
+        rows = pairwise.covering_list()
+        rows += rows[:1] * (pairwise.MOST_MODELS - len(rows))
+        self.assertEqual(self.answer(rows)[0], 0)
+        status, printed = self.answer(rows + rows[:1])
+        self.assertEqual(status, 1)
+        self.assertIn("expected at most 80 models", printed)
 
 
 class CheckRooms(unittest.TestCase):

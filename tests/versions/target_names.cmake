@@ -1,4 +1,4 @@
-# Two sets of flags that make a backend choose other code must give the library's namespace another name:
+# Two sets of flags that make a backend or a compiler choose other code must give the library's namespace another name:
 #   cmake -D COMPILERS=… -D BACKENDS=… -D INCLUDES=… -D SOURCE=target_names.txt -P target_names.cmake
 list(TRANSFORM INCLUDES PREPEND -I)
 
@@ -39,4 +39,24 @@ foreach(backend IN LISTS BACKENDS)
   if(kinds LESS 5)
     message(SEND_ERROR "${backend}: only ${kinds} targets could be looked at")
   endif()
+endforeach()
+
+# Flags of arithmetic, each of which must have a name of its own. Only g++ says that it may reorder sums.
+foreach(compiler IN LISTS COMPILERS)
+  set(names)
+  foreach(flags IN ITEMS "-O1" "-ffast-math" "-ffinite-math-only" "-funsafe-math-optimizations"
+                         "-ffinite-math-only;-funsafe-math-optimizations")
+    made_by(made "${compiler}" ${flags})
+    string(REGEX REPLACE " .*" "" name "${made}")
+    message(STATUS "${compiler} ${flags}: ${name}")
+    execute_process(COMMAND "${compiler}" -x c++ -E -dM ${flags} /dev/null OUTPUT_VARIABLE macros)
+    if(flags MATCHES "unsafe" AND NOT macros MATCHES "__ASSOCIATIVE_MATH__")
+      continue()
+    endif()
+    list(FIND names "${name}" known)
+    if(name STREQUAL "" OR NOT known EQUAL -1)
+      message(SEND_ERROR "${compiler} ${flags}: the name is '${name}', expected one that no other flags have")
+    endif()
+    list(APPEND names "${name}")
+  endforeach()
 endforeach()

@@ -83,10 +83,19 @@
 #else
 #define BORA_TARGET_FP16
 #endif
+// What a compiler says of the parts of -ffast-math: clang has a macro for the first alone.
 #if defined(__FAST_MATH__)
 #define BORA_TARGET_FAST_MATH _fast_math
+#elif defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ != 0
+#define BORA_TARGET_FAST_MATH _finite_math
 #else
 #define BORA_TARGET_FAST_MATH
+#endif
+#if !defined(__FAST_MATH__) && \
+    (defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || defined(__NO_SIGNED_ZEROS__))
+#define BORA_TARGET_UNSAFE_MATH _unsafe_math
+#else
+#define BORA_TARGET_UNSAFE_MATH
 #endif
 #if defined(__clang__)
 #define BORA_TARGET_COMPILER _clang
@@ -94,13 +103,14 @@
 #define BORA_TARGET_COMPILER
 #endif
 
-#define BORA_JOIN_ABI2(major, minor, patch, backend, target, a, b, c, d, e, f, g, h, i) \
-  v##major##_##minor##_##patch##_##backend##_##target##a##b##c##d##e##f##g##h##i
+#define BORA_JOIN_ABI2(major, minor, patch, backend, target, a, b, c, d, e, f, g, h, i, j) \
+  v##major##_##minor##_##patch##_##backend##_##target##a##b##c##d##e##f##g##h##i##j
 #define BORA_JOIN_ABI(...) BORA_JOIN_ABI2(__VA_ARGS__)
 #define BORA_ABI                                                                                               \
   BORA_JOIN_ABI(BORA_VERSION_MAJOR, BORA_VERSION_MINOR, BORA_VERSION_PATCH, BORA_BACKEND_TAG, BORA_TARGET_TAG, \
                 BORA_TARGET_FMA, BORA_TARGET_HALVES, BORA_TARGET_AES, BORA_TARGET_ICE_LAKE, BORA_TARGET_VNNI,  \
-                BORA_TARGET_BF16, BORA_TARGET_FP16, BORA_TARGET_FAST_MATH, BORA_TARGET_COMPILER)
+                BORA_TARGET_BF16, BORA_TARGET_FP16, BORA_TARGET_FAST_MATH, BORA_TARGET_UNSAFE_MATH,            \
+                BORA_TARGET_COMPILER)
 
 #if defined(__clang__)
 #define BORA_BEFORE_NAMESPACE() _Pragma("float_control(push)") _Pragma("clang fp contract(off)") static_assert(true, "")

@@ -1,12 +1,15 @@
 /// Who does the work: a gang of lanes that run one function at the same time, and the barrier between
 /// the phases of that function.
 #pragma once
+#include <bora/core/error.hpp>
 #include <bora/core/memory.hpp>
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstddef>
+#include <exception>
 #include <memory>
+#include <string_view>
 #include <thread>
 #include <type_traits>
 #include <vector>
@@ -33,7 +36,8 @@ class Executor {
 
  protected:
   using Function = void (*)(void* context, std::size_t lane) noexcept;
-  /// Calls `function(context, lane)` on all lanes at the same time.
+  /// Calls `function(context, lane)` on all lanes at the same time. It may throw only before the first call: lanes that
+  /// have begun wait for each other, and what `context` points to must outlive them.
   virtual void run_on_lanes(Function function, void* context) = 0;
 };
 
@@ -114,17 +118,21 @@ struct Lane {
 class ThreadPool : public Executor {
  public:
   /// \param lanes  threads including the caller's; 0 counts as 1
+  /// Throws CapacityError where the system has not as many threads; those it had are gone then.
   explicit ThreadPool(std::size_t lanes) : lanes_(std::max<std::size_t>(lanes, 1)), spins_(detail::spins_for(lanes_)) {
-    threads_.reserve(lanes_ - 1);
-    for (std::size_t lane = 1; lane < lanes_; ++lane) threads_.emplace_back([this, lane] { serve(lane); });
+    try {
+      threads_.reserve(lanes_ - 1);
+      for (std::size_t lane = 1; lane < lanes_; ++lane) threads_.emplace_back([this, lane] { serve(lane); });
+    } catch (const std::exception& error) {
+      stop();
+      throw CapacityError(detail::message("ThreadPool: ", lanes_, " lanes were asked for, expected ", lanes_ - 1,
+                                          " threads beside the caller's; the system started ", threads_.size(),
+                                          " and refused the next: ", std::string_view(error.what())));
+    }
   }
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
-  ~ThreadPool() override {
-    stop_ = true;
-    start();
-    for (std::thread& thread : threads_) thread.join();
-  }
+  ~ThreadPool() override { stop(); }
 
   std::size_t lanes() const noexcept override { return lanes_; }
 
@@ -144,6 +152,11 @@ class ThreadPool : public Executor {
   }
 
  private:
+  void stop() noexcept {
+    stop_ = true;
+    start();
+    for (std::thread& thread : threads_) thread.join();
+  }
   void start() noexcept {
     round_.fetch_add(1, std::memory_order_acq_rel);
     round_.notify_all();

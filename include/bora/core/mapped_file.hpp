@@ -1,6 +1,7 @@
 /// Files as the system gives them: mapped into memory for reading, and replaced whole when written.
 #pragma once
 #include <bora/core/error.hpp>
+#include <algorithm>
 #include <atomic>
 #include <bit>
 #include <cerrno>
@@ -45,8 +46,11 @@ inline std::string system_message(int error) { return std::generic_category().me
 inline std::string printable(std::string_view name) {
   constexpr std::string_view digits = "0123456789abcdef";
   constexpr std::size_t longest = 120;
+  std::size_t shown = std::min(name.size(), longest);
+  while (shown < name.size() && shown > 0 && (static_cast<unsigned char>(name[shown]) & 0xc0) == 0x80)
+    --shown;  // not half of a character
   std::string text = "'";
-  for (const char c : name.substr(0, longest)) {
+  for (const char c : name.substr(0, shown)) {
     const auto byte = static_cast<unsigned char>(c);
     if (byte >= 0x20 && byte != 0x7f)
       text += c;

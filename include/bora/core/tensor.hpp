@@ -1,10 +1,12 @@
 /// Tokens and dense arrays as programs see them.
 #pragma once
 #include <bora/core/error.hpp>
+#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <utility>
 #include <vector>
@@ -19,6 +21,7 @@ template <class T, std::size_t rank>
 class Tensor {
  public:
   Tensor() = default;
+  /// Throws ConfigError for a shape of more numbers than memory has addresses for.
   explicit Tensor(const std::array<std::size_t, rank>& shape) : shape_(shape), values_(count(shape)) {}
 
   const std::array<std::size_t, rank>& shape() const noexcept { return shape_; }
@@ -44,8 +47,15 @@ class Tensor {
 
  private:
   static std::size_t count(const std::array<std::size_t, rank>& shape) {
+    constexpr std::size_t most = std::numeric_limits<std::ptrdiff_t>::max() / sizeof(T);
+    if (std::ranges::find(shape, 0u) != shape.end()) return 0;  // before a product of the others could be too large
     std::size_t size = 1;
-    for (const std::size_t extent : shape) size *= extent;
+    for (const std::size_t extent : shape) {
+      if (extent > most / size)
+        throw ConfigError(detail::message("Tensor: the shape ", detail::shape_text(shape), " holds more than ", most,
+                                          " numbers, expected what fits into memory"));
+      size *= extent;
+    }
     return size;
   }
   template <class... Index>
@@ -66,7 +76,8 @@ class TokenBatch {
   /// Throws ConfigError when `ids` does not hold batch * time tokens.
   TokenBatch(std::size_t batch, std::size_t time, std::vector<TokenId> ids)
       : batch_(batch), time_(time), ids_(std::move(ids)) {
-    if (ids_.size() != batch * time)
+    // By division: the product of what does not fit could wrap to what does.
+    if (batch == 0 || time == 0 ? !ids_.empty() : ids_.size() / batch != time || ids_.size() % batch != 0)
       throw ConfigError(
           detail::message("TokenBatch: ", ids_.size(), " ids given, expected batch ", batch, " * time ", time));
   }

@@ -135,12 +135,13 @@ class HuggingFaceFolder {
         weights_(file.empty() ? WeightFiles::in_folder(folder) : WeightFiles::single(file)) {
     find_prefix();
     std::unordered_set<std::string> known;
+    for (std::string& buffer : detail::buffer_names(names_, model_)) known.insert(std::move(buffer));
     for (const FileTensor& tensor : file_tensors(names_, model_, tensors)) {
       check_tensor(tensor);
       known.insert(tensor.name());
     }
     weights_.for_each([&](const std::string& name) {
-      if (!known.contains(name) && !is_buffer(name)) refuse_foreign(name);
+      if (!known.contains(name)) refuse_foreign(name);
     });
   }
 
@@ -189,23 +190,10 @@ class HuggingFaceFolder {
     if (!weights_.contains(tensor.name()))
       detail::refuse_file(weights_.path(), "has no tensor ", detail::printable(tensor.name()),
                           ", expected it with shape ", detail::shape_text(tensor.shape()));
-    const std::vector<std::size_t>& shape = weights_.entry(tensor.name()).shape;
+    const std::vector<std::size_t>& shape = weights_.file_of(tensor.name()).float_entry(tensor.name()).shape;
     if (shape != tensor.shape())
       detail::refuse_file(weights_.file_of(tensor.name()).path(), "tensor ", detail::printable(tensor.name()),
                           " has shape ", detail::shape_text(shape), ", expected ", detail::shape_text(tensor.shape()));
-  }
-
-  /// Masks and tables that some files hold beside the weights. They follow from the type.
-  bool is_buffer(std::string_view name) const {
-    if (name.ends_with(".rotary_emb.inv_freq")) return true;
-    switch (names_.family) {
-      case CheckpointNames::Family::gpt2:
-        return name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias");
-      case CheckpointNames::Family::gpt_neox:
-        return name.ends_with(".attention.bias") || name.ends_with(".attention.masked_bias");
-      default:
-        return false;
-    }
   }
 
   /// A tied model's file may hold the head a second time, as long as it is the embedding.

@@ -23,7 +23,7 @@ namespace bora::inline BORA_ABI {
 /// The facts in front of a llama2.c checkpoint.
 struct Llama2cHeader {
   std::size_t dim, hidden, layers, heads, kv_heads, vocab_size;
-  std::size_t context;  ///< the file's max_seq_len
+  std::size_t context;  ///< the file's max_seq_len: rows of version 0's rotary tables. A type's context may be another
   bool tied;            ///< the head is the embedding: version 0 says so by vocab_size > 0
   int version = 0;
 
@@ -146,7 +146,8 @@ class Llama2cCheckpoint {
   const std::filesystem::path& path() const noexcept { return file_.path(); }
   const Llama2cHeader& header() const noexcept { return header_; }
 
-  /// Throws ConfigError unless the file's header is the type's and the format can hold the type at all.
+  /// Throws ConfigError unless the file's header is the type's and the format can hold the type at all. As in
+  /// config.json, the context may differ: rotary positions have no end.
   void check(const ModelDescription& model) const {
     detail::check_llama2c_form(model, path());
     const Llama2cHeader type = detail::llama2c_header(model);
@@ -156,7 +157,6 @@ class Llama2cCheckpoint {
     check_field("n_heads", header_.heads, type.heads);
     check_field("n_kv_heads", header_.kv_heads, type.kv_heads);
     check_field("vocab_size", header_.vocab_size, type.vocab_size);
-    check_field("max_seq_len", header_.context, type.context);
     const auto head = [](bool tied) { return tied ? "the embedding" : "a matrix of its own"; };
     if (header_.tied != type.tied)
       throw ConfigError(detail::message(path().string(), ": the head is ", head(header_.tied), ", the type expects ",

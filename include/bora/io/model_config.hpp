@@ -162,6 +162,7 @@ inline ConfigKeys falcon_keys(std::string_view spelling, const ModelDescription&
       {"parallel_attn", d.residual != ResidualKind::sequential, true},
       {"bias", a.bias, false},
       {"alibi", false, false},
+      {"apply_residual_connection_post_layernorm", false, false, {}, ConfigKey::Use::check},  // BLOOM's
       {"ffn_hidden_size", f.hidden, 4 * d.dim},
       {"activation", name_of(f.activation), "gelu"},
       {"layer_norm_epsilon", d.norm.eps, 1e-5},
@@ -228,6 +229,7 @@ inline ConfigKeys gpt_neox_keys(const ModelDescription& d) {
   };
 }
 
+/// `relative_attention_...` are T5's own keys. `mask_sum` is there for masks that have no name.
 inline void append_attention(ConfigKeys& keys, std::string_view within, const AttentionDescription& a) {
   append_within(keys, within,
                 {{"heads", a.heads},
@@ -248,6 +250,11 @@ inline void append_attention(ConfigKeys& keys, std::string_view within, const At
                  {"scaling_high_frequency", or_null(a.scaling.high_frequency), {}, nullptr},
                  {"bias", a.bias},
                  {"clip_qkv", or_null(a.clip), {}, nullptr}});
+  if (a.mask == MaskKind::other) append_within(keys, within, {{"mask_sum", a.mask_sum}});
+  if (a.position == PositionKind::t5_bias)
+    append_within(keys, within,
+                  {{"relative_attention_num_buckets", a.relative_buckets},
+                   {"relative_attention_max_distance", a.relative_max_distance}});
 }
 inline void append_feed_forward(ConfigKeys& keys, std::string_view within, const FeedForwardDescription& f) {
   append_within(keys, within,
@@ -262,7 +269,8 @@ inline void append_feed_forward(ConfigKeys& keys, std::string_view within, const
 
 /// The library's own, for models that no family can hold: everything a description says, and no defaults.
 inline ConfigKeys bora_keys(const ModelDescription& d) {
-  const bool bounded = d.position == EmbeddingPositionKind::learned;
+  const auto is_summed = [](const AttentionDescription& a) { return a.mask == MaskKind::other; };  // over the context
+  const bool bounded = d.position == EmbeddingPositionKind::learned || std::ranges::any_of(d.attention, is_summed);
   ConfigKeys keys{
       {"vocab_size", d.vocab_size},
       {"hidden_size", d.dim},
@@ -420,8 +428,9 @@ inline void fill_original_context(Json& config) {
   const Json* limit = find_json(config, "max_position_embeddings");
   const auto scaling = config.find("rope_scaling");
   if (limit == nullptr || scaling == config.end() || !scaling->is_object()) return;
-  const bool yarn = scaling->value("rope_type", scaling->value("type", Json())) == "yarn";
-  if (yarn && find_json(*scaling, "original_max_position_embeddings") == nullptr)
+  const Json* type = find_json(*scaling, "rope_type");
+  if (type == nullptr) type = find_json(*scaling, "type");
+  if (type != nullptr && *type == "yarn" && find_json(*scaling, "original_max_position_embeddings") == nullptr)
     (*scaling)["original_max_position_embeddings"] = *limit;
 }
 
@@ -440,7 +449,7 @@ inline const ModelType& known_type(std::string_view spelling, const std::filesys
 
 /// Compares everything in a config.json that decides a tensor's shape or a formula with the model, and answers its
 /// model type. Throws ConfigError naming file, key, the value found and the model's. Keys that are missing mean what
-/// they mean to transformers. A context may differ where positions are not learned.
+/// they mean to transformers. A context may differ, unless positions are learned or a mask has no name.
 inline const ModelType& check_config(Json config, const std::filesystem::path& file, const ModelDescription& d) {
   if (!config.is_object()) detail::refuse_config(file, "is ", detail::json_kind(config), ", expected an object");
   const auto spelling = config.find("model_type");

@@ -7,6 +7,7 @@
 #include <bora/model/description.hpp>
 #include <bora/model/parameters.hpp>
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <span>
 #include <string>
@@ -70,7 +71,8 @@ struct FamilyNames {
   std::string_view prefix, embedding, positions, final_norm, head, layer;
   std::string_view attention_norm, query, key, value, output, feed_forward_norm, gate, up, down;
   Fused fused = Fused::none;
-  bool transposed = false;  ///< the matrices of the layers are [in, out]
+  bool transposed = false;                       ///< the matrices of the layers are [in, out]
+  std::array<std::string_view, 3> buffers = {};  ///< masks and tables that some files hold in each layer
 };
 
 inline constexpr FamilyNames llama_names{
@@ -89,6 +91,7 @@ inline constexpr FamilyNames llama_names{
     .gate = "mlp.gate_proj",
     .up = "mlp.up_proj",
     .down = "mlp.down_proj",
+    .buffers = {"self_attn.rotary_emb.inv_freq"},
 };
 inline constexpr FamilyNames gpt2_names{
     .prefix = "transformer.",
@@ -108,6 +111,7 @@ inline constexpr FamilyNames gpt2_names{
     .down = "mlp.c_proj",
     .fused = FamilyNames::Fused::stacked,
     .transposed = true,
+    .buffers = {"attn.bias", "attn.masked_bias"},
 };
 inline constexpr FamilyNames falcon_names{
     .prefix = "transformer.",
@@ -126,6 +130,7 @@ inline constexpr FamilyNames falcon_names{
     .up = "mlp.dense_h_to_4h",
     .down = "mlp.dense_4h_to_h",
     .fused = FamilyNames::Fused::grouped,
+    .buffers = {"self_attention.rotary_emb.inv_freq"},
 };
 inline constexpr FamilyNames mpt_names{
     .prefix = "transformer.",
@@ -162,6 +167,7 @@ inline constexpr FamilyNames gpt_neox_names{
     .up = "mlp.dense_h_to_4h",
     .down = "mlp.dense_4h_to_h",
     .fused = FamilyNames::Fused::grouped,
+    .buffers = {"attention.bias", "attention.masked_bias", "attention.rotary_emb.inv_freq"},
 };
 
 inline const FamilyNames& words_of(CheckpointNames::Family family) {
@@ -188,6 +194,16 @@ inline std::string_view stem(std::string_view name) {
   constexpr std::string_view bias = "_bias";
   if (name.ends_with(bias) && name != "relative_bias") name.remove_suffix(bias.size());
   return name;
+}
+
+/// The names of all buffers that files of a model may hold beside its tensors. They follow from the type.
+inline std::vector<std::string> buffer_names(const CheckpointNames& names, const ModelDescription& d) {
+  const FamilyNames& words = words_of(names.family);
+  std::vector<std::string> list;
+  for (std::size_t layer = 0; layer < d.layers; ++layer)
+    for (const std::string_view buffer : words.buffers)
+      if (!buffer.empty()) list.push_back(message(names.prefix ? words.prefix : "", words.layer, layer, ".", buffer));
+  return list;
 }
 
 /// What follows the layer's number; of a mixture of experts in Mixtral's words.

@@ -109,6 +109,14 @@ class SafeTensors {
     return found->second;
   }
 
+  /// Throws FileError where the file has no tensor of that name, or one of another type than F32, F16, BF16 and F64.
+  const Entry& float_entry(std::string_view name) const {
+    const Entry& tensor = entry(name);
+    if (tensor.dtype != "F32" && tensor.dtype != "F16" && tensor.dtype != "BF16" && tensor.dtype != "F64")
+      refuse(name, "has dtype ", tensor.dtype, ", expected F32, F16, BF16 or F64");
+    return tensor;
+  }
+
   /// All numbers of an F32, F16, BF16 or F64 tensor. Throws FileError where it is missing, of another type, does not
   /// hold out.size() numbers, or holds one that is not finite (as a float).
   void read(std::string_view name, std::span<float> out) const {
@@ -279,12 +287,6 @@ class SafeTensors {
 
   // ---- reading
 
-  const Entry& float_entry(std::string_view name) const {
-    const Entry& tensor = entry(name);
-    if (tensor.dtype != "F32" && tensor.dtype != "F16" && tensor.dtype != "BF16" && tensor.dtype != "F64")
-      refuse(name, "has dtype ", tensor.dtype, ", expected F32, F16, BF16 or F64");
-    return tensor;
-  }
   const Entry& token_entry(std::string_view name) const {
     const Entry& tensor = entry(name);
     if (tensor.dtype != "I32" && tensor.dtype != "I64")

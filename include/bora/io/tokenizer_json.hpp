@@ -58,9 +58,9 @@ class TokenizerFile {
     require_null(root_, "pre_tokenizer", "");
     require_same("normalizer", bpe_normalizer());
     require_same("decoder", bpe_decoder());
-    check_post_processor();
     BpeVocabulary vocabulary{.pieces = pieces(model), .merges = merges(model), .marks = {}};
     vocabulary.marks = marks(vocabulary.pieces);
+    check_post_processor(vocabulary.pieces);
     try {
       return BpeTokenizer(vocabulary);
     } catch (const ConfigError& error) {
@@ -113,13 +113,21 @@ class TokenizerFile {
   }
 
   /// Whether BOS comes first is the caller's choice; any other template would add tokens that nobody asked for.
-  void check_post_processor() const {
+  void check_post_processor(const std::vector<std::string>& pieces) const {
     const Json* post = optional_object(root_, "post_processor", file_);
     if (post == nullptr) return;
     if (require_string(*post, "type", file_, "post_processor") != "TemplateProcessing" ||
         require_array(*post, "single", file_, "post_processor") != bpe_template_single())
       refuse("key 'post_processor' is ", shown(post), ", expected none or a TemplateProcessing whose 'single' is ",
              bpe_template_single().dump());
+    // The template's own table gives the id, whatever the vocabulary says.
+    const Json& special = require_object(*post, "special_tokens", file_, "post_processor");
+    const Json& bos = require_object(special, "<s>", file_, "post_processor.special_tokens");
+    const Json& ids = require_array(bos, "ids", file_, "post_processor.special_tokens.<s>");
+    if (ids.size() != 1 || !is_whole_number(ids[0]) || ids[0].get<std::size_t>() >= pieces.size() ||
+        pieces[ids[0].get<std::size_t>()] != "<s>")
+      refuse("key 'post_processor.special_tokens.<s>.ids' is ", shown(&ids),
+             ", expected the id of '<s>' in model.vocab");
   }
 
   std::vector<std::string> pieces(const Json& model) const {

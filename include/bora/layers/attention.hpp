@@ -64,6 +64,8 @@ struct GroupedQueryAttention {
                 "LearnedPositions and SinusoidalPositions are the spec's own Position");
   static_assert((detail::is_attention_option<Options> && ...),
                 "bora: GroupedQueryAttention: options are Bias and ClipQkv<limit>");
+  static_assert((0 + ... + std::is_same_v<Options, Bias>) <= 1 && (0 + ... + (detail::clip_limit<Options> != 0)) <= 1,
+                "bora: GroupedQueryAttention: an option is given twice; give Bias and ClipQkv<limit> at most once");
 
   using Mask = Mask_;
   using Position = Position_;

@@ -164,6 +164,7 @@ template <std::size_t hidden_, class Activation, bool gated_, class... Options>
 struct FeedForwardFacts {
   static_assert(hidden_ > 0, "bora: feed-forward: the hidden width must be positive");
   static_assert(only_bias<Options...>, "bora: feed-forward: the only option is Bias");
+  static_assert(sizeof...(Options) <= 1, "bora: feed-forward: Bias is given twice; give it at most once");
   using ActivationType = Activation;
   static constexpr std::size_t hidden = hidden_;
   static constexpr bool gated = gated_, has_bias = sizeof...(Options) != 0;

@@ -90,6 +90,7 @@ template <double eps_, class... Options>
 struct LayerNorm {
   static_assert(eps_ >= 0, "bora: LayerNorm: eps is added to the variance and cannot be negative");
   static_assert((std::is_same_v<Options, NoBias> && ...), "bora: LayerNorm: the only option is NoBias");
+  static_assert(sizeof...(Options) <= 1, "bora: LayerNorm: NoBias is given twice; give it at most once");
   static constexpr double eps = eps_;
   static constexpr bool has_weight = true, has_bias = sizeof...(Options) == 0, centred = true;
   using Layer = detail::NormLayer<LayerNorm>;

@@ -30,10 +30,6 @@ struct SinusoidalPositions {
   }
 };
 
-/// Which components of a head turn together: Hugging Face files pair c with c + R/2, Meta's and llama2.c's
-/// (2c, 2c + 1). Models compute half-split; the loaders re-order the rows of interleaved files.
-enum class RotaryPairing { half_split, interleaved };
-
 /// Context scaling of rotary frequencies. A scaling maps f = theta^(-2c/R), component pair c of R rotated
 /// dims, to its scaled frequency, and says by what cos and sin are multiplied.
 struct NoScaling {
@@ -81,6 +77,11 @@ struct YarnSettings {
 template <YarnSettings settings>
 struct YarnScaling {
   static_assert(settings.factor >= 1, "bora: YarnScaling: the factor stretches the context; use 1 or more");
+  static_assert(settings.original_context > 0,
+                "bora: YarnScaling: original_context, which is stretched, must be positive");
+  static_assert(settings.beta_slow > 0 && settings.beta_fast > settings.beta_slow,
+                "bora: YarnScaling: beta_fast and beta_slow count turns in the original context; use "
+                "0 < beta_slow < beta_fast");
   /// The component that turns `turns` times in the original context.
   static double component(double turns, double rotary, double theta) noexcept {
     return rotary * std::log(settings.original_context / (turns * 2 * std::numbers::pi)) / (2 * std::log(theta));
@@ -103,6 +104,12 @@ struct Llama3Settings {
 /// Llama 3.1's scaling: long wavelengths are divided by the factor, short ones stay, those between blend.
 template <Llama3Settings settings>
 struct Llama3Scaling {
+  static_assert(settings.factor >= 1, "bora: Llama3Scaling: the factor stretches the context; use 1 or more");
+  static_assert(settings.original_context > 0,
+                "bora: Llama3Scaling: original_context, which is stretched, must be positive");
+  static_assert(settings.low_frequency > 0 && settings.high_frequency > settings.low_frequency,
+                "bora: Llama3Scaling: low_frequency and high_frequency count turns in the original context; use "
+                "0 < low_frequency < high_frequency");
   static double frequency(double f, std::size_t, std::size_t, double) noexcept {
     const double wavelength = 2 * std::numbers::pi / f;
     if (wavelength < settings.original_context / settings.high_frequency) return f;
@@ -114,12 +121,22 @@ struct Llama3Scaling {
   static constexpr double amplitude() noexcept { return 1; }
 };
 
+/// Context scaling of rotary frequencies: what `NoScaling` has.
+template <class S>
+concept RotaryScaling = requires(double f, std::size_t c, std::size_t rotary, double theta) {
+  { S::frequency(f, c, rotary, theta) } noexcept -> std::convertible_to<double>;
+  { S::amplitude() } noexcept -> std::convertible_to<double>;
+};
+
 /// Rotary position embedding (Su et al. 2021, §3.4.2): of each head the first R = int(head_dim * fraction)
-/// components turn in half-split pairs (c, c + R/2) by the angle position * theta^(-2c/R); the rest pass.
+/// components turn in half-split pairs (c, c + R/2) by the angle position * theta^(-2c/R); the rest pass. Files that
+/// pair (2c, 2c + 1), such as llama2.c's, have their rows re-ordered when they are read.
 template <double theta_, double fraction_ = 1.0, class Scaling_ = NoScaling>
 struct Rope {
   static_assert(theta_ > 1, "bora: Rope: theta is the base of the wavelengths and must exceed 1");
-  static_assert(sizeof(Scaling_) > 0, "bora: Rope: the scaling must be a complete type");
+  static_assert(RotaryScaling<Scaling_>,
+                "bora: Rope: the scaling must be a complete type with frequency(f, c, rotary, theta) and amplitude(), "
+                "both noexcept, as NoScaling has them");
   static_assert(fraction_ > 0 && fraction_ <= 1, "bora: Rope: fraction is the rotated share of a head, in (0, 1]");
   static constexpr double theta = theta_, fraction = fraction_;
   using Scaling = Scaling_;

@@ -2,6 +2,7 @@
 #pragma once
 #include <bora/model/spec.hpp>
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 
 namespace bora::inline BORA_ABI {
@@ -17,11 +18,13 @@ constexpr std::size_t sum_over_layers(OfKind&& of_kind) {
   return sum;
 }
 
-template <class Policy, std::size_t dim>
-constexpr std::size_t inactive_parameters() {
+/// Numbers of a layer's tensors that a token does not meet: those of the experts it was not sent to.
+template <class Policy, std::size_t dim, class Counts>
+constexpr std::size_t inactive(Counts&& counts) {
   if constexpr (Policy::experts > 0) {
     std::size_t one = 0;
-    Policy::Expert::template Layer<dim>::visit([&](TensorId, TensorShape shape) { one += shape.size(); });
+    Policy::Expert::template Layer<dim>::visit(
+        [&](TensorId, TensorShape shape) { one += counts(shape) ? shape.size() : 0; });
     return (Policy::experts - Policy::choices) * one;
   } else {
     return 0;
@@ -46,8 +49,22 @@ constexpr std::size_t count_parameters() {
 template <ModelSpec S>
 constexpr std::size_t count_inactive() {
   return sum_over_layers<S>([]<std::size_t kind>() {
-    return inactive_parameters<typename Anatomy<S>::template FeedForward<kind>, S::dim>();
+    return inactive<typename Anatomy<S>::template FeedForward<kind>, S::dim>([](TensorShape) { return true; });
   });
+}
+
+/// Numbers of the matrices that a token is multiplied by: the head and those of the layers, routers included. What is
+/// looked up (embedding, learned positions, T5's table) or added (norms, biases) is none.
+template <ModelSpec S>
+constexpr std::size_t count_multiplied() {
+  return S::vocab_size * S::dim + sum_over_layers<S>([]<std::size_t kind>() {
+           using A = Anatomy<S>;
+           const auto is_matrix = [](TensorShape shape) { return shape.matrix(); };
+           std::size_t layer = 0;
+           A::template Block<kind>::visit(
+               [&](TensorId, TensorShape shape) { layer += is_matrix(shape) ? shape.size() : 0; });
+           return layer - inactive<typename A::template FeedForward<kind>, S::dim>(is_matrix);
+         });
 }
 
 }  // namespace detail
@@ -68,27 +85,27 @@ constexpr std::size_t kept_keys(std::size_t tokens) {
 }
 
 /// Bytes of keys and values that the model needs after `tokens` tokens of one sequence, in element format E:
-/// 2 * kv_heads * head_dim a key and layer. `Session::cache_bytes()` says what a cache really takes, with its runs'
-/// padding and its chunk.
+/// 2 * kv_heads * head_dim elements a token and layer; for Q8 also 2 * kv_heads scales. `Session::cache_bytes()` says
+/// what a cache really takes, with its runs' padding and its chunk.
 template <ModelSpec S, CacheFormat E = Bf16>
 constexpr std::size_t cache_bytes(std::size_t tokens = S::context) {
   return detail::sum_over_layers<S>([&]<std::size_t kind>() {
     using A = typename detail::Anatomy<S>::template Attention<kind>;
-    return 2 * A::kv_heads * A::head_dim * sizeof(typename E::Storage) * kept_keys<S, kind>(tokens);
+    constexpr std::size_t scale = std::same_as<E, Q8> ? sizeof(float) : 0;
+    return 2 * A::kv_heads * (A::head_dim * sizeof(typename E::Storage) + scale) * kept_keys<S, kind>(tokens);
   });
 }
 
 /// Floating-point operations of one token's forward pass when it sees `tokens` tokens: 2 for each active weight of a
-/// matrix product (the embedding look-up is none), 4 * heads * head_dim for each key seen. Training costs three times
-/// this.
+/// matrix product (look-ups, norms and biases are none), 4 * heads * head_dim for each key seen. Training costs three
+/// times this.
 template <ModelSpec S>
 constexpr double flops_per_token(std::size_t tokens = S::context) {
-  const std::size_t look_up = S::tie_embeddings ? 0 : S::vocab_size * S::dim;
   const std::size_t attention = detail::sum_over_layers<S>([&]<std::size_t kind>() {
     using A = typename detail::Anatomy<S>::template Attention<kind>;
     return 4 * A::heads * A::head_dim * kept_keys<S, kind>(tokens);
   });
-  return 2.0 * static_cast<double>(active_parameter_count<S> - look_up) + static_cast<double>(attention);
+  return 2.0 * static_cast<double>(detail::count_multiplied<S>()) + static_cast<double>(attention);
 }
 
 }  // namespace bora::inline BORA_ABI

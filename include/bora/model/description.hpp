@@ -1,7 +1,9 @@
 /// A spec as plain numbers: what code that is compiled once for all models (file readers, printing) looks at.
 #pragma once
+#include <bora/core/file_words.hpp>
 #include <bora/model/accounting.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -27,15 +29,17 @@ struct ScalingDescription {
   double factor = 1, original_context = 0, beta_fast = 0, beta_slow = 0, low_frequency = 0, high_frequency = 0;
 };
 
-/// Which keys a query sees; `other` is a mask that files cannot name.
+/// Which keys a query sees; `other` is a mask that files cannot name, with a window or without.
 enum class MaskKind { causal, sliding_window, other };
 
 /// An attention layer as numbers.
 struct AttentionDescription {
   std::size_t heads, kv_heads, head_dim, window;  ///< window 0: none
   MaskKind mask;
+  std::uint32_t mask_sum = 0;  ///< of a mask that files cannot name: over what each position of the context sees
   PositionKind position;
   double theta = 0, rotary_fraction = 0, alibi_max_bias = 0;
+  std::size_t relative_buckets = 0, relative_max_distance = 0;  ///< of T5's bias
   std::size_t rotary = 0;
   ScalingDescription scaling = {};
   bool bias;
@@ -118,8 +122,17 @@ inline constexpr MaskKind mask_kind = std::is_same_v<Mask, Causal> ? MaskKind::c
 template <std::size_t window>
 inline constexpr MaskKind mask_kind<SlidingWindow<window>> = MaskKind::sliding_window;
 
+/// Two masks that let some position see other keys have, but for a chance of 2^-32, other sums.
+template <class Mask>
+std::uint32_t mask_sum(std::size_t context) noexcept {
+  WordSum sum;
+  for (std::size_t position = 0; position < context; ++position)
+    sum.add(static_cast<std::uint64_t>(Mask::first_visible(position)));
+  return static_cast<std::uint32_t>(sum.value());
+}
+
 template <class A>
-AttentionDescription describe_attention() {
+AttentionDescription describe_attention(std::size_t context) {
   AttentionDescription d{.heads = A::heads,
                          .kv_heads = A::kv_heads,
                          .head_dim = A::head_dim,
@@ -128,6 +141,7 @@ AttentionDescription describe_attention() {
                          .position = PositionKind::none,
                          .bias = A::has_bias,
                          .clip = A::clip};
+  if (d.mask == MaskKind::other) d.mask_sum = mask_sum<typename A::Mask>(context);
   using P = typename A::Position;
   if constexpr (is_rope<P>) {
     d.position = PositionKind::rope;
@@ -140,6 +154,8 @@ AttentionDescription describe_attention() {
     d.alibi_max_bias = P::max_bias;
   } else if constexpr (is_t5_bias<P>) {
     d.position = PositionKind::t5_bias;
+    d.relative_buckets = P::buckets;
+    d.relative_max_distance = P::max_distance;
   }
   return d;
 }
@@ -206,7 +222,7 @@ ModelDescription describe() {
                      .parameters = parameter_count<S>,
                      .active_parameters = active_parameter_count<S>};
   A::for_kinds([&]<std::size_t kind>() {
-    d.attention.push_back(detail::describe_attention<typename A::template Attention<kind>>());
+    d.attention.push_back(detail::describe_attention<typename A::template Attention<kind>>(S::context));
     d.feed_forward.push_back(detail::describe_feed_forward<typename A::template FeedForward<kind>>());
   });
   return d;

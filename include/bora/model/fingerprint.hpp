@@ -6,7 +6,8 @@
 
 namespace bora::inline BORA_ABI::detail {
 
-/// The numbers of a spec, summed: two models of one type share it, whatever their weights.
+/// The numbers of a spec, summed: two models of one type share it, whatever their weights. So do types that differ in a
+/// scaling, an activation or a router that the library does not know.
 inline std::uint64_t fingerprint(const ModelDescription& d) noexcept {
   WordSum sum;
   const auto add = [&](auto... numbers) { (sum.add(static_cast<std::uint64_t>(numbers)), ...); };
@@ -19,6 +20,9 @@ inline std::uint64_t fingerprint(const ModelDescription& d) noexcept {
     add(a.heads, a.kv_heads, a.head_dim, a.window, a.position, a.rotary, a.bias, a.scaling.kind);
     add_reals(a.theta, a.rotary_fraction, a.alibi_max_bias, a.clip, a.scaling.factor, a.scaling.original_context,
               a.scaling.beta_fast, a.scaling.beta_slow, a.scaling.low_frequency, a.scaling.high_frequency);
+    // Facts of few models: the others keep the sums that they had before these were added.
+    if (a.position == PositionKind::t5_bias) add(a.relative_buckets, a.relative_max_distance);
+    if (a.mask == MaskKind::other) add(a.mask, a.mask_sum);
   }
   for (const FeedForwardDescription& f : d.feed_forward)
     add(f.hidden, f.gated, f.bias, f.activation, f.experts, f.choices, f.router);

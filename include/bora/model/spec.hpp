@@ -1,10 +1,12 @@
 /// A model's facts: what a user writes.
 #pragma once
+#include <bora/core/tensor.hpp>
 #include <bora/layers/residual.hpp>
 #include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
+#include <limits>
 #include <type_traits>
 
 namespace bora::inline BORA_ABI {
@@ -74,6 +76,8 @@ template <ModelSpec S>
 struct Anatomy {
   static_assert(S::vocab_size > 0 && S::dim > 0 && S::layers > 0 && S::context > 0,
                 "bora: ModelSpec: vocab_size, dim, layers and context must be positive");
+  static_assert(std::size_t{S::vocab_size} <= std::size_t{std::numeric_limits<TokenId>::max()},
+                "bora: ModelSpec: vocab_size exceeds what a TokenId can number: 2^31 - 1");
 
   static constexpr std::size_t kinds =
       std::max(LayerKinds<typename S::Attention>::count, LayerKinds<typename S::FeedForward>::count);
