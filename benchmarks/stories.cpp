@@ -1,6 +1,7 @@
-// How fast a small model decodes: stories260K from its Hugging Face folder, greedy, best and median of many runs.
+// How fast a small model decodes: stories260K from its folder, greedy, medians of many runs; by turns with the `run` of
+// llama2.c where its path is given (gcc -Ofast -march=native run.c -lm -o run).
 //
-//     ninja -C build stories && build/bin/stories FOLDER [THREADS]
+//     ninja -C build stories && build/bin/stories FOLDER [THREADS] [RUN]
 #include <bora/infer.hpp>
 #include <bora/model/zoo/llama.hpp>
 #include <algorithm>
@@ -8,37 +9,76 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <string>
 #include <vector>
 
 namespace {
 
-template <bora::WeightFormat Format>
-void measure(const char* folder, bora::Executor& pool) {
-  constexpr std::size_t tokens = 256, repeats = 40;
-  const auto model = bora::load<bora::Stories260K, Format>(folder);
-  bora::Session session{model, {.pool = &pool}};
-  std::vector<double> rates;
-  for (std::size_t r = 0; r < repeats; ++r) {
-    session.reset();
-    const auto start = std::chrono::steady_clock::now();
-    bora::TokenId token = 1;
-    for (std::size_t i = 0; i < tokens; ++i) token = bora::largest_logit(session.step(token));
-    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
-    rates.push_back(tokens / time.count());
+constexpr std::size_t tokens = 256, rounds = 8, runs_a_round = 10;
+
+struct Rates {
+  std::vector<double> of;
+  double median() {
+    std::sort(of.begin(), of.end());
+    return of.empty() ? 0 : of[of.size() / 2];
   }
-  std::sort(rates.begin(), rates.end());
-  std::printf("%s: %.0f tokens/s (median of %zu; best %.0f)\n", Format::name.data(), rates[repeats / 2], repeats,
-              rates.back());
+};
+
+/// Tokens a second of one story.
+template <class Session>
+double tell(Session& session) {
+  session.reset();
+  const auto start = std::chrono::steady_clock::now();
+  bora::TokenId token = 1;
+  for (std::size_t i = 0; i < tokens; ++i) token = bora::largest_logit(session.step(token));
+  return tokens / std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+/// The rate that llama2.c's program prints for the same story. It counts whole milliseconds.
+double tell_by(const std::string& run, const std::string& folder) {
+  const std::string command = "'" + run + "' '" + folder + "/stories260K.bin' -z '" + folder + "/tok512.bin' -t 0 -n " +
+                              std::to_string(tokens) + " 2>&1 >/dev/null";
+  std::FILE* output = popen(command.c_str(), "r");
+  if (output == nullptr) throw bora::Error("cannot start " + run);
+  double rate = 0;
+  char line[256];
+  while (std::fgets(line, sizeof line, output) != nullptr) std::sscanf(line, "achieved tok/s: %lf", &rate);
+  if (pclose(output) != 0 || rate == 0) throw bora::Error(run + " printed no rate; its arguments: " + command);
+  return rate;
+}
+
+void measure(const std::string& folder, std::size_t threads, const std::string& run) {
+  bora::ThreadPool pool{threads};
+  const auto f32 = bora::load<bora::Stories260K, bora::F32>(folder);
+  const auto bf16 = bora::load<bora::Stories260K, bora::Bf16>(folder);
+  bora::Session in_f32{f32, {.pool = &pool}};
+  bora::Session in_bf16{bf16, {.pool = &pool}};
+  Rates peer, full, half;
+  for (std::size_t round = 0; round < rounds; ++round)
+    for (std::size_t i = 0; i < runs_a_round; ++i) {
+      if (!run.empty()) peer.of.push_back(tell_by(run, folder));
+      full.of.push_back(tell(in_f32));
+      half.of.push_back(tell(in_bf16));
+    }
+  const double other = peer.median();
+  const auto print = [&](const char* name, Rates& rates) {
+    std::printf("%-12s %7.0f tokens/s", name, rates.median());
+    if (other != 0) std::printf("   %.2f times run.c", rates.median() / other);
+    std::printf("\n");
+  };
+  std::printf("%s, %zu threads, medians of %zu stories of %zu tokens\n", bora::simd::target_name().c_str(), threads,
+              rounds * runs_a_round, tokens);
+  if (other != 0) print("run.c", peer);
+  print("bora, F32", full);
+  print("bora, Bf16", half);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2) return std::fprintf(stderr, "usage: %s FOLDER [THREADS]\n", argv[0]), 2;
+  if (argc < 2) return std::fprintf(stderr, "usage: %s FOLDER [THREADS] [RUN]\n", argv[0]), 2;
   try {
-    bora::ThreadPool pool{argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 1};
-    measure<bora::F32>(argv[1], pool);
-    measure<bora::Bf16>(argv[1], pool);
+    measure(argv[1], argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 1, argc > 3 ? argv[3] : "");
   } catch (const std::exception& e) {
     std::fprintf(stderr, "stories: %s\n", e.what());
     return 1;

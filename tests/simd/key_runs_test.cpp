@@ -132,3 +132,24 @@ TEMPLATE_TEST_CASE("Runs of all heads and places are disjoint", "[simd]", F32, B
   for (const std::ptrdiff_t start : starts) CHECK(static_cast<std::size_t>(start) % RunLayout<TestType>::bytes(n) == 0);
   CHECK(static_cast<std::size_t>(*starts.rbegin()) + RunLayout<TestType>::bytes(n) == memory.size());
 }
+
+TEST_CASE("Eight bits hide nothing that is not a number, and hold the smallest vectors as zeros", "[simd]") {
+  constexpr std::size_t n = 20;
+  std::vector<std::byte> memory(RunLayout<Q8>::bytes(n));
+  KeyRuns<Q8> runs;
+  runs.base = memory.data();
+  runs.head_dim = n;
+  const auto stored = [&](float odd) {
+    std::vector<float> key(n, 1.5f), value(n, -0.5f);
+    key[n / 2] = odd;
+    value[0] = odd;
+    if (std::abs(odd) < 1) key.assign(n, odd), value.assign(n, odd);
+    bora::simd::store_key_value(runs, 3, 0, key.data(), value.data());
+    return std::vector{key_at(runs, 3, 0, 0), value_at(runs, 3, 0, n - 1)};
+  };
+  for (const float odd : {std::nanf(""), HUGE_VALF, -HUGE_VALF})
+    for (const double x : stored(odd)) CHECK(std::isnan(x));
+  for (const float odd : {0.0f, 1e-45f, -3e-38f, 3e-37f})
+    for (const double x : stored(odd)) CHECK(std::abs(x) <= 3e-37);
+  for (const double x : stored(3.4e38f)) CHECK(std::abs(x) <= 3.4e38 / 127);
+}

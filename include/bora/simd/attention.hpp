@@ -79,17 +79,19 @@ BORA_NOINLINE void tile_scores(const KeyRuns<E>& keys, std::size_t kv_head, Rang
         most[m] = max(most[m], s);
       }
   };
-  const View all = common_view(row, M);
-  const auto whole = [&](std::size_t r) { return r < runs.end && all.slots(r).whole(); };
+  const Range whole = common_view(row, M).whole(runs);
+  std::size_t r = runs.begin;
+  const auto several = [&](auto width) {
+    constexpr std::size_t R = decltype(width)::value;
+    if constexpr (M * R <= B::tile_rows * B::tile_panels && R <= 2 * B::tile_panels)
+      for (; r + R <= whole.end; r += R) take(width, std::false_type{}, r);
+  };
   constexpr std::integral_constant<std::size_t, 1> one;
-  for (std::size_t r = runs.begin; r < runs.end;) {
-    if constexpr (B::tile_panels == 2)
-      for (; whole(r) && whole(r + 1); r += 2) take(std::integral_constant<std::size_t, 2>{}, std::false_type{}, r);
-    if (whole(r))
-      take(one, std::false_type{}, r++);
-    else if (r < runs.end)
-      take(one, std::true_type{}, r++);
-  }
+  for (; r < whole.begin; ++r) take(one, std::true_type{}, r);
+  several(std::integral_constant<std::size_t, 4>{});
+  several(std::integral_constant<std::size_t, 2>{});
+  several(one);
+  for (; r < runs.end; ++r) take(one, std::true_type{}, r);
   for (std::size_t m = 0; m < M; ++m) largest[m] = most[m].largest();
 }
 
@@ -104,21 +106,36 @@ BORA_INLINE void row_scores(const KeyRuns<E>& keys, std::size_t kv_head, Range r
   });
 }
 
-/// Scores become weights exp(score - largest) in place, 0 where the row does not see; returns their sum.
-template <class T>
-T segment_weights(View view, Range runs, T largest, T* scores) noexcept {
+/// Scores [M, score_stride] become weights exp(score - largest) in place, 0 where a row does not see; sum[m] is what
+/// those of row m add up to.
+template <std::size_t M, class T>
+BORA_NOINLINE void tile_weights(const QueryRow<T>* row, Range runs, const T* largest, T* scores,
+                                std::size_t score_stride, T* sum) noexcept {
   using B = Block<T>;
-  const B top = B::broadcast(largest);
-  B sum = B::zero();
-  for (std::size_t r = runs.begin; r < runs.end; ++r, scores += run_length) {
-    const Slots slots = view.slots(r);
-    if (slots.empty()) continue;
-    B weight = exp_nonpositive(B::load(scores) - top);
-    if (!slots.whole()) weight = B::keep(static_cast<int>(slots.begin), static_cast<int>(slots.end), weight, B::zero());
-    weight.store(scores);
-    sum = sum + weight;
+  B top[M], total[M];
+#pragma GCC unroll 8
+  for (std::size_t m = 0; m < M; ++m) {
+    top[m] = B::broadcast(largest[m]);
+    total[m] = B::zero();
   }
-  return sum.sum();
+  const auto take = [&](std::size_t r, auto masked) {
+#pragma GCC unroll 8
+    for (std::size_t m = 0; m < M; ++m) {
+      T* at = scores + m * score_stride + (r - runs.begin) * run_length;
+      B weight = exp_nonpositive(B::load(at) - top[m]);
+      if constexpr (decltype(masked)::value) {
+        const Slots slots = view_of(row[m]).slots(r);
+        weight = B::keep(static_cast<int>(slots.begin), static_cast<int>(slots.end), weight, B::zero());
+      }
+      weight.store(at);
+      total[m] = total[m] + weight;
+    }
+  };
+  const Range whole = common_view(row, M).whole(runs);
+  for (std::size_t r = runs.begin; r < whole.begin; ++r) take(r, std::true_type{});
+  for (std::size_t r = whole.begin; r < whole.end; ++r) take(r, std::false_type{});
+  for (std::size_t r = whole.end; r < runs.end; ++r) take(r, std::true_type{});
+  for (std::size_t m = 0; m < M; ++m) sum[m] = total[m].sum();
 }
 
 /// Q8: the weight of a slot carries the scale of its value.
@@ -283,10 +300,10 @@ BORA_NOINLINE void attend(const KeyRuns<E>& keys, std::size_t kv_head, const Que
     detail::row_scores(keys, kv_head, runs, row, rows, scale, bias, scratch.queries, stride, scratch.scores,
                        segment_length, largest);
     const auto sees_any = [&](std::size_t m) { return row[m].first_visible <= last && row[m].position >= first; };
-    for (std::size_t m = 0; m < rows; ++m)
-      if (sees_any(m))
-        sum[m] =
-            detail::segment_weights(detail::view_of(row[m]), runs, largest[m], scratch.scores + m * segment_length);
+    detail::for_tiles<2>(rows, [&](auto height, std::size_t m) {
+      detail::tile_weights<decltype(height)::value>(row + m, runs, largest + m, scratch.scores + m * segment_length,
+                                                    segment_length, sum + m);
+    });
     detail::weigh_values(keys, kv_head, row, rows, runs, scratch);
     for (std::size_t m = 0; m < rows; ++m)
       if (sees_any(m))

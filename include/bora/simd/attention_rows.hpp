@@ -100,6 +100,11 @@ struct View {
     const std::size_t end = last < start ? 0 : std::min(run_length, last - start + 1);
     return {begin, std::max(begin, end)};
   }
+  /// The runs, among `runs`, that are seen whole; those before and after them are seen in part or not at all.
+  Range whole(Range runs) const noexcept {
+    const std::size_t begin = std::clamp((first + run_length - 1) / run_length, runs.begin, runs.end);
+    return {begin, std::clamp((last + 1) / run_length, begin, runs.end)};
+  }
   bool operator==(const View&) const = default;
 };
 template <class T>

@@ -15,6 +15,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 BORA_BEFORE_NAMESPACE();
@@ -77,15 +78,24 @@ struct KeyRuns {
 
 namespace detail {
 
-/// Rounds a vector to 8 bits with one scale, largest magnitude / 127, half away from zero.
+/// Rounds a vector to 8 bits with one scale, largest magnitude / 127, half away from zero. A vector that holds what is
+/// not finite gets a scale that is not, so that nothing hides it; one too small for the scale to be a number is zero.
 template <class T>
 float quantise(const T* x, std::size_t n, std::int8_t* out, std::size_t stride) noexcept {
   float largest = 0;
-  for (std::size_t i = 0; i < n; ++i) largest = std::max(largest, std::abs(static_cast<float>(x[i])));
-  const float inverse = largest == 0 ? 0 : 127 / largest;
+  for (std::size_t i = 0; i < n; ++i) {
+    const float magnitude = std::abs(static_cast<float>(x[i]));
+    if (!(magnitude <= largest)) largest = magnitude;  // a NaN stays
+    if (std::isnan(largest)) break;
+  }
+  const float scale = largest / 127, inverse = 127 / largest;
+  if (!std::isfinite(inverse) || !std::isfinite(scale)) {
+    for (std::size_t i = 0; i < n; ++i) out[i * stride] = 0;
+    return std::isfinite(scale) ? 0.0f : std::numeric_limits<float>::quiet_NaN();
+  }
   for (std::size_t i = 0; i < n; ++i)
     out[i * stride] = static_cast<std::int8_t>(std::lround(static_cast<float>(x[i]) * inverse));
-  return largest / 127;
+  return scale;
 }
 
 }  // namespace detail
