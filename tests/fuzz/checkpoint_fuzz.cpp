@@ -104,10 +104,18 @@ void write_checkpoint(char kind, std::string_view rest) {
   write("state.json", kind == 'p' ? patched_state(rest) : std::string(rest));
 }
 
-/// What was accepted can be stepped on and saved.
+bora::TokenMixture mixture() {
+  bora::TokenFileWriter file(fuzz::folder() / "x.tokens", Spec::vocab_size);
+  for (int i = 0; i < 9; ++i) file.append(std::vector<bora::TokenId>{0, 1, 2, 3, 4});
+  file.commit();
+  return bora::TokenMixture({.sources = {{fuzz::folder() / "x.tokens"}}, .batch = 2, .time = 4});
+}
+
+/// What was accepted can be stepped on, from its place in any data, and saved.
 void go_on(Run& run, bora::TrainingState& state) {
-  static const bora::TokenBatch batch(1, 4, {1, 2, 3, 4});
-  fuzz::survives([&] { run.trainer.step(batch); });
+  static bora::TokenMixture data = mixture();
+  fuzz::survives([&] { data.restore({state.data.batches, data.state().fingerprint}); });
+  fuzz::survives([&] { run.trainer.step(data.next()); });
   bora::LossHistory::append(state.history.training, {run.trainer.steps(), 1});
   fuzz::survives([&] { bora::save_checkpoint(fuzz::folder() / "again", run.trainer, state); });
 }

@@ -132,7 +132,7 @@ TEST_CASE("A training checkpoint is whole after any kill", "[robust]") {
   save_run(folder / "run", 1);
   std::set<float> seen;
   kill_often(
-      40, [&](std::size_t value) { save_run(folder / "run", static_cast<float>(value)); },
+      25, [&](std::size_t value) { save_run(folder / "run", static_cast<float>(value)); },
       [&] { seen.insert(saved_value(folder / "run")); });
   CHECK(seen == std::set<float>{1, 2});
   save_run(folder / "run", 3);  // what the dead left is no obstacle, and goes
@@ -180,7 +180,7 @@ TEST_CASE("The last checkpoint is read whole or refused while the next one takes
   std::set<float> restored, loaded;
   std::set<std::string> refusals;
   const Deadline deadline;
-  for (std::size_t i = 0; i < 300 || (std::min(restored.size(), loaded.size()) < 2 && !deadline.passed()); ++i) {
+  for (std::size_t i = 0; i < 100 || (std::min(restored.size(), loaded.size()) < 2 && !deadline.passed()); ++i) {
     refusals.insert(refused([&] { restored.insert(saved_value(folder / "run")); }));
     refusals.insert(refused([&] { loaded.insert(value_of(bora::load_parameters<Spec>(folder / "run" / "last"))); }));
   }
@@ -199,7 +199,7 @@ TEST_CASE("The last checkpoint is read whole or refused while the next one takes
 TEST_CASE("The last checkpoint of a run can be read while the run goes on", "[robust]") {
   const TemporaryFolder folder;
   pack(folder / "tokens", 20);
-  constexpr std::size_t steps = 60;
+  constexpr std::size_t steps = 30;
   fit(folder / "tokens", folder / "run", 1);
   std::atomic<bool> done = false;
   std::thread writer([&] {

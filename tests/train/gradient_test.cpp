@@ -176,7 +176,7 @@ TEST_CASE("Rows may be longer than the context where positions are computed", "[
 }
 
 TEST_CASE("Coefficients that are no numbers are refused", "[train]") {
-  const Decoder<small::Dense, F32> model(small::parameters<small::Dense, float>(1));
+  const bora::Decoder<small::Dense, bora::F32> model(small::parameters<small::Dense, float>(1));
   for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity()}) {
     CHECK_THROWS_AS(bora::loss_and_gradients(model, small::batch(2, 6, 1), {.load_balancing = bad}), bora::ConfigError);
     CHECK_THROWS_AS(bora::loss_and_gradients(model, small::batch(2, 6, 1), {.cross_entropy = bad}), bora::ConfigError);

@@ -67,7 +67,8 @@ inline std::vector<LossPoint> points_from_json(const Json& object, std::string_v
   std::vector<LossPoint> points;
   for (const Json& point : require_array(object, key, file)) {
     if (!point.is_array() || point.size() != 2 || !is_whole_number(point[0]) || !point[1].is_number())
-      refuse_file(file, "key ", printable(key), " holds ", json_kind(point), ", expected pairs of step and loss");
+      refuse_file(file, "key ", printable(key), " holds ", printable(point.dump()),
+                  ", expected pairs of step and loss");
     points.push_back({point[0].get<std::size_t>(), point[1].get<double>()});
   }
   return points;
@@ -171,7 +172,7 @@ inline void check_options(const Json& found, const Json& expected, const fs::pat
     if (const auto at = there.find(key); at == there.end() || *at != value)
       throw ConfigError(
           message(file.string(), ": option ", printable(std::string_view(key).substr(1)), " is ",
-                  at == there.end() ? "missing" : at->dump(), ", expected ", value.dump(),
+                  at == there.end() ? "missing" : at->dump().substr(0, 120), ", expected ", value.dump(),
                   ": a run goes on with the options and data it began with; give those, or another folder"));
 }
 
