@@ -1,9 +1,6 @@
 // What docs/training.md shows. Each function throws where a promise does not hold.
 #include <bora/bora.hpp>
-#include <bora/data/pack_text.hpp>
-#include <bora/train/evaluate.hpp>
-#include <bora/train/fit.hpp>
-#include <bora/train/token_mixture.hpp>
+#include <bora/data.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <exception>
@@ -38,8 +35,24 @@ constexpr bora::LearningRate learning_rate{
     .peak = 3e-3, .floor = 3e-4, .warmup = 20, .steps = 1'000, .decay = bora::Decay::cosine};
 // [/schedule]
 
+// [olmo]
+/// OLMo 1B as it was released: from a tenth of the peak up, along a cosine down to a tenth.
+constexpr bora::LearningRate olmo_1b{
+    .peak = 4e-4, .floor = 4e-5, .warmup = 2'000, .steps = 739'328, .decay = bora::Decay::cosine, .warmup_from = 0.1};
+/// OLMo 7B: 2.46 T tokens down a line, then 1000 steps to 0.
+constexpr bora::LearningRate olmo_7b{.peak = 3e-4,
+                                     .floor = 3e-5,
+                                     .warmup = 5'000,
+                                     .steps = 587'510,
+                                     .decay = bora::Decay::linear,
+                                     .warmup_from = 0.1,
+                                     .cooldown = 1'000};
+// [/olmo]
+
 void check_schedule() {
   require(learning_rate.at(19) == 3e-3 && learning_rate.at(1'000) == 3e-4, "warm-up to the peak, then to the floor");
+  require(olmo_1b.at(0) == 4e-5 && olmo_1b.at(2'000) == 4e-4, "from a tenth of the peak to the peak");
+  require(olmo_7b.at(5'000) == 3e-4 && olmo_7b.at(587'510) == 0, "from the peak to nothing");
 }
 
 void take_steps(Model& model, bora::Executor& pool) {
@@ -109,6 +122,8 @@ void measure(const Model& model, bora::Executor& pool) {
 void print_progress(const bora::Progress& p) {
   std::printf("step %zu of %zu   loss %.3f   %.0f tokens/s   %.0f s left\n", p.step, p.steps, p.loss,
               p.tokens_per_second, p.seconds_left);
+  if (p.held_out_loss)
+    std::printf("held out %.3f, best %.3f after step %zu\n", *p.held_out_loss, p.best->loss, p.best->step);
 }
 
 /// Trains on one text and measures on another. Stopped and started again, it goes on where its last checkpoint stands.

@@ -1,6 +1,7 @@
 #include "io/temporary_folder.hpp"
 #include "support/catch.hpp"
-#include <bora/data/pack_text.hpp>
+#include <bora/data.hpp>
+#include <bora/text/bpe_tokenizer.hpp>
 #include <bora/text/bytes.hpp>
 #include <array>
 #include <cstddef>
@@ -70,13 +71,14 @@ TEST_CASE("The end-of-document token follows each document and needs room in the
   CHECK_FALSE(std::filesystem::exists(folder / "other"));
 }
 
-TEST_CASE("A line of JSONL is a document; blank lines are none", "[data]") {
+TEST_CASE("A line of JSONL is a document; blank lines and empty texts are none", "[data]") {
   const TemporaryFolder folder;
   const std::array files{
       folder.file("a", "{\"text\":\"one\\nline\",\"id\":3}\r\n\n  \n{\"text\":\"\"}\n{\"text\":\"\\u00fc\"}"),
       folder.file("b", "{\"text\":\"last\"}\n")};
-  bora::pack_jsonl(ByteTokenizer(), files, folder / "tokens");
-  CHECK(texts(folder / "tokens") == Texts{"one\nline", "", "\xc3\xbc", "last"});
+  const bora::PackReport report = bora::pack_jsonl(ByteTokenizer(), files, folder / "tokens");
+  CHECK(texts(folder / "tokens") == Texts{"one\nline", "\xc3\xbc", "last"});
+  CHECK(report.empty_texts == 1);
   CHECK(TokenFile(folder / "tokens").text_bytes() == 14);
   const std::array story{folder.file("c", "{\"story\":\"once\"}")};
   bora::pack_jsonl(ByteTokenizer(), story, folder / "tokens", {.field = "story"});
@@ -92,6 +94,41 @@ TEST_CASE("A bad line of JSONL is refused by file and line", "[data]") {
   CHECK(lacks(jsonl_refusal(good + good + "{\"text\":\"x\n\"}"), ", line 3: is not valid JSON") == "");
   CHECK(lacks(jsonl_refusal("{\"text\":\"\xff\"}"), ", line 1: is not valid JSON") == "");
   CHECK(jsonl_refusal(good) == "accepted");
+}
+
+TEST_CASE("Empty files and texts are counted and left out, and nothing fails", "[data]") {
+  const TemporaryFolder folder;
+  const std::array files{folder.file("a", ""), folder.file("b", "text"), folder.file("c", "")};
+  const bora::PackReport report = bora::pack_text(ByteTokenizer(), files, folder / "tokens", {.end_of_document = 0});
+  CHECK(texts(folder / "tokens") == Texts{std::string("text\0", 5)});
+  CHECK(report.documents == 1);
+  CHECK(report.empty_texts == 2);
+  const std::array lines{folder.file("d", ""), folder.file("e", "{\"text\":\"\"}\n")};
+  const bora::PackReport none = bora::pack_jsonl(ByteTokenizer(), lines, folder / "none");
+  CHECK(none.documents == 0);
+  CHECK(none.empty_texts == 2);
+  CHECK(TokenFile(folder / "none").tokens() == 0);
+}
+
+TEST_CASE("A document begins with the tokenizer's mark unless that is not wanted", "[data]") {
+  bora::BpeVocabulary vocabulary{.pieces = {"<unk>", "<s>", "</s>"}, .merges = {}, .marks = {"<unk>", "<s>", "</s>"}};
+  for (std::size_t byte = 0; byte < 256; ++byte) vocabulary.pieces.push_back(bora::detail::byte_piece(byte));
+  for (const char* piece : {"a", "b", "\u2581", "ab", "\u2581ab"}) vocabulary.pieces.emplace_back(piece);
+  vocabulary.merges = {{"a", "b"}, {"\u2581", "ab"}};
+  const bora::BpeTokenizer tokenizer(vocabulary);
+
+  const TemporaryFolder folder;
+  const std::array files{folder.file("a", "ab\nab")};
+  const auto packed = [&](const PackOptions& options) {
+    bora::pack_text(tokenizer, files, folder / "tokens", options);
+    const TokenFile file(folder / "tokens");
+    return file.read(bora::Range{0, file.tokens()});
+  };
+  const TokenId ab = static_cast<TokenId>(tokenizer.vocab_size() - 1), bos = tokenizer.bos(), eos = tokenizer.eos();
+  CHECK(packed({.separator = "\n"}) == std::vector<TokenId>{bos, ab, bos, ab});
+  CHECK(packed({.bos = false, .separator = "\n"}) == std::vector<TokenId>{ab, ab});
+  CHECK(packed({.end_of_document = eos, .separator = "\n"}) == std::vector<TokenId>{bos, ab, eos, bos, ab, eos});
+  CHECK(packed({.bos = false, .end_of_document = eos, .separator = "\n"}) == std::vector<TokenId>{ab, eos, ab, eos});
 }
 
 TEST_CASE("A missing text file leaves no token file", "[data]") {

@@ -150,6 +150,38 @@ TEST_CASE("A save that fails leaves the earlier checkpoint whole", "[io]") {
   CHECK(same_bits(bora::load_parameters<Llama>(folder.path()).values(), good.values()));
 }
 
+TEST_CASE("Two saves into one folder do not go on at the same time", "[io]") {
+  const TemporaryFolder folder;
+  const bora::Parameters<Llama> parameters = counted_parameters<Llama>();
+  {
+    const bora::detail::SavingLock other(folder.path());
+    if (!other.held()) {
+      WARN("not tested: this file system has no locks");
+      return;
+    }
+    check_contains(complaint_of<bora::FileError>([&] { bora::save(parameters, folder.path()); }),
+                   "is being saved into by another program or thread");
+    CHECK(files_in(folder.path()).empty());
+  }
+  bora::save(parameters, folder.path());
+  CHECK(files_in(folder.path()) == std::set<std::string>{"config.json", "model.safetensors"});
+}
+
+TEST_CASE("What a save that was killed left behind goes with the next one, and nothing else", "[io]") {
+  const TemporaryFolder folder;
+  for (const char* name :
+       {"config.json.partial", "config.json.partial.4711-0.partial", "model.safetensors.partial.1-23.partial",
+        "model-00001-of-00002.safetensors.partial", "model.safetensors.index.json.partial.99-1.partial"})
+    folder.file(name, "half");
+  const std::set<std::string> others{"tokenizer.json.partial", "tokens.12-0.partial", "config.json.partial.mine",
+                                     "config.json.partial.my.partial"};
+  for (const std::string& name : others) folder.file(name, "another's");
+  bora::save(counted_parameters<Llama>(), folder.path());
+  std::set<std::string> expected = others;
+  expected.insert({"config.json", "model.safetensors"});
+  CHECK(files_in(folder.path()) == expected);
+}
+
 TEST_CASE("What stands in the place of a checkpoint's file is refused", "[io]") {
   for (const char* name : {"config.json", "model.safetensors"}) {
     const TemporaryFolder here;

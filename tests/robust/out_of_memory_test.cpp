@@ -1,6 +1,6 @@
 // Every allocation fails once, at every place. This file replaces the allocation functions of its whole test program by
 // ones that count, and that fail when they are told to.
-#include "robust/small_checkpoints.hpp"
+#include "robust/trained.hpp"
 #include <bora/text/llama2c_tokenizer.hpp>
 #include <atomic>
 #include <cstdint>
@@ -180,6 +180,73 @@ TEST_CASE("A tokenizer is read or not, whichever allocation fails", "[robust]") 
   for (std::size_t byte = 0; byte < 256; ++byte) bytes += word(0) + word(6) + bora::detail::byte_piece(byte);
   const auto path = folder.file("tokenizer.bin", bytes);
   CHECK(fail_everywhere(without_json, [&] { bora::Llama2cTokenizer{path}; }) > 256);
+}
+
+TEST_CASE("A training checkpoint is saved whole or not at all, whichever allocation fails", "[robust]") {
+  const TemporaryFolder folder;
+  bora::Decoder<Wide, bora::F32> model;
+  bora::Trainer trainer{model};
+  bora::save_checkpoint(folder.path(), trainer, {});
+  const auto whole = [&] {
+    bora::Decoder<Wide, bora::F32> other;
+    bora::Trainer reader{other};
+    bora::restore_checkpoint(folder.path(), reader);
+    return folder.count() == 3;  // last, lock, and one checkpoint
+  };
+  CHECK(fail_everywhere(with_json, [&] { bora::save_checkpoint(folder.path(), trainer, {}); }, whole) > 8);
+}
+
+TEST_CASE("A run that cannot be restored for want of memory is as it was", "[robust]") {
+  const TemporaryFolder folder;
+  const auto filled_wide = [](float value) {
+    bora::Parameters<Wide> p;
+    std::ranges::fill(p.values(), value);
+    return p;
+  };
+  bora::Decoder<Wide, bora::F32> model, other;
+  bora::Trainer saved{model, filled_wide(1)}, trainer{other, filled_wide(2)};
+  bora::save_checkpoint(folder.path(), saved, {});
+  const auto whole = [&] {
+    const float first = trainer.parameters().values().front();
+    const auto packed = other.parameters();
+    for (const float value : trainer.parameters().values())
+      if (value != first) return false;
+    for (const float value : packed.values())
+      if (value != first) return false;
+    if (first == 1) trainer.restore(0, filled_wide(2), {}, {});  // restored: back to what it was
+    return true;
+  };
+  CHECK(fail_everywhere(with_json, [&] { bora::restore_checkpoint(folder.path(), trainer); }, whole) > 4);
+}
+
+TEST_CASE("A step is made or not, whichever allocation fails", "[robust]") {
+  const bora::TokenBatch batch(2, 6, std::vector<bora::TokenId>(12, 3));
+  const Parameters start = bora::random_model<Spec, bora::F32>(1).parameters();
+  const auto same = [&](const Parameters& p) { return std::ranges::equal(p.values(), start.values()); };
+  bool unchanged = true;
+  const auto action = [&] {
+    Model stepped(start);
+    bora::Trainer trainer{stepped};
+    try {
+      trainer.step(batch);
+    } catch (const std::bad_alloc&) {
+      unchanged = unchanged && trainer.steps() == 0 && same(trainer.parameters()) && same(stepped.parameters());
+      throw;
+    }
+  };
+  CHECK(fail_everywhere(without_json, action, [&] { return unchanged; }) > 5);
+}
+
+TEST_CASE("Text is packed whole or not at all, whichever allocation fails", "[robust]") {
+  const TemporaryFolder folder;
+  const std::array files{folder.file("text", "one two three four")};
+  const auto action = [&] {
+    bora::pack_text(bora::ByteTokenizer(), files, folder / "tokens", {.end_of_document = 0, .separator = " "});
+  };
+  action();
+  const std::string before = support::bytes_of(folder / "tokens");
+  CHECK(fail_everywhere(without_json, action,
+                        [&] { return folder.count() == 2 && support::bytes_of(folder / "tokens") == before; }) > 5);
 }
 
 TEST_CASE("A session larger than the memory is refused, and the next one is made", "[robust]") {

@@ -1,6 +1,7 @@
 #include "support/catch.hpp"
 #include "train/runs.hpp"
 #include <bora/train/checkpoint.hpp>
+#include <cmath>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
@@ -19,7 +20,8 @@ using support::bytes_of, support::lacks, support::TemporaryFolder;
 const bora::TrainerOptions usual{.learning_rate = {.peak = 1e-2, .steps = 8}};
 const bora::TrainingState state{.data = {.batches = 3, .fingerprint = 0xfedcba9876543210},
                                 .history = {.training = {{1, 3.25}, {2, 1.0 / 3}}, .held_out = {{2, 0.1}}},
-                                .best = bora::LossPoint{2, 0.1}};
+                                .best = bora::LossPoint{2, 0.1},
+                                .builds = {}};
 
 template <class S = small::Mixture, class F = bora::F32>
 struct Trained {
@@ -31,9 +33,11 @@ struct Trained {
   bora::Trainer<bora::Decoder<S, F>> trainer;
 };
 
+/// But for the lock.
 std::set<std::string> names_in(const fs::path& folder) {
   std::set<std::string> names;
   for (const auto& entry : fs::directory_iterator(folder)) names.insert(entry.path().filename().string());
+  names.erase("lock");
   return names;
 }
 using Names = std::set<std::string>;
@@ -91,7 +95,7 @@ TEST_CASE("The last and the best checkpoint are kept, and no others", "[train]")
   const auto save = [&](std::size_t step, std::size_t best) {
     while (trained.trainer.steps() < step) trained.trainer.step(small::batch(2, 11, 1));
     bora::save_checkpoint(folder.path(), trained.trainer,
-                          {.data = {}, .history = {}, .best = bora::LossPoint{best, 1}});
+                          {.data = {}, .history = {}, .best = bora::LossPoint{best, 1}, .builds = {}});
     CHECK(bora::has_checkpoint(folder.path()));
     return names_in(folder.path());
   };
@@ -122,14 +126,144 @@ TEST_CASE("What interrupted saves leave behind is not read, and goes with the ne
   CHECK(runs::same_state(trained.trainer, other.trainer));
 }
 
-TEST_CASE("A run interrupted between the two links has its best one set right", "[train]") {
+TEST_CASE("Restoring only reads: a link that an interruption left behind is set right by the next save", "[train]") {
   const TemporaryFolder folder;
-  const Trained<> trained(2);
+  Trained<> trained(2);
   bora::save_checkpoint(folder.path(), trained.trainer, state);
   fs::remove(folder / "best");
   fs::create_symlink("step-000000001", folder / "best");
   CHECK(refused(folder.path()) == "accepted");
+  CHECK(fs::read_symlink(folder / "best") == "step-000000001");
+  trained.trainer.step(small::batch(2, 11, 9));
+  bora::save_checkpoint(folder.path(), trained.trainer, state);
   CHECK(fs::read_symlink(folder / "best") == "step-000000002");
+  CHECK(names_in(folder.path()) == Names{"last", "best", "step-000000002", "step-000000003"});
+}
+
+TEST_CASE("A run can be saved into another folder than its best checkpoint's", "[train]") {
+  const TemporaryFolder first, second;
+  Trained<> trained(2);
+  bora::save_checkpoint(first.path(), trained.trainer, state);
+  bora::TrainingState run = bora::restore_checkpoint(first.path(), trained.trainer);
+  trained.trainer.step(small::batch(2, 11, 9));
+  bora::save_checkpoint(second.path(), trained.trainer, run);
+  CHECK(names_in(second.path()) == Names{"last", "step-000000003"});  // where the best one is nothing links to it
+  Trained<> other(0);
+  CHECK(bora::restore_checkpoint(second.path(), other.trainer).best == state.best);
+  CHECK(runs::same_state(trained.trainer, other.trainer));
+  trained.trainer.step(small::batch(2, 11, 9));
+  run.best = bora::LossPoint{4, 0.05};
+  bora::save_checkpoint(second.path(), trained.trainer, run);
+  CHECK(names_in(second.path()) == Names{"last", "best", "step-000000004"});
+  // Nor is another run's best checkpoint taken for this one's.
+  trained.trainer.step(small::batch(2, 11, 9));
+  run.best = state.best;
+  bora::save_checkpoint(second.path(), trained.trainer, run);
+  CHECK(names_in(second.path()) == Names{"last", "step-000000005"});
+  CHECK(bora::restore_checkpoint(second.path(), other.trainer).best == state.best);
+}
+
+TEST_CASE("Checkpoints that lost their links on the way are gone on from, not removed", "[train]") {
+  const TemporaryFolder folder;
+  Trained<> trained(2);
+  bora::save_checkpoint(folder.path(), trained.trainer, state);
+  fs::copy(folder / "step-000000002", folder / "step-000000001", fs::copy_options::recursive);
+  for (const char* link : {"last", "best"}) fs::remove(folder / link);
+  const bora::detail::CheckpointFolder found = bora::detail::recover_checkpoint_folder(folder.path());
+  CHECK(found.last == "step-000000002");
+  CHECK(names_in(folder.path()) == Names{"last", "best", "step-000000002"});
+  CHECK(refused(folder.path()) == "accepted");
+}
+
+TEST_CASE("The newest of checkpoints is the one of the most steps, then the last copy", "[train]") {
+  const TemporaryFolder folder;
+  std::string newest;
+  for (const char* name : {"step-000000009", "step-000000010", "step-000000010.2", "step-000000010.9",
+                           "step-000000010.10", "step-999999999.3", "step-1000000000"}) {
+    fs::create_directory(folder / name);
+    CHECK(bora::detail::newest_checkpoint(folder.path()) == newest);  // without state.json it is none
+    folder.file(std::string(name) + "/state.json", "{}");
+    newest = name;
+    CHECK(bora::detail::newest_checkpoint(folder.path()) == newest);
+  }
+}
+
+TEST_CASE("A checkpoint tells which builds of the library it was trained by", "[train]") {
+  const TemporaryFolder folder;
+  Trained<> trained(2);
+  const std::string own = bora::detail::build_name();
+  CHECK(own.starts_with("v" + std::to_string(BORA_VERSION_MAJOR) + "_"));
+  bora::save_checkpoint(folder.path(), trained.trainer, state);
+  bora::TrainingState run = bora::restore_checkpoint(folder.path(), trained.trainer);
+  CHECK(run.builds == std::vector<std::string>{own});
+  run.builds = {"v0_0_9_highway_sse4"};  // as if that one had begun the run
+  bora::save_checkpoint(folder.path(), trained.trainer, run);
+  CHECK(bora::restore_checkpoint(folder.path(), trained.trainer).builds ==
+        std::vector<std::string>{"v0_0_9_highway_sse4", own});
+}
+
+TEST_CASE("Losses that are not finite are refused before anything is written", "[train]") {
+  const TemporaryFolder folder;
+  Trained<> trained(1);
+  bora::save_checkpoint(folder.path(), trained.trainer, state);
+  trained.trainer.step(small::batch(2, 11, 1));
+  const auto says = [&](auto&& spoil, std::string_view part) {
+    bora::TrainingState run = state;
+    spoil(run);
+    const std::string text =
+        support::refusal(folder.path(), [&] { bora::save_checkpoint(folder.path(), trained.trainer, run); });
+    CHECK(names_in(folder.path()) == Names{"last", "step-000000001"});
+    return lacks(text, part);
+  };
+  CHECK(says([](auto& run) { run.history.training[1].loss = std::nan(""); },
+             "the training loss of step 2 is NaN, expected a finite number") == "");
+  CHECK(says([](auto& run) { run.history.held_out[0].loss = HUGE_VAL; }, "the held-out loss of step 2 is inf") == "");
+  CHECK(says([](auto& run) { run.best->loss = -HUGE_VAL; }, "the best loss of step 2 is -inf") == "");
+  CHECK(refused(folder.path()) == "accepted");
+}
+
+TEST_CASE("A folder that another one saves into is left alone", "[train]") {
+  const TemporaryFolder folder;
+  const Trained<> trained(1);
+  const bora::FolderLock other(folder.path());
+  CHECK(lacks(support::refusal(folder.path(), [&] { bora::save_checkpoint(folder.path(), trained.trainer, state); }),
+              "is in use by another program") == "");
+  CHECK(names_in(folder.path()).empty());
+}
+
+TEST_CASE("Nothing is written where a link's place is taken", "[train]") {
+  const TemporaryFolder folder;
+  Trained<> trained(1);
+  bora::save_checkpoint(folder.path(), trained.trainer, {});
+  fs::create_directory(folder / "best");
+  folder.file("best/mine", "x");
+  trained.trainer.step(small::batch(2, 11, 1));
+  CHECK(lacks(support::refusal(folder / "best", [&] { bora::save_checkpoint(folder.path(), trained.trainer, state); }),
+              "is no link, expected one to a checkpoint beside it") == "");
+  CHECK(names_in(folder.path()) == Names{"last", "best", "step-000000001"});
+  CHECK(fs::read_symlink(folder / "last") == "step-000000001");
+}
+
+TEST_CASE("Moments of another shape, and squares below zero, are refused", "[train]") {
+  const TemporaryFolder folder;
+  Trained<> trained(1);
+  auto negative = small::parameters<small::Mixture, float>(1);
+  trained.trainer.restore(1, small::parameters<small::Mixture, float>(1), {}, std::move(negative));
+  bora::save_checkpoint(folder.path(), trained.trainer, {});
+  CHECK(lacks(refused(folder.path()), " as a second moment, expected 0 or more") == "");
+
+  const bora::CheckpointNames names = trained.trainer.parameters().names;
+  bora::SafeTensorsWriter turned;
+  for (const auto& tensor :
+       bora::file_tensors(names, bora::describe<small::Mixture>(), bora::tensors_of<small::Mixture>()))
+    turned.add("first." + tensor.name(), {tensor.size()}, std::vector<float>(tensor.size()));
+  turned.write(folder / "turned.safetensors");
+  CHECK(lacks(support::refusal(folder / "turned.safetensors",
+                               [&] {
+                                 bora::detail::read_moments<small::Mixture>(
+                                     bora::SafeTensors(folder / "turned.safetensors"), names, "first.");
+                               }),
+              " has shape [522], expected [29, 18]") == "");
 }
 
 TEST_CASE("A save that fails leaves the earlier checkpoint", "[train]") {

@@ -3,6 +3,7 @@
 #include <bora/train/fit.hpp>
 #include <cmath>
 #include <cstddef>
+#include <filesystem>
 #include <limits>
 #include <string>
 #include <vector>
@@ -38,9 +39,48 @@ TEST_CASE("A run learns, and tells how it goes", "[train]") {
     CHECK(std::abs(p.flops_per_second / p.tokens_per_second - 3 * bora::flops_per_token<small::Mixture>(6)) < 1);
     CHECK(p.memory_bytes > 100'000);
     CHECK((p.seconds_left == 0) == (p.step == 40));
+    CHECK_FALSE(p.share_of_peak);
+    CHECK(p.one_build);
+    REQUIRE(p.best.has_value() == (p.step >= 5));
+    if (!p.best) continue;
+    CHECK(p.best->step <= p.step);
+    for (const bora::LossPoint& h : result.history.held_out) CHECK((h.step > p.step || h.loss >= p.best->loss));
   }
+  CHECK(result.builds == std::vector<std::string>{bora::detail::build_name()});
   const double last = bora::evaluate(run.model, std::span<const bora::TokenBatch>(run.options.held_out)).loss;
   CHECK(result.history.held_out.back().loss == last);
+}
+
+TEST_CASE("The share of the peak is told where the peak is known", "[train]") {
+  const TemporaryFolder folder;
+  Run<small::Dense> run(folder.path(), 4);
+  run.options.peak_flops_per_second = 1e12;
+  std::size_t told = 0;
+  run.fit([&](const bora::Progress& p) {
+    ++told;
+    REQUIRE(p.share_of_peak);
+    CHECK(*p.share_of_peak == p.flops_per_second / 1e12);
+  });
+  CHECK(told == 4);
+}
+
+TEST_CASE("A run that another build began is told from one of this build alone", "[train]") {
+  const TemporaryFolder folder;
+  Run<small::Dense> begun(folder.path(), 6);
+  CHECK_THROWS_AS(begun.fit(runs::stop_after(3)), runs::Interrupted);
+  const std::filesystem::path state = folder / "run" / "last" / "state.json";
+  bora::Json all = bora::read_json(state);
+  all["state"]["builds"] = {"v0_0_9_highway_sse4"};
+  all["checksum"] = bora::detail::hex(bora::detail::text_sum(all["state"].dump()));
+  bora::detail::write_json(state, all);
+  Run<small::Dense> resumed(folder.path(), 6);
+  std::size_t told = 0;
+  const bora::FitResult result = resumed.fit([&](const bora::Progress& p) {
+    ++told;
+    CHECK_FALSE(p.one_build);
+  });
+  CHECK(told == 3);
+  CHECK(result.builds == std::vector<std::string>{"v0_0_9_highway_sse4", bora::detail::build_name()});
 }
 
 TEST_CASE("A run without a folder has the same bits and writes nothing", "[train]") {
@@ -77,9 +117,12 @@ TEST_CASE("A run that is over is not trained further, and one with more steps go
   Run<small::Dense>(folder.path(), 6).fit();
   Run<small::Dense> again(folder.path(), 6);
   CHECK(again.fit([](const bora::Progress&) { FAIL("there was a step"); }).resumed == 6);
-  Run<small::Dense> longer(folder.path(), 6);
-  longer.options.steps = 9;
+  Run<small::Dense> longer(folder.path(), 6), whole(folder.path(), 6);
+  longer.options.steps = whole.options.steps = 9;
   CHECK(longer.fit().steps == 9);
+  whole.options.folder = folder / "whole";
+  whole.fit();
+  CHECK(same_state(longer.trainer, whole.trainer));
 }
 
 TEST_CASE("A run does not go on with other data, held-out rows or batches", "[train]") {
@@ -93,6 +136,10 @@ TEST_CASE("A run does not go on with other data, held-out rows or batches", "[tr
   };
   refused([](auto& run) { run.options.batches_per_step = 1; });
   refused([](auto& run) { run.options.held_out.pop_back(); });
+  refused([](auto& run) {  // the same ids in rows of another length
+    const bora::TokenBatch& b = run.options.held_out[0];
+    run.options.held_out[0] = bora::TokenBatch(b.time(), b.batch(), {b.ids().begin(), b.ids().end()});
+  });
   refused([&](auto& run) {
     run.mixture = bora::TokenMixture({.sources = {{folder / "a.tokens"}}, .batch = 3, .time = 11, .seed = 5});
   });
@@ -123,6 +170,29 @@ TEST_CASE("A loss that is no number ends the run, and the checkpoint before it s
   CHECK(std::filesystem::read_symlink(folder / "run" / "last") == last);
 }
 
+TEST_CASE("A held-out loss that is no number ends the run, and the checkpoint before it stays", "[train]") {
+  const TemporaryFolder folder;
+  Run<small::Dense> run(folder.path(), 12);
+  run.options.evaluate_every = run.options.checkpoint_every = 1;
+  // The first step moves nothing, the second throws the parameters out of all bounds.
+  const auto start = [] { return small::parameters<small::Dense, float>(1); };
+  bora::Decoder<small::Dense, F32> model(start());
+  bora::Trainer trainer{model, start(), {.learning_rate = {.peak = 1e20, .warmup = 2, .steps = 12, .warmup_from = 0}}};
+  std::string says = "accepted";
+  try {
+    bora::fit(trainer, run.mixture, run.options);
+  } catch (const bora::Error& error) {
+    says = error.what();
+  }
+  CHECK(support::lacks(says, "fit: after step 2 the held-out loss is NaN, expected a finite number") == "");
+  CHECK(std::filesystem::read_symlink(folder / "run" / "last") == "step-000000001");
+  CHECK(std::filesystem::read_symlink(folder / "run" / "best") == "step-000000001");
+  const bora::TrainingState kept = bora::restore_checkpoint(folder / "run", trainer);
+  CHECK(trainer.steps() == 1);
+  CHECK(runs::same(trainer.parameters(), start()));
+  CHECK(kept.history.held_out.size() == 1);
+}
+
 TEST_CASE("Impossible runs are refused before anything is written", "[train]") {
   const TemporaryFolder folder;
   const auto refused = [&](auto change) {
@@ -136,6 +206,8 @@ TEST_CASE("Impossible runs are refused before anything is written", "[train]") {
   refused([](auto& run) { run.options.evaluate_every = 0; });
   refused([](auto& run) { run.options.checkpoint_every = 0; });
   refused([](auto& run) { run.options.report_every = 0; });
+  for (const double bad : {-1.0, std::nan(""), std::numeric_limits<double>::infinity()})
+    refused([bad](auto& run) { run.options.peak_flops_per_second = bad; });
   refused([](auto& run) { run.options.held_out.emplace_back(1, 2, std::vector<bora::TokenId>{1, 29}); });
   refused([&](auto& run) {
     const auto file = runs::token_file(folder / "wide.tokens", runs::tokens(50, 1), 30);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <cstring>
 #include <span>
 #include <string>
@@ -172,4 +173,12 @@ TEST_CASE("Rows longer than the learned positions are refused, and as long are n
 TEST_CASE("Rows may be longer than the context where positions are computed", "[train]") {
   const bora::Decoder<small::Dense, F32> model(small::parameters<small::Dense, float>(1));
   CHECK_NOTHROW(bora::loss_and_gradients(model, small::batch(1, 50, 1)));  // context 40
+}
+
+TEST_CASE("Coefficients that are no numbers are refused", "[train]") {
+  const bora::Decoder<small::Dense, bora::F32> model(small::parameters<small::Dense, float>(1));
+  for (const double bad : {std::nan(""), std::numeric_limits<double>::infinity()}) {
+    CHECK_THROWS_AS(bora::loss_and_gradients(model, small::batch(2, 6, 1), {.load_balancing = bad}), bora::ConfigError);
+    CHECK_THROWS_AS(bora::loss_and_gradients(model, small::batch(2, 6, 1), {.cross_entropy = bad}), bora::ConfigError);
+  }
 }

@@ -29,12 +29,14 @@ constexpr std::size_t steps = 20;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 /// This very program, running the hidden test alone.
-pid_t start(const fs::path& folder, std::size_t lanes) {
+pid_t start(const fs::path& folder, std::string_view format, std::size_t lanes) {
   const std::string program = fs::read_symlink("/proc/self/exe"), where = "BORA_TEST_RUN=" + folder.string(),
+                    weights = "BORA_TEST_FORMAT=" + std::string(format),
                     threads = "BORA_TEST_LANES=" + std::to_string(lanes);
   std::vector<char*> environment;
   for (char** variable = environ; *variable != nullptr; ++variable) environment.push_back(*variable);
-  for (const std::string* extra : {&where, &threads}) environment.push_back(const_cast<char*>(extra->c_str()));
+  for (const std::string* extra : {&where, &weights, &threads})
+    environment.push_back(const_cast<char*>(extra->c_str()));
   environment.push_back(nullptr);
   const std::array<char*, 3> arguments{const_cast<char*>(program.c_str()), const_cast<char*>(trained), nullptr};
   posix_spawn_file_actions_t quiet;
@@ -49,8 +51,8 @@ pid_t start(const fs::path& folder, std::size_t lanes) {
 }
 
 /// Trains for `seconds`, then kills the program. Returns whether it came to its end before.
-bool finishes(const fs::path& folder, std::size_t lanes, double seconds) {
-  const pid_t child = start(folder, lanes);
+bool finishes(const fs::path& folder, std::string_view format, std::size_t lanes, double seconds) {
+  const pid_t child = start(folder, format, lanes);
   const auto begin = Clock::now();
   int status = 0;
   while (::waitpid(child, &status, WNOHANG) == 0) {
@@ -90,34 +92,58 @@ bool left_a_mess(const fs::path& folder) {
   return checkpoints > 2;
 }
 
+template <class Format>
+void train(const fs::path& folder, std::size_t lanes) {
+  bora::ThreadPool pool(lanes);
+  runs::Run<small::Mixture, Format> run(folder, steps, &pool);
+  CHECK(run.fit().steps == steps);
+}
+
+/// A run that nobody kills: what the killed ones must come to, and how long it takes.
+struct Whole {
+  std::string_view format;
+  std::map<std::string, std::string> files;
+  double seconds;
+};
+Whole whole_run(std::string_view format) {
+  const support::TemporaryFolder folder;
+  const auto begin = Clock::now();
+  REQUIRE(finishes(folder.path(), format, 1, 300));
+  const double seconds = seconds_since(begin);
+  Whole whole{format, contents(folder / "run"), seconds};
+  REQUIRE(whole.files.size() >= 7);  // two links and the five files of a checkpoint
+  return whole;
+}
+
 }  // namespace
 
 TEST_CASE(trained, "[.killed]") {
-  const char *folder = std::getenv("BORA_TEST_RUN"), *lanes = std::getenv("BORA_TEST_LANES");
-  if (folder == nullptr || lanes == nullptr) return;  // asked for by hand: nothing to do
-  bora::ThreadPool pool(std::strtoul(lanes, nullptr, 10));
-  runs::Run<small::Mixture> run(folder, steps, &pool);
-  CHECK(run.fit().steps == steps);
+  const char *folder = std::getenv("BORA_TEST_RUN"), *lanes = std::getenv("BORA_TEST_LANES"),
+             *format = std::getenv("BORA_TEST_FORMAT");
+  if (folder == nullptr || lanes == nullptr || format == nullptr) return;  // asked for by hand: nothing to do
+  const std::size_t count = std::strtoul(lanes, nullptr, 10);
+  if (format == bora::Bf16::name)
+    train<bora::Bf16>(folder, count);
+  else
+    train<bora::F32>(folder, count);
 }
 
 TEST_CASE("A run killed at any moment, again and again, comes to the bits of one that was never interrupted",
           "[train]") {
-  const support::TemporaryFolder whole;
-  const auto begin = Clock::now();
-  REQUIRE(finishes(whole.path(), 1, 300));
-  const double duration = seconds_since(begin);
-  const auto expected = contents(whole / "run");
-  REQUIRE(expected.size() >= 7);  // two links and the five files of a checkpoint
+  const std::array wholes{whole_run(bora::F32::name), whole_run(bora::Bf16::name)};
+  CHECK(wholes[0].files != wholes[1].files);
 
   bora::Random random(2024);
   std::size_t kills = 0, messes = 0;
   for (std::size_t round = 0; round < 2 || kills < 40; ++round) {
+    const Whole& whole = wholes[round % 2];
     const support::TemporaryFolder folder;
     for (std::size_t here = 0;; ++here, ++kills) {
-      if (finishes(folder.path(), round % 2 + 1, here < 25 ? random.uniform() * duration / 6 : 300)) break;
+      const std::size_t lanes = 1 + random.below(5);  // others at each start: the bits do not depend on them
+      if (finishes(folder.path(), whole.format, lanes, here < 25 ? random.uniform() * whole.seconds / 6 : 300)) break;
       messes += fs::exists(folder / "run") && left_a_mess(folder / "run");
     }
-    CHECK(contents(folder / "run") == expected);
+    CHECK(contents(folder / "run") == whole.files);
   }
   CHECK(kills >= 40);
   CHECK(messes > 0);  // else no kill fell into a save

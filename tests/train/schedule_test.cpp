@@ -59,16 +59,52 @@ TEST_CASE("A warm-up as long as the training, or longer, divides by nothing", "[
   }
 }
 
-TEST_CASE("OLMo's schedule warms up from a tenth, falls to a tenth, and cools down to zero", "[train]") {
-  const LearningRate rate{.peak = 0.5, .warmup = 4, .steps = 30, .decay = Decay::olmo, .cooldown = 6};
+TEST_CASE("A warm-up may begin at a share of the peak", "[train]") {
+  LearningRate rate{.peak = 0.5, .floor = 0.05, .warmup = 4, .steps = 24, .warmup_from = 0.1};
+  for (const Decay decay : {Decay::cosine, Decay::linear, Decay::constant}) {
+    rate.decay = decay;
+    CHECK_NOTHROW(rate.check());
+    for (std::size_t s = 0; s < 4; ++s) CHECK(near(rate.at(s), 0.05 + 0.45 * static_cast<double>(s) / 4));
+    CHECK(near(rate.at(4), 0.5));
+  }
+  rate.warmup_from = 0;
+  CHECK(rate.at(0) == 0);
+  rate.warmup_from = 1;
+  CHECK(rate.at(0) == 0.5);
+}
+
+// Groeneveld et al. 2024, Tables 4 and 5: 5000 steps up from a tenth of 3e-4, down to a tenth in a line, and 1000 more
+// to zero. 2.46 T tokens in batches of 2048 rows of 2048 are 586,510 steps.
+TEST_CASE("OLMo 7B's rates can be written", "[train]") {
+  const LearningRate rate{.peak = 3e-4,
+                          .floor = 3e-5,
+                          .warmup = 5'000,
+                          .steps = 587'510,
+                          .decay = Decay::linear,
+                          .warmup_from = 0.1,
+                          .cooldown = 1'000};
   CHECK_NOTHROW(rate.check());
-  for (std::size_t s = 0; s < 4; ++s) CHECK(near(rate.at(s), 0.05 + 0.45 * static_cast<double>(s) / 4));
-  for (std::size_t s = 4; s <= 24; ++s) CHECK(near(rate.at(s), 0.5 - 0.45 * static_cast<double>(s - 4) / 20));
-  for (std::size_t s = 24; s <= 30; ++s) CHECK(near(rate.at(s), 0.05 * static_cast<double>(30 - s) / 6));
-  CHECK(rate.at(29) > 0);  // the last step still learns
-  CHECK(rate.at(31) == 0);
-  const LearningRate warm{.peak = 0.5, .warmup = 4, .steps = 30, .decay = Decay::olmo};
-  CHECK(near(warm.at(30), 0.05));  // without a cool-down it ends at the tenth
+  CHECK(near(rate.at(0), 3e-5));
+  CHECK(near(rate.at(2'500), 1.65e-4));
+  CHECK(near(rate.at(5'000), 3e-4));
+  CHECK(near(rate.at(295'755), 1.65e-4));  // half way down
+  CHECK(near(rate.at(586'510), 3e-5));
+  CHECK(near(rate.at(587'010), 1.5e-5));
+  CHECK(rate.at(587'509) > 0);  // the last step still learns
+  CHECK(rate.at(587'510) == 0);
+}
+
+// The configuration that was released with it: 2000 steps up from a tenth of 4e-4, then a cosine to a tenth at 739,328.
+TEST_CASE("OLMo 1B's rates can be written", "[train]") {
+  const LearningRate rate{
+      .peak = 4e-4, .floor = 4e-5, .warmup = 2'000, .steps = 739'328, .decay = Decay::cosine, .warmup_from = 0.1};
+  CHECK_NOTHROW(rate.check());
+  CHECK(near(rate.at(0), 4e-5));
+  CHECK(near(rate.at(1'000), 2.2e-4));
+  CHECK(near(rate.at(2'000), 4e-4));
+  CHECK(near(rate.at(370'664), 2.2e-4));  // half way: the cosine is 0
+  CHECK(near(rate.at(2'000 + 737'328 / 3), 4e-5 + 3.6e-4 * 0.75));
+  CHECK(near(rate.at(739'328), 4e-5));
 }
 
 TEST_CASE("A constant rate with a cool-down is a trapezoid", "[train]") {
@@ -79,15 +115,14 @@ TEST_CASE("A constant rate with a cool-down is a trapezoid", "[train]") {
   CHECK(rate.at(20) == 0);
 }
 
-TEST_CASE("A cool-down without room, and a floor beside OLMo's own, are refused", "[train]") {
-  const auto check = [](std::size_t warmup, std::size_t steps, std::size_t cooldown, Decay decay, double floor) {
-    LearningRate{.floor = floor, .warmup = warmup, .steps = steps, .decay = decay, .cooldown = cooldown}.check();
+TEST_CASE("A cool-down without room is refused", "[train]") {
+  const auto check = [](std::size_t warmup, std::size_t steps, std::size_t cooldown, Decay decay) {
+    LearningRate{.warmup = warmup, .steps = steps, .decay = decay, .cooldown = cooldown}.check();
   };
-  CHECK_THROWS_AS(check(5, 10, 5, Decay::cosine, 0), bora::ConfigError);
-  CHECK_THROWS_AS(check(11, 10, 1, Decay::cosine, 0), bora::ConfigError);
-  CHECK_THROWS_AS(check(0, 10, 11, Decay::linear, 0), bora::ConfigError);
-  CHECK_THROWS_AS(check(0, 10, 0, Decay::olmo, 1e-5), bora::ConfigError);
-  CHECK_NOTHROW(check(5, 10, 4, Decay::cosine, 0));
+  CHECK_THROWS_AS(check(5, 10, 5, Decay::cosine), bora::ConfigError);
+  CHECK_THROWS_AS(check(11, 10, 1, Decay::cosine), bora::ConfigError);
+  CHECK_THROWS_AS(check(0, 10, 11, Decay::linear), bora::ConfigError);
+  CHECK_NOTHROW(check(5, 10, 4, Decay::cosine));
 }
 
 TEST_CASE("A rate that is negative or no number is refused", "[train]") {
@@ -96,5 +131,7 @@ TEST_CASE("A rate that is negative or no number is refused", "[train]") {
     CHECK_THROWS_AS(LearningRate{.peak = bad}.check(), bora::ConfigError);
     CHECK_THROWS_AS(LearningRate{.floor = bad}.check(), bora::ConfigError);
   }
+  for (const double bad : {-0.1, 1.1, nan, infinity})
+    CHECK_THROWS_AS(LearningRate{.warmup_from = bad}.check(), bora::ConfigError);
   CHECK_NOTHROW(LearningRate{.peak = 0, .floor = 0}.check());
 }

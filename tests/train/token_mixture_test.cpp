@@ -129,6 +129,8 @@ TEST_CASE("The state of another mixture is refused", "[train]") {
   refused([&](auto& o) { o.sources[0].file = counting(folder, 1, 700); });
   refused([&](auto& o) { o.sources.push_back({counting(folder, 1, 700)}); });
   TokenMixture again(options);
+  CHECK_THROWS_AS(again.restore({~std::uint64_t{0} / 4, mixture.state().fingerprint}), bora::ConfigError);
+  CHECK(again.state().batches == 0);
   CHECK_NOTHROW(again.restore(mixture.state()));
 }
 
@@ -140,6 +142,9 @@ TEST_CASE("Impossible mixtures are refused", "[train]") {
   CHECK_THROWS_AS(TokenMixture({.sources = {{file}}, .batch = 1, .time = 1}), bora::ConfigError);
   for (const double bad : {0.0, -1.0, std::nan(""), std::numeric_limits<double>::infinity()})
     CHECK_THROWS_AS(TokenMixture({.sources = {{file, bad}}, .batch = 1, .time = 5}), bora::ConfigError);
+  for (const std::size_t many : {std::size_t{1} << 61, std::size_t{1} << 58, ~std::size_t{0}})
+    CHECK_THROWS_AS(TokenMixture({.sources = {{file}}, .batch = many, .time = 8}), bora::ConfigError);
+  CHECK_THROWS_AS(TokenMixture({.sources = {{file}}, .batch = 1, .time = std::size_t{1} << 62}), bora::ConfigError);
   CHECK_THROWS_AS(TokenMixture({.sources = {{folder / "missing"}}, .batch = 1, .time = 5}), bora::FileError);
   CHECK(support::refusal(file, [&] { TokenMixture({.sources = {{file}}, .batch = 1, .time = 21}); }) ==
         "holds 20 tokens, expected 21 or more: a row");

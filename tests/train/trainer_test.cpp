@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <span>
 #include <string>
@@ -299,6 +300,41 @@ TEST_CASE("A batch that is refused changes nothing", "[train]") {
   CHECK(same(model.parameters(), twin.parameters()));
 }
 
+TEST_CASE("A step whose loss or gradients are not finite changes nothing and says so", "[train]") {
+  const auto start = [] {
+    auto p = small::parameters<small::Dense, float>(1);
+    for (float& value : p.values()) value *= 1e15f;  // finite, but their products are not
+    return p;
+  };
+  for (const std::size_t lanes : {1, 3}) {
+    bora::ThreadPool pool(lanes);
+    TrainerOptions options = usual;
+    options.pool = &pool;
+    Decoder<small::Dense, F32> model(start());
+    Trainer trainer{model, start(), options};
+    std::string says = "accepted";
+    try {
+      trainer.step(small::batch(2, 19, 1));
+    } catch (const bora::Error& error) {
+      says = error.what();
+    }
+    INFO(says);
+    CHECK(says.starts_with("step 1: the loss is "));
+    CHECK(says.find(" and the gradient norm NaN, expected finite numbers; nothing was updated") != says.npos);
+    CHECK(trainer.steps() == 0);
+    CHECK(same(trainer.parameters(), start()));
+    CHECK(same(model.parameters(), start()));
+    for (const auto* moments : {&trainer.first_moments(), &trainer.second_moments()})
+      for (const float value : moments->values()) REQUIRE(value == 0);
+    // The same trainer goes on where the parameters are better.
+    trainer.restore(0, small::parameters<small::Dense, float>(1), {}, {});
+    Decoder<small::Dense, F32> twin(small::parameters<small::Dense, float>(1));
+    Trainer fresh{twin, usual};
+    CHECK(trainer.step(small::batch(2, 19, 2)).loss == fresh.step(small::batch(2, 19, 2)).loss);
+    CHECK(same(trainer.parameters(), fresh.parameters()));
+  }
+}
+
 TEST_CASE("Impossible options are refused before anything is done", "[train]") {
   const auto start = small::parameters<small::Learned, float>(1);
   Decoder<small::Learned, F32> model(start);
@@ -312,13 +348,15 @@ TEST_CASE("Impossible options are refused before anything is done", "[train]") {
     refused([&](TrainerOptions& o) { o.optimizer.beta1 = bad; });
     refused([&](TrainerOptions& o) { o.optimizer.beta2 = bad; });
   }
-  for (const double bad : {-1.0, nan}) {
+  for (const double bad : {-1.0, nan, std::numeric_limits<double>::infinity()}) {
     refused([&](TrainerOptions& o) { o.optimizer.eps = bad; });
     refused([&](TrainerOptions& o) { o.optimizer.weight_decay = bad; });
     refused([&](TrainerOptions& o) { o.clip_norm = bad; });
+    refused([&](TrainerOptions& o) { o.load_balancing = bad; });
     refused([&](TrainerOptions& o) { o.learning_rate.peak = bad; });
     refused([&](TrainerOptions& o) { o.learning_rate.floor = bad; });
   }
-  refused([](TrainerOptions& o) { o.optimizer.eps = 0; });
+  for (const double bad : {0.0, 1e-50})  // the second is 0 as a float
+    refused([&](TrainerOptions& o) { o.optimizer.eps = bad; });
   CHECK(same(model.parameters(), start));
 }

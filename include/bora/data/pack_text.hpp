@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -23,12 +24,14 @@ concept TextEncoder = requires(const T& tokenizer, std::string_view text) {
   { tokenizer.vocab_size() } -> std::convertible_to<std::size_t>;
 };
 
-/// How texts become documents of a token file.
 /// What becomes of the texts.
 struct PackOptions {
+  /// Whether each document begins with the tokenizer's mark for that, where it has one (`encode(text, {.bos = …})`). It
+  /// does unless this is false: prompts are encoded with it too, and a model should meet what it was trained on.
+  bool bos = true;
   /// Appended to each document: the model learns where texts end.
   std::optional<TokenId> end_of_document = {};
-  /// Text files: documents are what stands between these, the empty ones left out. Empty: a file is a document.
+  /// Text files: documents are what stands between these, but for what is empty. Empty: a file is a document.
   std::string separator = "";
   /// JSONL: the key of the text.
   std::string field = "text";
@@ -36,10 +39,10 @@ struct PackOptions {
   std::size_t vocab_size = 0;
 };
 
-/// What was packed.
 /// What a token file was made of.
 struct PackReport {
   std::size_t documents = 0, tokens = 0, text_bytes = 0;
+  std::size_t empty_texts = 0;  ///< files, lines and texts that were left out since there is nothing in them to learn
 };
 
 /// Packs texts, one by one. `commit` puts the file in its place; without it nothing is left.
@@ -52,9 +55,13 @@ class TextPacker {
         options_(std::move(options)),
         file_(target, options_.vocab_size == 0 ? tokenizer.vocab_size() : options_.vocab_size) {}
 
-  /// A document. Throws TokenError for an id outside the vocabulary.
+  /// A document; an empty one is only counted. Throws TokenError for an id outside the vocabulary.
   void add(std::string_view text) {
-    std::vector<TokenId> ids = tokenizer_->encode(text);
+    if (text.empty()) {
+      ++report_.empty_texts;
+      return;
+    }
+    std::vector<TokenId> ids = encode(text);
     if (options_.end_of_document) ids.push_back(*options_.end_of_document);
     file_.append(ids, text.size());
     report_.text_bytes += text.size();
@@ -62,6 +69,7 @@ class TextPacker {
 
   /// A text file, cut at the separator. Throws FileError where it cannot be read.
   void add_text_file(const std::filesystem::path& file) {
+    if (is_empty(file)) return add("");
     const MappedFile mapped(file);
     std::string_view text = mapped.text();
     if (options_.separator.empty()) return add(text);
@@ -73,8 +81,9 @@ class TextPacker {
   }
 
   /// A file of JSON objects, one a line. Throws FileError, naming file and line, for a line that is none or has no
-  /// text; blank lines are left out.
+  /// text; blank lines are left out, and so are texts that are empty.
   void add_jsonl_file(const std::filesystem::path& file) {
+    if (is_empty(file)) return add("");
     const MappedFile mapped(file);
     std::string_view rest = mapped.text();
     for (std::size_t line = 1; !rest.empty(); ++line) {
@@ -93,6 +102,17 @@ class TextPacker {
   }
 
  private:
+  std::vector<TokenId> encode(std::string_view text) const {
+    if constexpr (requires { tokenizer_->encode(text, {.bos = true, .eos = false}); })
+      return tokenizer_->encode(text, {.bos = options_.bos, .eos = false});
+    else
+      return tokenizer_->encode(text);
+  }
+  /// Such a file cannot be mapped.
+  static bool is_empty(const std::filesystem::path& file) {
+    std::error_code error;
+    return std::filesystem::is_regular_file(file, error) && std::filesystem::file_size(file, error) == 0;
+  }
   std::string json_text(std::string_view text, const std::filesystem::path& file, std::size_t line) const {
     const std::filesystem::path place = detail::message(file.string(), ", line ", line);
     const Json object = parse_json(text, place);

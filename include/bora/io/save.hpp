@@ -2,9 +2,9 @@
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/core/tensor.hpp>
+#include <bora/core/mapped_file.hpp>
 #include <bora/io/families.hpp>
 #include <bora/io/json.hpp>
-#include <bora/core/mapped_file.hpp>
 #include <bora/io/model_config.hpp>
 #include <bora/io/parameter_names.hpp>
 #include <bora/io/safetensors.hpp>
@@ -22,6 +22,10 @@
 #include <system_error>
 #include <utility>
 #include <vector>
+#if defined(BORA_POSIX_FILES)
+#include <cerrno>
+#include <sys/file.h>
+#endif
 
 namespace bora::inline BORA_ABI {
 
@@ -45,6 +49,48 @@ struct SavedModel {
   std::function<void(const FileTensor&, std::span<float>)> gather;
 };
 
+/// Brings a folder's names to the disk. Throws FileError where the disk fails; where a folder cannot be opened, or the
+/// file system does not know of such a thing, there is nothing to be done.
+inline void sync_folder([[maybe_unused]] const std::filesystem::path& folder) {
+#if defined(BORA_POSIX_FILES)
+  const int handle = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_CLOEXEC);
+  if (handle < 0) return;
+  const int error = ::fsync(handle) == 0 ? 0 : errno;
+  ::close(handle);
+  if (error == EIO || error == ENOSPC || error == EDQUOT)
+    refuse_file(folder, "cannot be brought to the disk: ", system_message(error));
+#endif
+}
+
+/// One save a folder at a time. What is locked is the folder itself, so that no file is left in it; the system lets go
+/// of it when the program ends, however it ends.
+class SavingLock {
+ public:
+  /// Throws FileError where another save holds the folder. Where the file system has no locks, nothing is held.
+  explicit SavingLock([[maybe_unused]] const std::filesystem::path& folder) {
+#if defined(BORA_POSIX_FILES)
+    handle_ = ::open(folder.c_str(), O_RDONLY | O_CLOEXEC);
+    if (handle_ < 0) return;
+    held_ = ::flock(handle_, LOCK_EX | LOCK_NB) == 0;
+    if (held_ || errno != EWOULDBLOCK) return;
+    ::close(handle_);
+    refuse_file(folder, "is being saved into by another program or thread: expected to be the only one");
+#endif
+  }
+  SavingLock(const SavingLock&) = delete;
+  SavingLock& operator=(const SavingLock&) = delete;
+  ~SavingLock() {
+#if defined(BORA_POSIX_FILES)
+    if (handle_ >= 0) ::close(handle_);
+#endif
+  }
+  bool held() const noexcept { return held_; }
+
+ private:
+  [[maybe_unused]] int handle_ = -1;
+  bool held_ = false;
+};
+
 /// Files under temporary names. They are gone unless they are moved to their places.
 class PartialFiles {
  public:
@@ -61,12 +107,15 @@ class PartialFiles {
     file.partial += ".partial";
     return files_.emplace_back(std::move(file)).partial;
   }
+  /// The last one moves when the others' places are on the disk: a loss of power must not leave it alone.
   void move_to_places() {
     std::error_code error;
     for (const File& file : files_) {
+      if (&file == &files_.back()) sync_folder(file.target.parent_path());
       std::filesystem::rename(file.partial, file.target, error);
       if (error) refuse_file(file.target, "cannot be put in place: ", error.message());
     }
+    if (!files_.empty()) sync_folder(files_.back().target.parent_path());
   }
   bool contains(const std::filesystem::path& target) const {
     return std::ranges::find(files_, target, &File::target) != files_.end();
@@ -92,6 +141,18 @@ inline std::string shard_name(std::size_t shard, std::size_t shards) {
 inline bool is_weight_file(std::string_view name) {
   return name == "model.safetensors" || name == "model.safetensors.index.json" ||
          (name.starts_with("model-") && name.find("-of-") != name.npos && name.ends_with(".safetensors"));
+}
+
+/// Whether a file is what a writer that was killed left of a checkpoint: "config.json.partial", or what that was to
+/// become, "config.json.partial.PID-N.partial".
+inline bool is_left_over(std::string_view name) {
+  constexpr std::string_view partial = ".partial";
+  const std::size_t end = name.find(partial);
+  if (end == name.npos || !name.ends_with(partial)) return false;
+  const std::string_view whole = name.substr(0, end), rest = name.substr(end + partial.size());
+  if (whole != "config.json" && !is_weight_file(whole)) return false;
+  return rest.empty() || (rest.starts_with('.') &&
+                          rest.substr(0, rest.size() - partial.size()).find_first_not_of(".-0123456789") == rest.npos);
 }
 
 inline std::size_t stored_bytes(const FileTensor& tensor, const SaveOptions& options) {
@@ -149,11 +210,15 @@ inline Json index_of(const std::vector<std::vector<FileTensor>>& shards, const S
   return {{"metadata", {{"total_size", bytes}}}, {"weight_map", map}};
 }
 
-/// Throws FileError where `path` is no folder and cannot become one.
+/// Throws FileError where `folder` is no folder and cannot become one. What is made is on the disk.
 inline void make_folder(const std::filesystem::path& folder) {
+  std::vector<std::filesystem::path> parents;  // of folders that are not there yet
+  for (std::filesystem::path at = folder; !at.empty() && !is_there(at); at = at.parent_path())
+    parents.push_back(at.parent_path());
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (!is_folder(folder)) refuse_file(folder, "cannot be made a folder", error ? ": " + error.message() : "");
+  for (const std::filesystem::path& parent : parents) sync_folder(parent);
 }
 
 inline void remove_file(const std::filesystem::path& file) {
@@ -162,15 +227,25 @@ inline void remove_file(const std::filesystem::path& file) {
   if (error) refuse_file(file, "cannot be removed: ", error.message());
 }
 
-/// Weight files of an earlier checkpoint would be read instead of the new ones, or beside them.
-inline void remove_stale(const std::filesystem::path& folder, const PartialFiles& files) {
-  std::vector<std::filesystem::path> stale;
+/// Removes the files of a folder that `doomed(path)` is true of.
+template <class Doomed>
+void remove_files(const std::filesystem::path& folder, Doomed&& doomed) {
+  std::vector<std::filesystem::path> files;
   std::error_code error;
   for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
-    if (is_weight_file(entry->path().filename().string()) && !files.contains(entry->path()))
-      stale.push_back(entry->path());
+    if (doomed(entry->path())) files.push_back(entry->path());
   if (error) refuse_file(folder, "cannot be listed: ", error.message());
-  for (const std::filesystem::path& file : stale) remove_file(file);
+  for (const std::filesystem::path& file : files) remove_file(file);
+}
+/// Weight files of an earlier checkpoint would be read instead of the new ones, or beside them.
+inline void remove_stale(const std::filesystem::path& folder, const PartialFiles& files) {
+  remove_files(folder, [&](const std::filesystem::path& file) {
+    return is_weight_file(file.filename().string()) && !files.contains(file);
+  });
+}
+/// For the holder of the folder's lock: whoever wrote these is gone.
+inline void remove_left_over(const std::filesystem::path& folder) {
+  remove_files(folder, [](const std::filesystem::path& file) { return is_left_over(file.filename().string()); });
 }
 
 /// Whether the folder's checkpoint is one file, under this very config: a single rename then replaces it, and at no
@@ -196,6 +271,8 @@ inline void save_model(const SavedModel& model, const std::filesystem::path& fol
   const auto shards = shards_of(file_tensors(names, model.description, model.tensors), options);
 
   make_folder(folder);
+  const SavingLock lock(folder);
+  if (lock.held()) remove_left_over(folder);
   PartialFiles files;
   for (std::size_t s = 0; s < shards.size(); ++s)
     write_shard(model, shards[s], options, files.add(folder / shard_name(s, shards.size())));
@@ -208,6 +285,7 @@ inline void save_model(const SavedModel& model, const std::filesystem::path& fol
     remove_file(index);
   }
   remove_stale(folder, files);
+  sync_folder(folder);  // the old config is gone before the first new file is there
   files.move_to_places();
 }
 
@@ -215,10 +293,10 @@ inline void save_model(const SavedModel& model, const std::filesystem::path& fol
 
 /// Writes config.json and model.safetensors (in shards with an index where it is larger than `max_shard_bytes`) as
 /// Hugging Face's transformers reads them: of the family that the parameters came from, or else of the one they are
-/// like
-/// (`family_of`). A model like none is written with "model_type": "bora", for `load` alone. Other files in the folder
-/// are left alone. Throws ConfigError where the names are of a family that cannot hold the model, FileError where
-/// writing fails or a number is not finite; an earlier checkpoint is whole until all is written.
+/// like (`family_of`). A model like none is written with "model_type": "bora", for `load` alone. Other files in the
+/// folder are left alone, but for what a save that was killed left of these. Throws ConfigError where the names are of
+/// a family that cannot hold the model, FileError where writing fails, a number is not finite or another save into the
+/// folder is going on; an earlier checkpoint is whole until all is written.
 template <ModelSpec S, class T>
 void save(const Parameters<S, T>& parameters, const std::filesystem::path& folder, const SaveOptions& options = {}) {
   detail::save_model(

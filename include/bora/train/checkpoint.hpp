@@ -3,31 +3,35 @@
 ///     FOLDER/step-000000120/     a checkpoint
 ///         config.json, model.safetensors    the F32 parameters as a Hugging Face folder, for `load` and others
 ///         moments.safetensors               both moments, "first." and "second." before the parameters' names
-///         history.json                      the losses so far
-///         state.json                        step, place in the data, options, checksums of the files above
+///         history.json                      the losses so far, thinned
+///         state.json                        step, place in the data, options, builds, checksums of the files above
 ///     FOLDER/last, FOLDER/best   links to the newest checkpoint and the one of the lowest held-out loss
+///     FOLDER/lock                held while a program writes there
 ///
 /// A checkpoint is written under another name, brought to the disk, renamed, and only then does `last` change, in one
 /// rename. What `last` names decides: whatever else an interruption left behind is removed by the next save.
 #pragma once
 #include <bora/core/error.hpp>
-#include <bora/core/file_words.hpp>
 #include <bora/core/mapped_file.hpp>
+#include <bora/io/folder_lock.hpp>
 #include <bora/io/json.hpp>
 #include <bora/io/load.hpp>
 #include <bora/io/parameter_names.hpp>
 #include <bora/io/safetensors.hpp>
 #include <bora/io/save.hpp>
 #include <bora/model/fingerprint.hpp>
+#include <bora/train/checkpoint_folder.hpp>
+#include <bora/train/option_check.hpp>
 #include <bora/train/progress.hpp>
 #include <bora/train/token_mixture.hpp>
 #include <bora/train/trainer.hpp>
 #include <algorithm>
-#include <cctype>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -42,124 +46,12 @@ struct TrainingState {
   TokenMixtureState data;
   LossHistory history;
   std::optional<LossPoint> best;  ///< the lowest held-out loss so far
+  /// The builds of the library that took part, by version, backend, instruction set and compiler. Bits are promised
+  /// for one; where there are more, the run goes on, but not with the bits of any one of them alone.
+  std::vector<std::string> builds;
 };
 
 namespace detail {
-
-namespace fs = std::filesystem;
-
-// ---- places
-
-/// "step-000000120", with ".2" and so on where that is taken.
-inline std::string checkpoint_name(std::size_t step, std::size_t copy = 1) {
-  const std::string digits = std::to_string(step);
-  const std::string name = message("step-", std::string(digits.size() < 9 ? 9 - digits.size() : 0, '0'), digits);
-  return copy == 1 ? name : message(name, ".", copy);
-}
-inline bool is_checkpoint_name(std::string_view name) noexcept {
-  if (!name.starts_with("step-")) return false;
-  name.remove_prefix(5);
-  return name.size() >= 9 &&
-         std::all_of(name.begin(), name.end(), [](char c) { return ('0' <= c && c <= '9') || c == '.'; });
-}
-
-/// Brings a folder's names to the disk; where a folder cannot be synced there is nothing to be done.
-inline void sync_folder([[maybe_unused]] const fs::path& folder) noexcept {
-#if defined(BORA_POSIX_FILES)
-  const int handle = ::open(folder.c_str(), O_RDONLY | O_CLOEXEC);
-  if (handle < 0) return;
-  ::fsync(handle);
-  ::close(handle);
-#endif
-}
-
-/// What a link of the folder names; empty where there is no link. Throws FileError for one that leads elsewhere.
-inline std::string linked_name(const fs::path& link) {
-  std::error_code error;
-  if (!fs::exists(fs::symlink_status(link, error))) return "";
-  const fs::path target = fs::read_symlink(link, error);
-  if (error) refuse_file(link, "is no link, expected one to a checkpoint beside it");
-  if (!is_checkpoint_name(target.string()))
-    refuse_file(link, "leads to ", printable(target.string()), ", expected a checkpoint beside it");
-  return target.string();
-}
-
-inline void replace_link(const fs::path& link, const std::string& name) {
-  fs::path partial = link;
-  partial += ".partial";
-  std::error_code error;
-  fs::remove(partial, error);
-  fs::create_symlink(name, partial, error);
-  if (!error) fs::rename(partial, link, error);
-  if (error) refuse_file(link, "cannot be put in place: ", error.message());
-  sync_folder(link.parent_path());
-}
-
-/// Removes checkpoints that nothing names, and what interrupted saves left behind.
-inline void remove_others(const fs::path& folder, std::string_view last, std::string_view best) {
-  std::vector<fs::path> others;
-  std::error_code ignored;
-  for (fs::directory_iterator entry(folder, ignored), end; !ignored && entry != end; entry.increment(ignored)) {
-    const std::string name = entry->path().filename().string();
-    constexpr std::string_view partial = ".partial";
-    const bool unfinished = name.ends_with(partial) && is_checkpoint_name(name.substr(0, name.size() - partial.size()));
-    if (name == "last.partial" || name == "best.partial" || unfinished ||
-        (is_checkpoint_name(name) && name != last && name != best && is_there(entry->path() / "state.json")))
-      others.push_back(entry->path());
-  }
-  for (const fs::path& path : others) {
-    fs::path doomed = path;
-    if (is_checkpoint_name(path.filename().string())) {
-      // Another name first: a folder that is half removed must not look like a checkpoint. The name may be taken.
-      fs::remove_all(doomed += ".partial", ignored);
-      fs::rename(path, doomed, ignored);
-    }
-    fs::remove_all(doomed, ignored);
-  }
-}
-
-/// A folder that is gone unless it is moved to its place.
-class PartialFolder {
- public:
-  explicit PartialFolder(fs::path target) : target_(std::move(target)), partial_(target_) {
-    partial_ += ".partial";
-    std::error_code error;
-    fs::remove_all(partial_, error);
-    make_folder(partial_);
-  }
-  PartialFolder(const PartialFolder&) = delete;
-  PartialFolder& operator=(const PartialFolder&) = delete;
-  ~PartialFolder() {
-    std::error_code ignored;
-    if (!partial_.empty()) fs::remove_all(partial_, ignored);
-  }
-  const fs::path& path() const noexcept { return partial_; }
-  void move_to_place() {
-    sync_folder(partial_);
-    std::error_code error;
-    fs::rename(partial_, target_, error);
-    if (error) refuse_file(target_, "cannot be put in place: ", error.message());
-    partial_.clear();
-    sync_folder(target_.parent_path());
-  }
-
- private:
-  fs::path target_, partial_;
-};
-
-// ---- contents
-
-inline std::string hex(std::uint64_t number) {
-  std::string text;
-  for (int shift = 60; shift >= 0; shift -= 4) text += "0123456789abcdef"[number >> shift & 15];
-  return text;
-}
-inline std::uint64_t text_sum(std::string_view text) noexcept {
-  WordSum sum;
-  sum.add(std::uint64_t{text.size()});
-  sum.add(std::as_bytes(std::span(text)));
-  return sum.value();
-}
 
 inline void write_json(const fs::path& path, const Json& json) {
   AtomicFile file(path);
@@ -175,7 +67,8 @@ inline std::vector<LossPoint> points_from_json(const Json& object, std::string_v
   std::vector<LossPoint> points;
   for (const Json& point : require_array(object, key, file)) {
     if (!point.is_array() || point.size() != 2 || !is_whole_number(point[0]) || !point[1].is_number())
-      refuse_file(file, "key ", printable(key), " holds ", point.dump(), ", expected pairs of step and loss");
+      refuse_file(file, "key ", printable(key), " holds ", printable(point.dump()),
+                  ", expected pairs of step and loss");
     points.push_back({point[0].get<std::size_t>(), point[1].get<double>()});
   }
   return points;
@@ -202,14 +95,26 @@ Parameters<S> read_moments(const SafeTensors& file, const CheckpointNames& names
   moments.names = names;
   std::vector<float> numbers;
   for (const FileTensor& tensor : file_tensors(names, describe<S>(), tensors_of<S>())) {
+    const std::string name = prefix + tensor.name();
+    if (const auto& shape = file.entry(name).shape; shape != tensor.shape())
+      refuse_file(file.path(), "tensor ", printable(name), " has shape ", shape_text(shape), ", expected ",
+                  shape_text(tensor.shape()));
     numbers.resize(tensor.size());
-    file.read(prefix + tensor.name(), numbers);
+    file.read(name, numbers);
     for (const FileTensor::Part& part : tensor.parts)
       part.place.for_each(part.entry.shape, [&](std::size_t in_model, std::size_t in_file) {
         moments.values()[part.entry.offset + in_model] = numbers[in_file];
       });
   }
   return moments;
+}
+
+/// Second moments are means of squares; a root is taken of them.
+template <ModelSpec S>
+void require_squares(const Parameters<S>& second, const fs::path& file) {
+  for (const float value : second.values())
+    if (value < 0)
+      refuse_file(file, "holds ", number_text(static_cast<double>(value)), " as a second moment, expected 0 or more");
 }
 
 /// Size and checksum of every file in a folder.
@@ -250,6 +155,7 @@ Json options_to_json(const Trainer<Model>& trainer) {
             {"warmup", r.warmup},
             {"steps", r.steps},
             {"decay", static_cast<unsigned>(r.decay)},
+            {"warmup_from", r.warmup_from ? Json(*r.warmup_from) : Json()},
             {"cooldown", r.cooldown}}},
           {"optimizer",
            {{"beta1", o.optimizer.beta1},
@@ -266,21 +172,10 @@ inline void check_options(const Json& found, const Json& expected, const fs::pat
     if (const auto at = there.find(key); at == there.end() || *at != value)
       throw ConfigError(
           message(file.string(), ": option ", printable(std::string_view(key).substr(1)), " is ",
-                  at == there.end() ? "missing" : at->dump(), ", expected ", value.dump(),
+                  at == there.end() ? "missing" : at->dump().substr(0, 120), ", expected ", value.dump(),
                   ": a run goes on with the options and data it began with; give those, or another folder"));
 }
 
-inline Json read_state(const fs::path& file) {
-  const Json all = read_json(file);
-  const Json& state = require_object(all, "state", file);
-  if (const std::string format = require_string(state, "format", file, "state"); format != "bora-checkpoint")
-    refuse_file(file, "has format ", printable(format), ", expected 'bora-checkpoint'");
-  if (const std::size_t version = require_size(state, "version", file, "state"); version != 1)
-    refuse_file(file, "has version ", version, " of this format, expected 1");
-  const std::string sum = require_string(all, "checksum", file), found = hex(text_sum(state.dump()));
-  if (sum != found) refuse_file(file, "is damaged: its checksum is ", found, ", expected ", printable(sum));
-  return state;
-}
 inline std::uint64_t require_hex(const Json& object, std::string_view key, const fs::path& file) {
   const std::string text = require_string(object, key, file);
   if (text.size() != 16 || text.find_first_not_of("0123456789abcdef") != text.npos)
@@ -288,28 +183,133 @@ inline std::uint64_t require_hex(const Json& object, std::string_view key, const
   return std::stoull(text, nullptr, 16);
 }
 
-/// The name of the best checkpoint, by the state that `last` names.
-inline std::string best_name(const Json& state, const fs::path& file) {
-  const Json* best = optional_object(state, "best", file, "state");
-  if (best == nullptr) return "";
-  std::string name = require_string(*best, "checkpoint", file, "state.best");
-  if (!is_checkpoint_name(name))
-    refuse_file(file, "names ", printable(name), " as the best checkpoint, expected one beside it");
-  return name;
+/// What this program's library was built for; it decides the bits.
+inline std::string build_name() {
+#define BORA_QUOTE2(...) #__VA_ARGS__
+#define BORA_QUOTE(...) BORA_QUOTE2(__VA_ARGS__)
+  return BORA_QUOTE(BORA_ABI);
+#undef BORA_QUOTE
+#undef BORA_QUOTE2
+}
+inline std::vector<std::string> with_this_build(std::vector<std::string> builds) {
+  if (std::ranges::find(builds, build_name()) == builds.end()) builds.push_back(build_name());
+  return builds;
+}
+inline std::vector<std::string> builds_from_json(const Json& state, const fs::path& file) {
+  std::vector<std::string> builds;
+  for (const Json& build : require_array(state, "builds", file, "state")) {
+    if (!build.is_string()) refuse_file(file, "key 'state.builds' holds ", json_kind(build), ", expected strings");
+    builds.push_back(build.get<std::string>());
+  }
+  return builds;
 }
 
-/// What a folder of checkpoints holds.
-struct CheckpointFolder {
-  std::string last, best;  ///< empty: none
-  Json state;              ///< of the last
+/// Throws FileError for losses that a file could not give back.
+inline void require_finite_losses(const TrainingState& run, const fs::path& folder) {
+  const auto check = [&](std::string_view what, std::span<const LossPoint> points) {
+    for (const LossPoint& point : points)
+      if (!std::isfinite(point.loss))
+        refuse_file(folder, "no checkpoint is written: the ", what, " loss of step ", point.step, " is ",
+                    number_text(point.loss), ", expected a finite number");
+  };
+  check("training", run.history.training);
+  check("held-out", run.history.held_out);
+  if (run.best) check("best", std::span(&*run.best, 1));
+}
+
+/// The checkpoint that holds the best parameters: the new one, or the one of the earlier checkpoints; none where they
+/// are in another folder.
+inline std::string best_checkpoint(const TrainingState& run, std::size_t step, const std::string& name,
+                                   const CheckpointFolder& before) {
+  if (!run.best) return "";
+  if (run.best->step == step) return name;
+  return before.best_point == run.best ? before.best : "";
+}
+
+inline Json history_to_json(const LossHistory& history) {
+  return {{"training", points_to_json(history.training)}, {"held_out", points_to_json(history.held_out)}};
+}
+
+/// The state of a run whose other files are in `folder`.
+template <class Model>
+Json state_to_json(const Trainer<Model>& trainer, const TrainingState& run, const Json& options,
+                   const std::string& best, const fs::path& folder) {
+  Json state = {{"format", "bora-checkpoint"},
+                {"version", 1},
+                {"step", trainer.steps()},
+                {"data", {{"batches", run.data.batches}, {"fingerprint", hex(run.data.fingerprint)}}},
+                {"options", options_to_json(trainer)},
+                {"builds", with_this_build(run.builds)},
+                {"files", list_files(folder)}};
+  state["options"].update(options);
+  if (run.best) state["best"] = {{"step", run.best->step}, {"loss", run.best->loss}};
+  if (!best.empty()) state["best"]["checkpoint"] = best;
+  return state;
+}
+
+/// For the holder of the folder's lock. All that can be refused is refused before the first of the links changes.
+template <class Model>
+void write_checkpoint(const fs::path& folder, const Trainer<Model>& trainer, const TrainingState& run,
+                      const Json& options) {
+  static_assert(std::is_same_v<typename Model::Number, float>,
+                "bora: save_checkpoint: checkpoints hold F32 parameters; train in F32 or Bf16");
+  require_finite_losses(run, folder);
+  const CheckpointFolder before = recover_checkpoint_folder(folder);
+  const std::string name = free_checkpoint_name(folder, trainer.steps());
+  const std::string best = best_checkpoint(run, trainer.steps(), name, before);
+
+  PartialFolder partial(folder / name);
+  save(trainer.parameters(), partial.path());
+  write_moments(partial.path() / "moments.safetensors", trainer.parameters().names, trainer.first_moments(),
+                trainer.second_moments());
+  write_json(partial.path() / "history.json", history_to_json(run.history));
+  const Json state = state_to_json(trainer, run, options, best, partial.path());
+  write_json(partial.path() / "state.json", {{"state", state}, {"checksum", hex(text_sum(state.dump()))}});
+  partial.move_to_place();
+  set_link(folder / "last", name);
+  if (linked_name(folder / "best") != best) set_link(folder / "best", best);
+  remove_others(folder, name, best);
+}
+
+/// What a checkpoint holds beside parameters and moments.
+inline TrainingState read_run(const CheckpointFolder& found, const fs::path& checkpoint) {
+  const fs::path file = checkpoint / "state.json", history_file = checkpoint / "history.json";
+  const Json& data = require_object(found.state, "data", file);
+  const Json history = read_json(history_file);
+  return {
+      .data = {.batches = require_size(data, "batches", file), .fingerprint = require_hex(data, "fingerprint", file)},
+      .history = {.training = points_from_json(history, "training", history_file),
+                  .held_out = points_from_json(history, "held_out", history_file)},
+      .best = found.best_point,
+      .builds = builds_from_json(found.state, file)};
+}
+
+/// All of a checkpoint, before any of it is put to use.
+template <ModelSpec S>
+struct ReadCheckpoint {
+  TrainingState run;
+  std::size_t steps;
+  Parameters<S> parameters, first, second;
 };
-inline CheckpointFolder read_checkpoint_folder(const fs::path& folder) {
-  CheckpointFolder found{.last = linked_name(folder / "last"), .best = "", .state = {}};
-  if (found.last.empty()) return found;
-  const fs::path file = folder / found.last / "state.json";
-  found.state = read_state(file);
-  found.best = best_name(found.state, file);
-  return found;
+template <class Model>
+ReadCheckpoint<typename Model::Spec> read_checkpoint(const fs::path& folder, const Trainer<Model>& trainer,
+                                                     const Json& options) {
+  using S = typename Model::Spec;
+  const CheckpointFolder found = read_checkpoint_folder(folder);
+  if (found.last.empty()) refuse_file(folder, "holds no checkpoint, expected a link 'last' to one");
+  const fs::path checkpoint = folder / found.last, file = checkpoint / "state.json";
+  Json expected = options_to_json(trainer);
+  expected.update(options);
+  check_options(require_object(found.state, "options", file), expected, file);
+  check_files(checkpoint, require_object(found.state, "files", file), file);
+
+  Parameters<S> parameters = load_parameters<S>(checkpoint);
+  const SafeTensors moments(checkpoint / "moments.safetensors");
+  Parameters<S> first = read_moments<S>(moments, parameters.names, "first.");
+  Parameters<S> second = read_moments<S>(moments, parameters.names, "second.");
+  require_squares(second, moments.path());
+  return {read_run(found, checkpoint), require_size(found.state, "step", file), std::move(parameters), std::move(first),
+          std::move(second)};
 }
 
 }  // namespace detail
@@ -320,78 +320,26 @@ inline bool has_checkpoint(const std::filesystem::path& folder) {
 }
 
 /// Saves a run beside its earlier checkpoints, then removes those that are neither the last nor the best. `options` is
-/// whatever else decides the run's bits. Throws FileError where something cannot be written or a number is not finite;
-/// the earlier checkpoints stay then.
+/// whatever else decides the run's bits. A best loss whose parameters are in no checkpoint of this folder, of a run
+/// that began in another one, is kept without a link. Throws FileError where something cannot be written, a parameter,
+/// moment or loss is not finite, or another program writes to the folder; the earlier checkpoints stay then.
 template <class Model>
 void save_checkpoint(const std::filesystem::path& folder, const Trainer<Model>& trainer, const TrainingState& run,
                      const Json& options = Json::object()) {
-  static_assert(std::is_same_v<typename Model::Number, float>,
-                "bora: save_checkpoint: checkpoints hold F32 parameters; train in F32 or Bf16");
   detail::make_folder(folder);
-  const detail::CheckpointFolder before = detail::read_checkpoint_folder(folder);
-  detail::remove_others(folder, before.last, before.best);
-  std::string name = detail::checkpoint_name(trainer.steps());
-  for (std::size_t copy = 2; std::filesystem::exists(folder / name); ++copy)
-    name = detail::checkpoint_name(trainer.steps(), copy);
-
-  detail::PartialFolder partial(folder / name);
-  save(trainer.parameters(), partial.path());
-  detail::write_moments(partial.path() / "moments.safetensors", trainer.parameters().names, trainer.first_moments(),
-                        trainer.second_moments());
-  const Json history = {{"training", detail::points_to_json(run.history.training)},
-                        {"held_out", detail::points_to_json(run.history.held_out)}};
-  detail::write_json(partial.path() / "history.json", history);
-  Json state = {{"format", "bora-checkpoint"},
-                {"version", 1},
-                {"step", trainer.steps()},
-                {"data", {{"batches", run.data.batches}, {"fingerprint", detail::hex(run.data.fingerprint)}}},
-                {"options", detail::options_to_json(trainer)},
-                {"files", detail::list_files(partial.path())}};
-  state["options"].update(options);
-  const std::string best = run.best && run.best->step == trainer.steps() ? name : before.best;
-  if (run.best) state["best"] = {{"step", run.best->step}, {"loss", run.best->loss}, {"checkpoint", best}};
-  const Json all = {{"state", state}, {"checksum", detail::hex(detail::text_sum(state.dump()))}};
-  detail::write_json(partial.path() / "state.json", all);
-  partial.move_to_place();
-  detail::replace_link(folder / "last", name);
-  if (run.best) detail::replace_link(folder / "best", best);
-  detail::remove_others(folder, name, best);
+  const FolderLock lock(folder);
+  detail::write_checkpoint(folder, trainer, run, options);
 }
 
 /// Brings a trainer, made with the options of the run, to where the last checkpoint stands; what it goes on with are
-/// the same bits. Throws FileError for files that are missing, damaged or foreign, and ConfigError where model or
-/// options differ; the trainer is unchanged then.
+/// the same bits, if `builds` is this build alone. The folder is only read. Throws FileError for files that are
+/// missing, damaged or foreign, and ConfigError where model or options differ; the trainer is unchanged then.
 template <class Model>
 TrainingState restore_checkpoint(const std::filesystem::path& folder, Trainer<Model>& trainer,
                                  const Json& options = Json::object()) {
-  using Spec = typename Model::Spec;
-  const detail::CheckpointFolder found = detail::read_checkpoint_folder(folder);
-  if (found.last.empty()) detail::refuse_file(folder, "holds no checkpoint, expected a link 'last' to one");
-  const std::filesystem::path checkpoint = folder / found.last, file = checkpoint / "state.json";
-  Json expected = detail::options_to_json(trainer);
-  expected.update(options);
-  detail::check_options(require_object(found.state, "options", file), expected, file);
-  detail::check_files(checkpoint, require_object(found.state, "files", file), file);
-
-  TrainingState run;
-  const Json& data = require_object(found.state, "data", file);
-  run.data = {.batches = require_size(data, "batches", file),
-              .fingerprint = detail::require_hex(data, "fingerprint", file)};
-  if (const Json* best = optional_object(found.state, "best", file))
-    run.best = {.step = require_size(*best, "step", file), .loss = require_number(*best, "loss", file)};
-  const std::filesystem::path history_file = checkpoint / "history.json";
-  const Json history = read_json(history_file);
-  run.history = {.training = detail::points_from_json(history, "training", history_file),
-                 .held_out = detail::points_from_json(history, "held_out", history_file)};
-
-  Parameters<Spec> parameters = load_parameters<Spec>(checkpoint);
-  const SafeTensors moments(checkpoint / "moments.safetensors");
-  Parameters<Spec> first = detail::read_moments<Spec>(moments, parameters.names, "first.");
-  Parameters<Spec> second = detail::read_moments<Spec>(moments, parameters.names, "second.");
-  trainer.restore(require_size(found.state, "step", file), std::move(parameters), std::move(first), std::move(second));
-  if (!found.best.empty() && detail::linked_name(folder / "best") != found.best)
-    detail::replace_link(folder / "best", found.best);  // interrupted between the two links
-  return run;
+  auto found = detail::read_checkpoint(folder, trainer, options);
+  trainer.restore(found.steps, std::move(found.parameters), std::move(found.first), std::move(found.second));
+  return std::move(found.run);
 }
 
 }  // namespace bora::inline BORA_ABI

@@ -12,14 +12,12 @@
 #include <optional>
 #include <span>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 BORA_BEFORE_NAMESPACE();
 namespace bora::inline BORA_ABI {
 
 /// What a model lost on held-out text.
-/// What an evaluation found.
 struct Evaluation {
   double loss = 0;  ///< mean cross entropy, natural logarithm
   std::size_t predictions = 0;

@@ -4,21 +4,24 @@
 #include <bora/io/folder_lock.hpp>
 #include <bora/model/accounting.hpp>
 #include <bora/train/checkpoint.hpp>
+#include <bora/train/checkpoint_folder.hpp>
 #include <bora/train/evaluate.hpp>
+#include <bora/train/option_check.hpp>
 #include <bora/train/progress.hpp>
 #include <bora/train/token_mixture.hpp>
 #include <bora/train/trainer.hpp>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 namespace bora::inline BORA_ABI {
 
-/// What a run does beside its steps.
 /// How long a run is, and what happens along the way.
 struct FitOptions {
   std::size_t steps = 0;             ///< of the whole run; 0: those of the learning rate
@@ -28,6 +31,7 @@ struct FitOptions {
   std::filesystem::path folder = {};    ///< of the checkpoints; empty: none are written
   std::size_t checkpoint_every = 1000;  ///< steps; after the last, and after each best evaluation
   std::size_t report_every = 1;         ///< steps; after the last, and after each evaluation
+  double peak_flops_per_second = 0;     ///< of the machine, for Progress::share_of_peak; 0: not known
 };
 
 /// What a run came to.
@@ -36,6 +40,8 @@ struct FitResult {
   std::size_t resumed = 0;  ///< of these, done before by the run that this one went on with
   LossHistory history;
   std::optional<LossPoint> best;  ///< the lowest held-out loss
+  /// As in TrainingState: where there is more than one, the bits are not those of a run that one build did alone.
+  std::vector<std::string> builds = {};
 };
 
 namespace detail {
@@ -64,17 +70,19 @@ class Fit {
       : trainer_(trainer), mixture_(mixture), options_(options) {
     check();
     if (options_.steps == 0) options_.steps = trainer.options().learning_rate.steps;
-    if (!saves()) return;
-    make_folder(options_.folder);
-    lock_.emplace(options_.folder);
-    if (has_checkpoint(options_.folder)) resume();
+    if (saves()) open_folder();
+    run_.builds = with_this_build(std::move(run_.builds));
   }
 
   FitResult run(const ProgressCallback& progress) {
     first_step_ = trainer_.steps();
     whole_.start();
     while (trainer_.steps() < options_.steps) step(progress);
-    return {.steps = trainer_.steps(), .resumed = resumed_, .history = std::move(run_.history), .best = run_.best};
+    return {.steps = trainer_.steps(),
+            .resumed = resumed_,
+            .history = std::move(run_.history),
+            .best = run_.best,
+            .builds = std::move(run_.builds)};
   }
 
  private:
@@ -84,6 +92,7 @@ class Fit {
     const FitOptions& o = options_;
     if (o.batches_per_step == 0 || o.evaluate_every == 0 || o.checkpoint_every == 0 || o.report_every == 0)
       throw ConfigError("fit: batches_per_step, evaluate_every, checkpoint_every and report_every must be 1 or more");
+    check_not_negative("fit", "peak_flops_per_second", o.peak_flops_per_second);
     if (mixture_.vocab_size() > Spec::vocab_size)
       throw ConfigError(message("fit: the token files are made for ", mixture_.vocab_size(),
                                 " ids, expected at most the model's ", Spec::vocab_size));
@@ -93,17 +102,23 @@ class Fit {
   /// What decides the run's bits beside the trainer's options; how often it is evaluated does not.
   Json facts() const {
     WordSum held_out;
-    for (const TokenBatch& batch : options_.held_out)
+    for (const TokenBatch& batch : options_.held_out) {
+      for (const std::size_t extent : {batch.batch(), batch.time()}) held_out.add(std::uint64_t{extent});
       for (const TokenId id : batch.ids()) held_out.add(static_cast<std::uint64_t>(id));
+    }
     return {{"batches_per_step", options_.batches_per_step},
             {"held_out", hex(held_out.value())},
             {"data", hex(mixture_.state().fingerprint)}};
   }
-  void resume() {
-    run_ = restore_checkpoint(options_.folder, trainer_, facts());
-    // What an interruption left behind; there may be no step left whose save would remove it.
-    remove_others(options_.folder, linked_name(options_.folder / "last"), linked_name(options_.folder / "best"));
-    mixture_.restore(run_.data);
+  void open_folder() {
+    make_folder(options_.folder);
+    lock_.emplace(options_.folder);
+    // There may be no step left whose save would remove what an interruption left behind.
+    if (recover_checkpoint_folder(options_.folder).last.empty()) return;
+    auto found = read_checkpoint(options_.folder, trainer_, facts());
+    mixture_.restore(found.run.data);  // may be refused, the trainer cannot
+    trainer_.restore(found.steps, std::move(found.parameters), std::move(found.first), std::move(found.second));
+    run_ = std::move(found.run);
     resumed_ = trainer_.steps();
   }
 
@@ -114,8 +129,7 @@ class Fit {
     const StepReport report = trainer_.step(batches);
     training_.stop();
     tokens_ += report.tokens;
-    require_finite_loss(report);
-    run_.history.training.push_back({report.step, report.loss});
+    LossHistory::append(run_.history.training, {report.step, report.loss});
     const std::optional<double> held_out = evaluate_if_due();
     save_if_due();
     if (progress && (due(options_.report_every) || held_out)) tell(progress, report, held_out);
@@ -124,43 +138,50 @@ class Fit {
     return trainer_.steps() % every == 0 || trainer_.steps() >= options_.steps;
   }
 
-  void require_finite_loss(const StepReport& report) const {
-    if (std::isfinite(report.loss) && std::isfinite(report.gradient_norm)) return;
-    throw Error(message("fit: step ", report.step, " had loss ", report.loss, " and gradient norm ",
-                        report.gradient_norm,
-                        ", expected finite numbers: try a lower learning rate, or a longer warm-up"));
-  }
-
   std::optional<double> evaluate_if_due() {
     improved_ = false;
     if (options_.held_out.empty() || !due(options_.evaluate_every)) return std::nullopt;
     const double loss =
         evaluate(trainer_.model(), std::span<const TokenBatch>(options_.held_out), trainer_.options().pool).loss;
-    run_.history.held_out.push_back({trainer_.steps(), loss});
+    require_finite_loss(loss);
+    LossHistory::append(run_.history.held_out, {trainer_.steps(), loss});
     improved_ = !run_.best || loss < run_.best->loss;
     if (improved_) run_.best = {trainer_.steps(), loss};
     return loss;
   }
 
+  /// The step that led here had a finite loss; what it left cannot be gone on from.
+  void require_finite_loss(double held_out) const {
+    if (std::isfinite(held_out)) return;
+    throw Error(message("fit: after step ", trainer_.steps(), " the held-out loss is ", number_text(held_out),
+                        ", expected a finite number; no checkpoint was written. A lower learning rate or a longer "
+                        "warm-up may help"));
+  }
+
   void save_if_due() {
     if (!saves() || !(due(options_.checkpoint_every) || improved_)) return;
     run_.data = mixture_.state();
-    save_checkpoint(options_.folder, trainer_, run_, facts());
+    write_checkpoint(options_.folder, trainer_, run_, facts());
   }
 
   void tell(const ProgressCallback& progress, const StepReport& report, std::optional<double> held_out) {
     const double speed = static_cast<double>(tokens_) / training_.seconds();
+    const double flops = speed * 3 * flops_per_token<Spec>((mixture_.time() + 1) / 2);
     const double each = whole_.since() / static_cast<double>(trainer_.steps() - first_step_);
+    const double peak = options_.peak_flops_per_second;
     progress({.step = report.step,
               .steps = options_.steps,
               .loss = report.loss,
               .learning_rate = report.learning_rate,
               .gradient_norm = report.gradient_norm,
               .tokens_per_second = speed,
-              .flops_per_second = speed * 3 * flops_per_token<Spec>((mixture_.time() + 1) / 2),
+              .flops_per_second = flops,
+              .share_of_peak = peak > 0 ? std::optional(flops / peak) : std::nullopt,
               .held_out_loss = held_out,
+              .best = run_.best,
               .memory_bytes = most_memory(),
-              .seconds_left = each * static_cast<double>(options_.steps - report.step)});
+              .seconds_left = each * static_cast<double>(options_.steps - report.step),
+              .one_build = run_.builds.size() == 1});
     training_.reset();
     tokens_ = 0;
   }
@@ -179,8 +200,9 @@ class Fit {
 
 /// Trains until `steps` steps are done in all. With a folder, checkpoints are written there, and a run that finds one
 /// goes on from it: killed at any moment, it comes to the same bits as a run that was never interrupted, for any number
-/// of threads. Throws ConfigError for options that are impossible or not those of the checkpoint, FileError for a
-/// checkpoint that is damaged or cannot be written, Error where the loss is no longer finite.
+/// of threads and one build of the library. Throws ConfigError for options that are impossible or not those of the
+/// checkpoint, FileError for a checkpoint that is damaged or cannot be written, Error where a loss is no longer finite:
+/// the checkpoint before it stays.
 template <class Model>
 FitResult fit(Trainer<Model>& trainer, TokenMixture& mixture, const FitOptions& options,
               const ProgressCallback& progress = {}) {

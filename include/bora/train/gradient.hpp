@@ -3,14 +3,13 @@
 #include <bora/core/tensor.hpp>
 #include <bora/model/batch.hpp>
 #include <bora/train/balance.hpp>
+#include <bora/train/option_check.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <memory>
 #include <tuple>
 #include <type_traits>
 #include <utility>
-#include <span>
 #include <vector>
 
 BORA_BEFORE_NAMESPACE();
@@ -213,11 +212,13 @@ struct LossAndGradients {
 };
 
 /// The objective of `batch` and d objective / d parameters. Throws TokenError for ids outside the vocabulary and rows
-/// of fewer than two tokens.
+/// of fewer than two tokens, ConfigError for coefficients that are not finite.
 template <ModelSpec S, WeightFormat F>
 LossAndGradients<S, typename F::Number> loss_and_gradients(const Decoder<S, F>& model, const TokenBatch& batch,
                                                            const LossOptions& options = {}) {
   detail::check_batch<S>(batch, 2);
+  detail::check_finite("loss_and_gradients", "load_balancing", options.load_balancing);
+  detail::check_finite("loss_and_gradients", "cross_entropy", options.cross_entropy);
   LossAndGradients<S, typename F::Number> result;
   result.gradients.names = model.names();
   detail::TrainingPass<S, F> pass(batch.batch(), batch.time(), detail::lanes_of(options.pool));

@@ -1,8 +1,10 @@
 /// What a training run tells while it goes on, and what it remembers.
 #pragma once
 #include <bora/core/abi.hpp>
+#include <algorithm>
 #include <cstddef>
 #include <functional>
+#include <iterator>
 #include <optional>
 #include <vector>
 #if defined(__unix__) || defined(__APPLE__)
@@ -10,21 +12,6 @@
 #endif
 
 namespace bora::inline BORA_ABI {
-
-/// The state of a run after a step.
-struct Progress {
-  std::size_t step, steps;              ///< steps done, and all
-  double loss;                          ///< of the step's batches, before its update
-  double learning_rate, gradient_norm;  ///< the norm before clipping
-  double tokens_per_second;             ///< since the last report; evaluation and checkpoints not counted
-  double flops_per_second;              ///< the same, by `flops_per_token`: backward costs twice what forward does
-  std::optional<double> held_out_loss;  ///< where it was measured after this step
-  std::size_t memory_bytes;             ///< most that the program has held so far; 0 where the system does not say
-  double seconds_left;                  ///< at the mean speed so far, everything counted
-};
-
-/// Called with the state of a run; what it throws ends the run and passes through.
-using ProgressCallback = std::function<void(const Progress&)>;
 
 /// A point of a loss curve.
 struct LossPoint {
@@ -34,11 +21,53 @@ struct LossPoint {
   friend bool operator==(const LossPoint&, const LossPoint&) = default;
 };
 
-/// The losses of a run from its first step on, however often it was interrupted.
+/// The state of a run after a step.
+struct Progress {
+  std::size_t step, steps;              ///< steps done, and all
+  double loss;                          ///< of the step's batches, before its update
+  double learning_rate, gradient_norm;  ///< the norm before clipping
+  double tokens_per_second;             ///< since the last report; evaluation and checkpoints not counted
+  double flops_per_second;              ///< the same, by `flops_per_token`: backward costs twice what forward does
+  std::optional<double> share_of_peak;  ///< of FitOptions::peak_flops_per_second, where that is given
+  std::optional<double> held_out_loss;  ///< where it was measured after this step
+  std::optional<LossPoint> best;        ///< the lowest held-out loss so far
+  std::size_t memory_bytes;             ///< most that the program has held so far; 0 where the system does not say
+  double seconds_left;                  ///< at the mean speed so far, everything counted
+  bool one_build;  ///< false where another build of the library did a part of the run: its bits are not this build's
+};
+
+/// Called with the state of a run; what it throws ends the run and passes through.
+using ProgressCallback = std::function<void(const Progress&)>;
+
+/// The losses of a run from its first step on, however often it was interrupted. A curve holds at most `most_points`:
+/// steps are gathered into stretches of 1, 2, 4, … so that no more than that many stretches lie behind, and the newest
+/// point of each is kept. What is kept depends on the points alone.
 struct LossHistory {
+  static constexpr std::size_t most_points = 4096;
   std::vector<LossPoint> training, held_out;
 
+  /// Appends to one of the two, and thins it.
+  static void append(std::vector<LossPoint>& curve, LossPoint point) {
+    std::size_t stretch = 1;
+    while (stretch_of(point, stretch) > most_points) stretch *= 2;
+    const auto together = [stretch](const LossPoint& a, const LossPoint& b) {
+      return stretch_of(a, stretch) == stretch_of(b, stretch);
+    };
+    if (!curve.empty() && together(curve.back(), point)) curve.pop_back();
+    curve.push_back(point);
+    if (curve.size() <= most_points) return;
+    // From the back, the first of those that belong together is the newest.
+    const auto kept = std::unique(curve.rbegin(), curve.rend(), together);
+    curve.erase(curve.begin(), kept.base());
+  }
+
   friend bool operator==(const LossHistory&, const LossHistory&) = default;
+
+ private:
+  /// Steps 1 .. stretch are the first.
+  static std::size_t stretch_of(const LossPoint& point, std::size_t stretch) noexcept {
+    return point.step / stretch + (point.step % stretch != 0);
+  }
 };
 
 namespace detail {

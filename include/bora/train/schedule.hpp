@@ -1,39 +1,44 @@
 /// Learning rates by step.
 #pragma once
 #include <bora/core/error.hpp>
+#include <bora/train/option_check.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <numbers>
+#include <optional>
 
 BORA_BEFORE_NAMESPACE();
 namespace bora::inline BORA_ABI {
 
-/// How the rate falls after the warm-up. `olmo` (Groeneveld et al. 2024, §3.2, Table 5 and olmo/optim.py): linear to a
-/// tenth of the peak, after a warm-up that begins at a tenth of it; OLMo 7B then cooled down to 0 in 1000 steps.
-enum class Decay { cosine, linear, constant, olmo };
+/// How the rate falls after the warm-up.
+enum class Decay { cosine, linear, constant };
 
 /// Linear warm-up to `peak`, then down to `floor` where the cool-down begins, then linearly to 0 at the last of
 /// `steps`:
 ///     rate(s) = peak (s + 1) / warmup                                           while s < warmup
+///               peak (f + (1 - f) s / warmup)                                   the same, from a share f of the peak
 ///     cosine    floor + (peak - floor) (1 + cos(pi u)) / 2      u = (s - warmup) / (steps - cooldown - warmup)
 ///     linear    peak + (floor - peak) u
-///     olmo      the same with floor = peak / 10; while s < warmup: peak (1 / 10 + 9 / 10 s / warmup)
 ///     rate(steps - cooldown) (steps - s) / cooldown                             in the last `cooldown` steps
+///
+/// OLMo's (Groeneveld et al. 2024, §3.2, Table 5 and olmo/optim.py) warm up from a tenth of the peak and fall to one:
+/// the 7B in a line, with 1000 steps more to 0; the 1B, as it was released, along a cosine.
 struct LearningRate {
   double peak = 3e-4, floor = 0;
   std::size_t warmup = 0, steps = 1;
   Decay decay = Decay::cosine;
+  std::optional<double> warmup_from = {};  ///< where the warm-up begins, as a share of the peak; else one step above 0
   std::size_t cooldown = 0;
 
-  /// Throws ConfigError for rates that are negative or not numbers, a floor beside OLMo's own, and a cool-down that
-  /// leaves no step between it and the warm-up.
+  /// Throws ConfigError for rates that are negative or not numbers, and a cool-down that leaves no step between it and
+  /// the warm-up.
   void check() const {
-    if (!(peak >= 0 && floor >= 0 && std::isfinite(peak) && std::isfinite(floor)))
-      throw ConfigError(detail::message("learning_rate: peak ", peak, " and floor ", floor, " must be 0 or more"));
-    if (decay == Decay::olmo && floor != 0)
-      throw ConfigError(detail::message("learning_rate: floor ", floor, " was given, but OLMo's schedule falls to a ",
-                                        "tenth of the peak; leave it out"));
+    detail::check_not_negative("learning_rate", "peak", peak);
+    detail::check_not_negative("learning_rate", "floor", floor);
+    if (warmup_from)
+      detail::check_option(*warmup_from >= 0 && *warmup_from <= 1, "learning_rate", "warmup_from", *warmup_from,
+                           "a share of the peak, 0 to 1");
     if (cooldown > 0 && (warmup >= steps || cooldown >= steps - warmup))
       throw ConfigError(detail::message("learning_rate: a warm-up of ", warmup, " steps and a cool-down of ", cooldown,
                                         " leave nothing of ", steps, " steps between them"));
@@ -47,14 +52,12 @@ struct LearningRate {
 
  private:
   double decayed(std::size_t s, std::size_t end) const noexcept {
-    const bool olmo = decay == Decay::olmo;
-    const double lowest = olmo ? peak / 10 : floor;
-    if (s < warmup && olmo) return lowest + (peak - lowest) * ratio(s, warmup);
+    if (s < warmup && warmup_from) return peak * *warmup_from + peak * (1 - *warmup_from) * ratio(s, warmup);
     if (s < warmup) return peak * static_cast<double>(s + 1) / static_cast<double>(warmup);
     if (decay == Decay::constant) return peak;
     const double u = end <= warmup ? 1 : std::min(1.0, ratio(s - warmup, end - warmup));
-    if (decay != Decay::cosine) return peak + (lowest - peak) * u;
-    return lowest + (peak - lowest) * (1 + std::cos(std::numbers::pi * u)) / 2;
+    if (decay == Decay::linear) return peak + (floor - peak) * u;
+    return floor + (peak - floor) * (1 + std::cos(std::numbers::pi * u)) / 2;
   }
   static double ratio(std::size_t a, std::size_t b) noexcept { return static_cast<double>(a) / static_cast<double>(b); }
 };

@@ -1,5 +1,6 @@
 /// Batches from token files: several sources by weight, shuffled anew in each epoch, any batch at once.
 #pragma once
+#include <bora/core/checked.hpp>
 #include <bora/core/error.hpp>
 #include <bora/core/file_words.hpp>
 #include <bora/core/tensor.hpp>
@@ -10,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <numeric>
 #include <span>
 #include <utility>
@@ -23,7 +25,6 @@ struct TokenSource {
   double weight = 1;
 };
 
-/// What a mixture deals out.
 /// What decides the batches of a mixture.
 struct TokenMixtureOptions {
   std::vector<TokenSource> sources;
@@ -138,8 +139,11 @@ class TokenMixture {
   TokenBatch next() { return at(state_.batches++); }
 
   const TokenMixtureState& state() const noexcept { return state_; }
-  /// Goes on from a state. Throws ConfigError where it is another mixture's.
+  /// Goes on from a state. Throws ConfigError where it is another mixture's, or stands beyond any row.
   void restore(const TokenMixtureState& state) {
+    if (state.batches > std::numeric_limits<std::uint64_t>::max() / 2 / batch_)
+      throw ConfigError(detail::message("TokenMixture: the state is of ", state.batches, " batches of ", batch_,
+                                        " rows, expected fewer than 2^63 rows"));
     if (state.fingerprint != state_.fingerprint)
       throw ConfigError(
           detail::message("TokenMixture: the state is of other files, weights, rows or another seed: its "
@@ -153,6 +157,7 @@ class TokenMixture {
     if (o.sources.empty() || o.batch == 0 || o.time < 2)
       throw ConfigError(detail::message("TokenMixture: ", o.sources.size(), " sources, ", o.batch, " rows of ", o.time,
                                         " tokens, expected at least 1 source and 1 row of 2"));
+    check_size(o);
     std::vector<double> weights;
     for (const TokenSource& source : o.sources) {
       if (!(source.weight > 0 && std::isfinite(source.weight)))
@@ -163,6 +168,15 @@ class TokenMixture {
     if (!std::isfinite(std::accumulate(weights.begin(), weights.end(), 0.0)))
       throw ConfigError("TokenMixture: the weights' sum is not finite, expected smaller ones");
     return weights;
+  }
+  static void check_size(const TokenMixtureOptions& o) {
+    try {
+      const CheckedSize bytes = CheckedSize(o.batch) * o.time * sizeof(TokenId);
+      if (bytes <= CheckedSize(std::numeric_limits<std::ptrdiff_t>::max())) return;
+    } catch (const FileError&) {  // its sentence is about files
+    }
+    throw ConfigError(detail::message("TokenMixture: ", o.batch, " rows of ", o.time,
+                                      " tokens are more than memory can number, expected smaller batches"));
   }
   std::uint64_t fingerprint(const TokenMixtureOptions& options) const noexcept {
     detail::WordSum sum;

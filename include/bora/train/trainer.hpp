@@ -2,6 +2,7 @@
 #pragma once
 #include <bora/simd/adamw.hpp>
 #include <bora/train/gradient.hpp>
+#include <bora/train/option_check.hpp>
 #include <bora/train/schedule.hpp>
 #include <algorithm>
 #include <cmath>
@@ -52,14 +53,7 @@ class Trainer {
       : Trainer(model, model.template parameters<T>(), options) {}
   Trainer(Model& model, Parameters<Spec, T> parameters, const TrainerOptions& options = {})
       : model_(&model), options_(options), parameters_(std::move(parameters)) {
-    options_.learning_rate.check();
-    const AdamwOptions& o = options_.optimizer;
-    if (!(o.beta1 >= 0 && o.beta1 < 1 && o.beta2 >= 0 && o.beta2 < 1))
-      throw ConfigError(detail::message("optimizer: beta1 ", o.beta1, " and beta2 ", o.beta2, " must be in [0, 1)"));
-    if (!(o.eps > 0 && o.weight_decay >= 0 && options_.clip_norm >= 0))
-      throw ConfigError("optimizer: eps must be positive, weight_decay and clip_norm 0 or more");
-    if (!(std::isfinite(options_.load_balancing) && std::isfinite(o.weight_decay) && std::isfinite(options_.clip_norm)))
-      throw ConfigError("trainer: load_balancing, weight_decay and clip_norm must be finite numbers");
+    check_options();
     gradients_.names = parameters_.names;
     model_->assign(parameters_);
   }
@@ -67,7 +61,9 @@ class Trainer {
   /// One step on one batch.
   StepReport step(const TokenBatch& batch) { return step(std::span<const TokenBatch>(&batch, 1)); }
 
-  /// One step on several batches: their gradients are averaged before the update.
+  /// One step on several batches: their gradients are averaged before the update. Throws Error where the loss or the
+  /// gradients' norm is not finite, TokenError and CapacityError for batches that do not fit the model; parameters,
+  /// moments and the count of steps are then as they were, and the next step may follow.
   StepReport step(std::span<const TokenBatch> batches) {
     if (batches.empty()) throw TokenError("step: no batch given, expected at least one");
     for (const TokenBatch& batch : batches) detail::check_batch<Spec>(batch, 2);
@@ -87,8 +83,11 @@ class Trainer {
       report.tokens += batch.ids().size();
     }
     report.learning_rate = options_.learning_rate.at(steps_);
-    report.step = ++steps_;
-    report.gradient_norm = update(report.learning_rate);
+    report.step = steps_ + 1;
+    report.gradient_norm = gradient_norm();
+    require_finite(report);
+    ++steps_;
+    update(report.learning_rate, report.gradient_norm);
     return report;
   }
 
@@ -123,30 +122,54 @@ class Trainer {
     return *pass_;
   }
 
-  /// Clips, steps and repacks; returns the norm before clipping.
-  double update(double learning_rate) {
+  void check_options() const {
+    const AdamwOptions& o = options_.optimizer;
+    options_.learning_rate.check();
+    for (const auto& [name, beta] : {std::pair("beta1", o.beta1), std::pair("beta2", o.beta2)})
+      detail::check_option(beta >= 0 && beta < 1, "optimizer", name, beta, "0 or more, and less than 1");
+    // What rounds to 0 would divide 0 by 0 where a gradient is 0, as it is for ids that a batch lacks.
+    detail::check_option(std::isfinite(o.eps) && static_cast<T>(o.eps) > 0, "optimizer", "eps", o.eps,
+                         "a finite number above 0 in the format of the parameters");
+    detail::check_not_negative("optimizer", "weight_decay", o.weight_decay);
+    detail::check_not_negative("trainer", "clip_norm", options_.clip_norm);
+    detail::check_not_negative("trainer", "load_balancing", options_.load_balancing);
+  }
+
+  void require_finite(const StepReport& report) const {
+    if (std::isfinite(report.loss) && std::isfinite(report.gradient_norm)) return;
+    throw Error(detail::message("step ", report.step, ": the loss is ", detail::number_text(report.loss),
+                                " and the gradient norm ", detail::number_text(report.gradient_norm),
+                                ", expected finite numbers; nothing was updated. A lower learning rate or a longer "
+                                "warm-up may help"));
+  }
+
+  /// Over all parameters.
+  double gradient_norm() {
     const auto values = gradients_.values();
     partial_.assign((values.size() + norm_chunk - 1) / norm_chunk, 0.0);
-    const AdamwOptions& o = options_.optimizer;
-    const double s = static_cast<double>(steps_);
-    double norm = 0;
     run_gang(options_.pool, [&](const Lane& lane) noexcept {
       const Range share = lane.share(partial_.size());
       for (std::size_t c = share.begin; c < share.end; ++c) {
         const auto part = values.subspan(c * norm_chunk, std::min(norm_chunk, values.size() - c * norm_chunk));
         partial_[c] = static_cast<double>(simd::dot(part.data(), part.data(), part.size()));
       }
-      lane.sync();
-      double sum = 0;  // every lane adds the same numbers in the same order
-      for (const double p : partial_) sum += p;
-      if (lane.index == 0) norm = std::sqrt(sum);
-      const double clip = options_.clip_norm == 0 ? 1 : std::min(1.0, options_.clip_norm / (std::sqrt(sum) + 1e-6));
+    });
+    double sum = 0;
+    for (const double p : partial_) sum += p;
+    return std::sqrt(sum);
+  }
+
+  /// Clips, steps and repacks.
+  void update(double learning_rate, double norm) {
+    const AdamwOptions& o = options_.optimizer;
+    const double s = static_cast<double>(steps_);
+    const double clip = options_.clip_norm == 0 ? 1 : std::min(1.0, options_.clip_norm / (norm + 1e-6));
+    run_gang(options_.pool, [&](const Lane& lane) noexcept {
       step_parameters(lane, {learning_rate, o.beta1, o.beta2, o.eps, o.weight_decay, 1 - std::pow(o.beta1, s),
                              1 - std::pow(o.beta2, s), clip});
       lane.sync();
       model_->assign(lane, parameters_);
     });
-    return norm;
   }
 
   void step_parameters(const Lane& lane, simd::AdamwStep step) noexcept {
