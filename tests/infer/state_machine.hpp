@@ -342,8 +342,9 @@ Logits truth(const Model& model, const Tokens& tokens) {
     most = std::max(most, std::abs(exact[i]));
     error = std::max(error, std::abs(rounded[i] - exact[i]));
   }
-  // Steps of 2^-8 of a number in Bf16 and of 2^-7 of a key's largest number in Q8, through two layers.
-  CHECK(error <= 0.1f * most);
+  // Roundings of 2^-9 of a number in Bf16 and of 2^-8 of a key's largest number in Q8, which two layers and a head make
+  // larger: the worst that was seen is 0.018 and 0.066. Another computation is off by its whole size.
+  CHECK(error <= (std::is_same_v<Element, bora::Bf16> ? 0.03f : 0.1f) * most);
   return rounded;
 }
 

@@ -30,5 +30,5 @@ TEST_CASE("Whatever happened before, logits have the bits of a computation from 
 TEST_CASE("A ring of more keys than a segment has the bits of a computation from scratch", "[infer][threads]") {
   const auto seed = GENERATE(as<std::uint64_t>{}, 4, 5);
   state_machine::drive<Windowed<530>, F32>(
-      seed, {.operations = 160, .capacity = 1'300, .chunks = {33, 512}, .compared = 400});
+      seed, {.operations = 300, .capacity = 1'300, .chunks = {33, 512}, .compared = 400});
 }
