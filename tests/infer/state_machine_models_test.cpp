@@ -17,7 +17,7 @@ struct LearnedPositions : tiny::WithLearnedPositions {
 
 }  // namespace
 
-TEST_CASE("Whatever model runs, logits have the bits of a computation from scratch", "[infer][threads]") {
+TEST_CASE("Whatever model runs, logits have the bits of a computation from scratch", "[infer]") {
   const auto seed = GENERATE(as<std::uint64_t>{}, 1, 2, 3);
   SECTION("T5's bias") { state_machine::drive<tiny::WithT5Bias, F32>(seed); }
   SECTION("T5's bias in a window, Q8 keys") { state_machine::drive<T5Window, Q8>(seed); }

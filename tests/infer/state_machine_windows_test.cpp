@@ -10,7 +10,7 @@ using Windowed = tiny::Masked<bora::SlidingWindow<window>>;
 
 }  // namespace
 
-TEST_CASE("Whatever happened before, logits have the bits of a computation from scratch", "[infer][threads]") {
+TEST_CASE("Whatever happened before, logits have the bits of a computation from scratch", "[infer]") {
   const auto seed = GENERATE(as<std::uint64_t>{}, 1, 2, 3);
   SECTION("causal") { state_machine::drive<Causal, F32>(seed); }
   SECTION("causal, Bf16 keys") { state_machine::drive<Causal, Bf16>(seed); }
@@ -27,7 +27,7 @@ TEST_CASE("Whatever happened before, logits have the bits of a computation from 
 }
 
 // Segments of 512 keys are merged: a window beyond that sees two or three of them, wherever the ring begins.
-TEST_CASE("A ring of more keys than a segment has the bits of a computation from scratch", "[infer][threads]") {
+TEST_CASE("A ring of more keys than a segment has the bits of a computation from scratch", "[infer]") {
   const auto seed = GENERATE(as<std::uint64_t>{}, 4, 5);
   state_machine::drive<Windowed<530>, F32>(
       seed, {.operations = 300, .capacity = 1'300, .chunks = {33, 512}, .compared = 400});
