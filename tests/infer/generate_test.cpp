@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
+#include <limits>
 #include <ranges>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -107,6 +109,57 @@ TEST_CASE("Generation is a lazy input range", "[infer]") {
   ++at;
   CHECK(session.length() == prompt.size() + 1);
   CHECK_FALSE(generation.done());
+}
+
+TEST_CASE("A text that was left goes on with the token it was left at", "[infer]") {
+  Session session{tiny::model<Whole>()};
+  auto generation = bora::generate(session, prompt, {.temperature = 0, .max_tokens = 12});
+  Tokens tokens;
+  for (const bora::TokenId token : generation) {
+    if (tokens.size() == 5) break;
+    tokens.push_back(token);
+  }
+  for (const bora::TokenId token : generation) tokens.push_back(token);
+  CHECK(tokens == generated({.temperature = 0, .max_tokens = 12}));
+  for ([[maybe_unused]] const bora::TokenId token : generation) FAIL("a text that has ended goes on");
+  CHECK(session.length() == prompt.size() + 11);
+}
+
+TEST_CASE("A first token that stops leaves no text, and the prompt in the session", "[infer]") {
+  const Tokens first = generated({.temperature = 0, .max_tokens = 1});
+  Session session{tiny::model<Whole>()};
+  CHECK(collect(session, prompt, {.temperature = 0, .stop = first}).empty());
+  CHECK(session.length() == prompt.size());
+}
+
+TEST_CASE("A full session takes no prompt, and keeps what it has", "[infer]") {
+  Session session{tiny::model<Whole>(), {.capacity = prompt.size()}};
+  CHECK(collect(session, prompt, {.temperature = 0}).size() == 1);
+  for (const std::size_t most : {std::size_t{1}, std::size_t{20}})
+    CHECK_THROWS_AS(collect(session, {3}, {.temperature = 0, .max_tokens = most}), bora::CapacityError);
+  CHECK(collect(session, {3}, {.max_tokens = 0}).empty());  // asks for nothing
+  CHECK(session.length() == prompt.size());
+  session.rewind(prompt.size() - 1);
+  CHECK(collect(session, {prompt.back()}, {.temperature = 0}) == generated({.temperature = 0, .max_tokens = 1}));
+}
+
+TEST_CASE("Logits without a number end the text with an error", "[infer]") {
+  constexpr bora::TokenId poisoned = 5;
+  bora::Parameters<Whole> parameters = tiny::model<Whole>().parameters();
+  parameters.for_each([&](bora::TensorId id, bora::TensorShape shape, std::span<float> values) {
+    if (id.name == "embedding")
+      std::ranges::fill(values.subspan(poisoned * shape.cols, shape.cols), std::numeric_limits<float>::quiet_NaN());
+  });
+  const bora::Decoder<Whole, bora::F32> model(parameters);
+  const double temperature = GENERATE(0.0, 1.0);
+  Session session{model};
+  auto generation = bora::generate(session, Tokens{1, poisoned}, {.temperature = temperature});
+  CHECK(tiny::refusal<bora::Error>([&] { generation.begin(); }) ==
+        "no token can be chosen: all of 40 logits are NaN or minus infinity");
+  CHECK(generation.done());
+  for ([[maybe_unused]] const bora::TokenId token : generation) FAIL("a text that has ended goes on");
+  session.reset();
+  CHECK(collect(session, {1}, {.temperature = temperature, .max_tokens = 1}).size() == 1);
 }
 
 TEST_CASE("A prompt that cannot be worked on is refused, and nothing changes", "[infer]") {

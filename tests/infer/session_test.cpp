@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -285,6 +286,16 @@ TEST_CASE("Impossible options are refused", "[infer]") {
   CHECK(refused({.capacity = most}) == "session: an option is 18446744073709551615, expected at most 4294967295");
   CHECK(refused({.rewind = most}) != "accepted");
   CHECK(refused({.chunk = most}) != "accepted");
+}
+
+TEST_CASE("A session is not made of a model that is about to end", "[infer]") {
+  using Model = F32Model<Whole>;
+  STATIC_REQUIRE(std::is_constructible_v<Session<Model>, Model&>);
+  STATIC_REQUIRE(std::is_constructible_v<bora::BatchSession<Model>, const Model&, SessionOptions>);
+  STATIC_REQUIRE_FALSE(std::is_constructible_v<Session<Model>, Model>);
+  STATIC_REQUIRE_FALSE(std::is_constructible_v<Session<Model>, const Model>);
+  STATIC_REQUIRE_FALSE(std::is_constructible_v<bora::BatchSession<Model>, Model>);
+  STATIC_REQUIRE_FALSE(std::is_constructible_v<bora::BatchSession<Model>, const Model, SessionOptions>);
 }
 
 TEST_CASE("A session moves, and sessions may stand in a vector", "[infer]") {

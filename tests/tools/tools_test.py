@@ -7,9 +7,11 @@ import unittest
 from pathlib import Path
 
 import check_rooms
+import check_syntax
 import make_spec
 import measure_compile
 import pairwise
+import read_report
 
 LLAMA = {"model_type": "llama", "vocab_size": 256, "hidden_size": 48, "num_hidden_layers": 2, "intermediate_size": 96,
          "num_attention_heads": 6, "num_key_value_heads": 2, "max_position_embeddings": 256, "rms_norm_eps": 1e-05}
@@ -203,6 +205,41 @@ class MeasureCompile(unittest.TestCase):
             self.assertGreaterEqual(seconds, 0)
             self.assertGreater(memory, 0)
             self.assertEqual(measure_compile.launch(["sh", "-c", "exit 3"]), 3)
+
+
+class CheckSyntax(unittest.TestCase):
+    def test_a_command_writes_nothing(self):
+        self.assertEqual(check_syntax.without_output("c++ -DA='b c' -o x/y.o -c y.cpp"),
+                         ["c++", "-DA=b c", "-c", "y.cpp", "-fsyntax-only"])
+
+    def test_sources_below_the_folders_are_chosen_once(self):
+        entries = [{"directory": "/b", "file": f"/s/{name}", "command": str(i)}
+                   for i, name in enumerate(["examples/a.cpp", "tests/b.cpp", "examples/zoo/c.cpp", "examples/a.cpp"])]
+        sources = check_syntax.chosen(entries, [Path("/s/examples")])
+        self.assertEqual({path.name: entry["command"] for path, entry in sources.items()}, {"a.cpp": "0", "c.cpp": "2"})
+
+
+class ReadReport(unittest.TestCase):
+    REPORT = """<?xml version="1.0"?><testsuite tests="5">
+        <testcase name="text" status="run"><system-out>a test
+/x/reference.hpp:25: warning:
+  skipped: a long thing that Catch2 breaks
+  into two needs X
+
+  skipped: another needs X
+
+All tests passed, none skipped: of 3 &lt;</system-out></testcase>
+        <testcase name="core" status="run"><system-out/></testcase>
+        <testcase name="contract" status="notrun"><skipped message="SKIP_REGULAR_EXPRESSION_MATCHED"/>
+          <system-out>skipped: outputs</system-out></testcase>
+        <testcase name="lost" status="notrun"><skipped message="Unable to find executable"/></testcase>
+        <testcase name="io" status="fail"><failure message=""/><system-out>  skipped: z needs X
+</system-out></testcase></testsuite>"""
+
+    def test_cases_are_counted_and_what_was_skipped_is_named(self):
+        self.assertEqual(read_report.read(self.REPORT), (2, 2, [
+            ("text", "a long thing that Catch2 breaks into two needs X"), ("text", "another needs X"),
+            ("contract", "outputs"), ("io", "z needs X")]))
 
 
 if __name__ == "__main__":

@@ -61,11 +61,12 @@ class Generation {
     Generation* generation_ = nullptr;
   };
 
-  /// Prefills the prompt and draws the first token. What prefill throws passes through.
+  /// Prefills the prompt and draws the first token; where that was done before, goes on with the token it stands at.
+  /// What prefill throws passes through.
   Iterator begin() {
     if (options_.max_tokens == 0)
       done_ = true;
-    else
+    else if (drawn_ == 0)
       take(session_->prefill(prompt_));
     return Iterator(*this);
   }
@@ -73,9 +74,11 @@ class Generation {
   bool done() const noexcept { return done_; }
 
  private:
+  /// A text also ends where no token can be chosen: what follows would be that of another text.
   void take(std::span<const float> logits) {
-    token_ = sampler_(logits);
+    done_ = true;
     ++drawn_;
+    token_ = sampler_(logits);
     done_ = std::find(options_.stop.begin(), options_.stop.end(), token_) != options_.stop.end();
   }
   void advance() {
@@ -99,7 +102,9 @@ class Generation {
 ///
 ///     for (bora::TokenId t : bora::generate(session, prompt, {.temperature = 0.7, .top_p = 0.95})) …
 ///
-/// Throws ConfigError for impossible options, TokenError and CapacityError as prefill does.
+/// Throws ConfigError for impossible options, TokenError and CapacityError as prefill does, Error where all logits are
+/// NaN or minus infinity. Making the range copies the prompt and makes the sampler's room; nothing is allocated after
+/// that.
 template <class Session>
 Generation<Session> generate(Session& session, std::span<const TokenId> prompt, GenerateOptions options = {}) {
   return Generation<Session>(session, prompt, std::move(options));

@@ -79,6 +79,8 @@ class BatchSession {
         forward_(std::max(options_.chunk, options_.sequences), lanes(), detail::Keep::nothing),
         head_(options_.sequences),
         seen_(options_.sequences) {}
+  /// A model that ends with the statement would leave the session without one: name it first.
+  explicit BatchSession(const Model&& model, const SessionOptions& options = {}) = delete;
 
   std::size_t sequences() const noexcept { return options_.sequences; }
   const SessionOptions& options() const noexcept { return options_; }
@@ -259,6 +261,8 @@ class Session {
 
   /// The model must outlive the session. Throws ConfigError for impossible options.
   explicit Session(const Model& model, SessionOptions options = {}) : batch_(model, alone(options)) {}
+  /// A model that ends with the statement would leave the session without one: name it first.
+  explicit Session(const Model&& model, SessionOptions options = {}) = delete;
 
   const Model& model() const noexcept { return batch_.model(); }
   std::size_t length() const { return batch_.length(0); }

@@ -272,6 +272,7 @@ class BpeTokenizer {
    public:
     explicit Stream(const BpeTokenizer& tokenizer, InvalidBytes invalid = InvalidBytes::replace) noexcept
         : tokenizer_(&tokenizer), utf8_(invalid) {}
+    explicit Stream(const BpeTokenizer&& tokenizer, InvalidBytes invalid = InvalidBytes::replace) = delete;
 
     /// The characters that `id` completes. To print a continuation only, push the prompt's ids as well and ignore what
     /// comes out: the text's first space is dropped. Throws TokenError for an id outside the vocabulary, changing
@@ -297,7 +298,8 @@ class BpeTokenizer {
   };
 
   /// A decoder of its own for one text.
-  Stream stream(InvalidBytes invalid = InvalidBytes::replace) const noexcept { return Stream(*this, invalid); }
+  Stream stream(InvalidBytes invalid = InvalidBytes::replace) const& noexcept { return Stream(*this, invalid); }
+  Stream stream(InvalidBytes invalid = InvalidBytes::replace) const&& = delete;  // it would outlive the tokenizer
 
  private:
   TokenId mark(std::string_view piece) const {

@@ -329,6 +329,7 @@ class Llama2cTokenizer {
    public:
     explicit Stream(const Llama2cTokenizer& tokenizer, InvalidBytes invalid = InvalidBytes::replace) noexcept
         : tokenizer_(&tokenizer), utf8_(invalid) {}
+    explicit Stream(const Llama2cTokenizer&& tokenizer, InvalidBytes invalid = InvalidBytes::replace) = delete;
 
     /// The characters that `id` completes. To print a continuation only, push the prompt's ids as well and
     /// ignore what comes out: whether a space is dropped depends on the id before. Throws TokenError for an id
@@ -350,7 +351,8 @@ class Llama2cTokenizer {
   };
 
   /// A decoder of its own for one text.
-  Stream stream(InvalidBytes invalid = InvalidBytes::replace) const noexcept { return Stream(*this, invalid); }
+  Stream stream(InvalidBytes invalid = InvalidBytes::replace) const& noexcept { return Stream(*this, invalid); }
+  Stream stream(InvalidBytes invalid = InvalidBytes::replace) const&& = delete;  // it would outlive the tokenizer
 
  private:
   std::string_view text_after(TokenId previous, TokenId id) const noexcept {

@@ -1,25 +1,39 @@
-// Sessions on every kind of cache, driven by chance: whatever was appended, taken back, forked, saved and restored
-// before, logits have the bits of a computation from scratch.
+/// Sessions on every kind of cache, driven by chance: whatever was appended, taken back, forked, saved and restored
+/// before, logits have the bits of a computation from scratch.
+#pragma once
 #include "infer/tiny.hpp"
 #include "io/temporary_folder.hpp"
+#include <bora/core/executor.hpp>
+#include <bora/infer/logits.hpp>
 #include <bora/infer/session_file.hpp>
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <iterator>
+#include <limits>
 #include <memory>
 #include <numeric>
-#include <set>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
-namespace {
+namespace state_machine {
 
 using tiny::Logits;
 using tiny::Tokens;
 
-constexpr std::size_t sequences = 3, capacity = 150, promised = 6, files = 8;
+inline constexpr std::size_t sequences = 3, promised = 6, files = 8;
+
+/// How far a machine goes.
+struct Course {
+  std::size_t operations = 700, capacity = 150;
+  std::vector<std::size_t> chunks = {7, 1, 33};  ///< of the sessions, one a seed
+  std::size_t compared = 60;  ///< texts up to this long are always compared, longer ones now and then
+};
 
 /// A BatchSession of any type, so that the machine is compiled once.
 struct Subject {
@@ -35,18 +49,23 @@ struct Subject {
   virtual std::size_t length(std::size_t sequence) = 0;
   std::string name;
   std::size_t limit = 0;
-  bool keeps_all = true;  ///< no layer is a ring
+  std::vector<std::size_t> rings;  ///< positions of each layer that is a ring
+  bool keeps_all() const { return rings.empty(); }
 };
 
 template <class Model, class Cache>
 class SubjectOf final : public Subject {
  public:
-  SubjectOf(const Model& model, const char* kind, std::size_t chunk)
-      : session_(model, {.capacity = capacity, .chunk = chunk, .rewind = promised, .sequences = sequences}) {
+  SubjectOf(const Model& model, const char* kind, std::size_t capacity, std::size_t chunk, bora::Executor* pool)
+      : session_(model,
+                 {.capacity = capacity, .chunk = chunk, .rewind = promised, .sequences = sequences, .pool = pool}) {
     name = kind;
     limit = session_.limit();
-    for (std::size_t l = 0; l < Model::Spec::layers; ++l)
-      keeps_all = keeps_all && Cache::kind(session_.cache().layer_facts(l).window) != bora::CacheKind::rolling;
+    for (std::size_t l = 0; l < Model::Spec::layers; ++l) {
+      const std::size_t window = session_.cache().layer_facts(l).window;
+      if (Cache::kind(window) == bora::CacheKind::rolling)
+        rings.push_back(bora::ring_runs(window, session_.options().chunk, promised) * bora::simd::run_length);
+    }
   }
   Logits prefill(std::size_t sequence, const Tokens& tokens, std::size_t chunk) override {
     return tiny::copy(session_.prefill(sequence, tokens, {.chunk = chunk}));
@@ -83,26 +102,54 @@ struct Known {
 class Machine {
  public:
   using Oracle = std::function<Logits(const Tokens&)>;
-  Machine(std::vector<std::unique_ptr<Subject>> subjects, Oracle oracle, std::uint64_t seed)
+  Machine(std::vector<std::unique_ptr<Subject>> subjects, Oracle oracle, std::size_t compared, std::uint64_t seed)
       : subjects_(std::move(subjects)),
         known_(subjects_.size(), std::vector<Known>(sequences)),
+        longest_(subjects_.size()),
         oracle_(std::move(oracle)),
+        compared_(compared),
         random_(seed) {}
 
   void run(std::size_t operations) {
+    operate(operations / 2);
+    for (std::size_t s = 0; s < subjects_.size(); ++s) go_round(s, below(sequences));
+    operate(operations - operations / 2);
+    for (std::size_t s = 0; s < subjects_.size(); ++s)
+      for (std::size_t q = 0; q < sequences; ++q) step_and_compare(s, q);
+  }
+  std::size_t checked() const { return checked_; }
+  /// How often every ring of every subject has been written all the way round, at least.
+  std::size_t rounds() const {
+    std::size_t least = std::numeric_limits<std::size_t>::max();
+    for (std::size_t s = 0; s < subjects_.size(); ++s)
+      for (const std::size_t ring : subjects_[s]->rings) least = std::min(least, longest_[s] / ring);
+    return least;
+  }
+
+ private:
+  void operate(std::size_t operations) {
     for (std::size_t i = 0; i < operations; ++i) {
       const std::size_t s = below(subjects_.size());
       operate(s, below(sequences));
       for (std::size_t q = 0; q < sequences; ++q) REQUIRE(subjects_[s]->length(q) == known_[s][q].tokens.size());
     }
-    always_ = true;
-    for (std::size_t s = 0; s < subjects_.size(); ++s)
-      for (std::size_t q = 0; q < sequences; ++q) step_some(s, {q});
   }
-  std::size_t checked() const { return checked_; }
-  std::size_t longest() const { return longest_; }
+  /// Chance rarely takes a sequence twice around a large ring.
+  void go_round(std::size_t s, std::size_t q) {
+    for (const std::size_t ring : subjects_[s]->rings)
+      while (known_[s][q].high < 2 * ring) {
+        const std::size_t length = known_[s][q].tokens.size(), limit = subjects_[s]->limit;
+        prefill(s, q, std::min(1 + below(ring), limit == 0 ? ring : limit - length));
+        rewind(s, q, known_[s][q].tokens.size() - below(promised));
+      }
+    step_and_compare(s, q);
+  }
+  void step_and_compare(std::size_t s, std::size_t q) {
+    always_ = true;
+    step_some(s, {q});
+    always_ = false;
+  }
 
- private:
   void operate(std::size_t s, std::size_t q) {
     switch (below(13)) {
       case 0:
@@ -183,7 +230,7 @@ class Machine {
     Known& k = known_[s][q];
     const bool possible = length <= k.tokens.size();
     const bool must =
-        possible && (length == 0 || (length >= k.solid && (subjects_[s]->keeps_all || k.high - length <= promised)));
+        possible && (length == 0 || (length >= k.solid && (subjects_[s]->keeps_all() || k.high - length <= promised)));
     try {
       subjects_[s]->rewind(q, length);
       REQUIRE(possible);
@@ -221,7 +268,7 @@ class Machine {
     const Known& k = known_[s][q];
     subjects_[s]->save(q, file(f));
     if (f == saved_.size()) saved_.emplace_back();
-    saved_[f] = {k.tokens, k.tokens.size(), subjects_[s]->keeps_all ? k.solid : k.tokens.size()};
+    saved_[f] = {k.tokens, k.tokens.size(), subjects_[s]->keeps_all() ? k.solid : k.tokens.size()};
   }
   void restore(std::size_t s, std::size_t q) {
     if (saved_.empty()) return;
@@ -233,7 +280,7 @@ class Machine {
     }
     subjects_[s]->restore(q, file(f));
     known_[s][q] = saved_[f];
-    if (!subjects_[s]->keeps_all) known_[s][q].solid = length;
+    if (!subjects_[s]->keeps_all()) known_[s][q].solid = length;
   }
 
   std::filesystem::path file(std::size_t f) const { return folder_ / std::to_string(f); }
@@ -254,12 +301,12 @@ class Machine {
     Known& k = known_[s][q];
     k.tokens.insert(k.tokens.end(), tokens.begin(), tokens.end());
     k.high = std::max(k.high, k.tokens.size());
-    longest_ = std::max(longest_, k.high);
+    longest_[s] = std::max(longest_[s], k.high);
   }
   /// Long texts are compared less often: the truth costs their whole length.
   void compare(std::size_t s, std::size_t q, const Logits& logits) {
     const Tokens& tokens = known_[s][q].tokens;
-    if (!always_ && below(tokens.size() + 1) > 60) return;
+    if (!always_ && below(tokens.size() + 1) > compared_) return;
     INFO(trace_);
     REQUIRE(tiny::same_bits(logits, oracle_(tokens)));
     ++checked_;
@@ -271,48 +318,63 @@ class Machine {
 
   std::vector<std::unique_ptr<Subject>> subjects_;
   std::vector<std::vector<Known>> known_;  ///< [subjects, sequences]
+  std::vector<std::size_t> longest_;       ///< [subjects]
   Oracle oracle_;
+  std::size_t compared_;
   bora::Random random_;
   support::TemporaryFolder folder_;
   std::vector<Known> saved_;
   std::string trace_;
-  std::size_t checked_ = 0, longest_ = 0;
+  std::size_t checked_ = 0;
   bool always_ = false;
 };
 
-template <class Spec, class Element>
-void drive(std::uint64_t seed, std::size_t operations) {
-  using Model = bora::Decoder<Spec, bora::F32>;
-  const Model& model = tiny::model<Spec>();
+/// The truth about keys in F32: the logits of the whole text, computed without a session. Where keys are rounded there
+/// is no such function: one chunk in a fresh linear session, which must lie near the logits of unrounded keys.
+template <class Element, class Model>
+Logits truth(const Model& model, const Tokens& tokens) {
+  const bora::Tensor<float, 3> all = bora::logits(model, bora::TokenBatch(1, tokens.size(), tokens));
+  const Logits exact = tiny::copy(all.row(0, tokens.size() - 1));
+  if constexpr (std::is_same_v<Element, bora::F32>) return exact;
+  const Logits rounded = tiny::from_scratch<Element>(model, tokens);
+  float most = 0, error = 0;
+  for (std::size_t i = 0; i < exact.size(); ++i) {
+    most = std::max(most, std::abs(exact[i]));
+    error = std::max(error, std::abs(rounded[i] - exact[i]));
+  }
+  // Roundings of 2^-9 of a number in Bf16 and of 2^-8 of a key's largest number in Q8, which two layers and a head make
+  // larger: the worst that was seen is 0.018 and 0.066. Another computation is off by its whole size.
+  CHECK(error <= (std::is_same_v<Element, bora::Bf16> ? 0.03f : 0.1f) * most);
+  return rounded;
+}
+
+inline bora::ThreadPool& two_threads() {
+  static bora::ThreadPool pool(2);
+  return pool;
+}
+
+/// One machine over every kind of cache that the model may have; one session of them, by the seed, has two threads.
+template <class Spec, class Element, class Format = bora::F32>
+void drive(std::uint64_t seed, const Course& course = {}) {
+  using Model = bora::Decoder<Spec, Format>;
+  const Model& model = tiny::model<Spec, Format>();
   constexpr bool windows = requires { requires Spec::Attention::Mask::window != 0; };
-  const std::size_t chunks[] = {7, 1, 33};
-  const std::size_t chunk = chunks[seed % std::size(chunks)];
+  const std::size_t chunk = course.chunks[seed % course.chunks.size()];
   std::vector<std::unique_ptr<Subject>> subjects;
   const auto add = [&]<class Cache>(const char* name, Cache) {
-    subjects.push_back(std::make_unique<SubjectOf<Model, Cache>>(model, name, chunk));
+    bora::Executor* const pool = subjects.size() == seed % 5 ? &two_threads() : nullptr;
+    subjects.push_back(std::make_unique<SubjectOf<Model, Cache>>(model, name, course.capacity, chunk, pool));
   };
+  if constexpr (windows) add("rolling", bora::RollingCache<Element>());
   add("linear", bora::LinearCache<Element>());
   add("paged<16>", bora::PagedCache<16, Element>());
   add("paged<32>", bora::PagedCache<32, Element>());
   add("default", bora::DefaultCache<Spec, Element>());
-  if constexpr (windows) add("rolling", bora::RollingCache<Element>());
   Machine machine(
-      std::move(subjects), [&](const Tokens& tokens) { return tiny::from_scratch<Element>(model, tokens); }, seed);
-  machine.run(operations);
-  CHECK(machine.checked() > operations / 8);  // the machine does compare
-  if (windows) CHECK(machine.longest() > 2 * capacity);
+      std::move(subjects), [&](const Tokens& tokens) { return truth<Element>(model, tokens); }, course.compared, seed);
+  machine.run(course.operations);
+  CHECK(machine.checked() > course.operations / 8);  // the machine does compare
+  CHECK(machine.rounds() >= 2);
 }
 
-}  // namespace
-
-TEMPLATE_TEST_CASE("Whatever happened before, logits have the bits of a computation from scratch", "[infer]", bora::F32,
-                   bora::Bf16, bora::Q8) {
-  const auto seed = GENERATE(as<std::uint64_t>{}, 1, 2, 3);
-  constexpr std::size_t operations = 700;
-  SECTION("causal") { drive<tiny::Masked<bora::Causal>, TestType>(seed, operations); }
-  SECTION("window of 1") { drive<tiny::Masked<bora::SlidingWindow<1>>, TestType>(seed, operations); }
-  SECTION("window of 5") { drive<tiny::Masked<bora::SlidingWindow<5>>, TestType>(seed, operations); }
-  SECTION("window of 16") { drive<tiny::Masked<bora::SlidingWindow<16>>, TestType>(seed, operations); }
-  SECTION("window of 17") { drive<tiny::Masked<bora::SlidingWindow<17>>, TestType>(seed, operations); }
-  SECTION("a window and the whole text in turn") { drive<tiny::Alternating, TestType>(seed, operations); }
-}
+}  // namespace state_machine
