@@ -16,8 +16,8 @@ namespace pocket {
 
 using Model = bora::Decoder<Pocket, bora::F32>;
 
-/// Held-out stories: how many are measured, and how many a test measures again.
-inline constexpr std::size_t held_out_stories = 1'000, sample_stories = 40;
+/// Held-out stories: how many are measured at most, and how many a test measures again.
+inline constexpr std::size_t most_held_out_stories = 1'000, sample_stories = 40;
 /// Training stories among which a test looks for the sample's runs again.
 inline constexpr std::size_t sample_training_stories = 2'000;
 inline constexpr std::size_t batch = 8, time_steps = 256;
@@ -52,9 +52,9 @@ inline bora::Json overlap(std::size_t held_out, std::size_t training) {
           {"whole stories", whole.share_met()}};
 }
 
-/// How a model was trained.
+/// How a model was trained, and on how many stories it is measured.
 struct Course {
-  std::size_t steps, stories;
+  std::size_t steps, stories, held_out;
 };
 
 /// \param model  as it ships: rounded to bfloat16
@@ -67,7 +67,7 @@ inline bora::Json report(const Model& model, const bora::TokenFile& held_out, co
           {"held_out", measure(model, held_out, pool)},
           {"held_out_sample", measure(model, sample, pool)},
           {"expert_shares", bora::expert_shares(model, std::span<const bora::TokenBatch>(rows_of(held_out)), pool)},
-          {"overlap", overlap(held_out_stories, course.stories)},
+          {"overlap", overlap(course.held_out, course.stories)},
           {"overlap_sample", overlap(sample_stories, sample_training_stories)}};
 }
 

@@ -89,13 +89,14 @@ void make(const std::filesystem::path& folder, std::size_t steps, std::size_t co
   const bora::PackReport packed = pocket::pack(tokenizer, pocket::training_seed, count, run / "training.tokens");
   std::printf("training text: %zu stories, %zu tokens, %zu bytes\n", packed.documents, packed.tokens,
               packed.text_bytes);
-  pocket::pack(tokenizer, pocket::held_out_seed, pocket::held_out_stories, run / "held_out.tokens");
+  const std::size_t held_out = std::min(count, pocket::most_held_out_stories);
+  pocket::pack(tokenizer, pocket::held_out_seed, held_out, run / "held_out.tokens");
   pocket::pack(tokenizer, pocket::held_out_seed, pocket::sample_stories, run / "sample.tokens");
 
   bora::ThreadPool pool{threads};
   const bora::FitResult result = train(folder, tokenizer, steps, pool);
   loss_curve::write(folder / "loss.svg", result.history);
-  write_report(folder, {.steps = result.steps, .stories = count}, pool);
+  write_report(folder, {.steps = result.steps, .stories = count, .held_out = held_out}, pool);
 }
 
 }  // namespace
