@@ -54,7 +54,8 @@ void finetune(const std::filesystem::path& folder, const std::filesystem::path& 
   bora::Trainer trainer{model,
                         {.learning_rate = {.peak = 3e-4, .floor = 3e-5, .warmup = steps / 10, .steps = steps},
                          .load_balancing = 0.01,
-                         .pool = &pool}};
+                         .pool = &pool,
+                         .balance = bora::BalanceLoss::per_layer}};
   const double peak = training_line::measure_peak(pool);
   const bora::FitResult result =
       bora::fit(trainer, mixture, {.held_out = held_out, .evaluate_every = 50, .report_every = 10},
