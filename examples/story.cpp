@@ -4,6 +4,7 @@
 //     build/bin/story examples/pocket [SEED] [PROMPT]
 #include "arguments.hpp"
 #include "pocket.hpp"
+#include <bora/infer.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdint>

@@ -12,7 +12,11 @@
 #include "pocket_report.hpp"
 #include "pocket_text.hpp"
 #include "training_line.hpp"
-#include <bora/bora.hpp>
+#include <bora/core/executor.hpp>
+#include <bora/io/load.hpp>
+#include <bora/io/save.hpp>
+#include <bora/io/tokenizer_json.hpp>
+#include <bora/train/fit.hpp>
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
