@@ -2,12 +2,24 @@
 #pragma once
 #include <bora/text/bpe_tokenizer.hpp>
 #include <cstddef>
+#include <cstdio>
 #include <map>
 #include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
+
+namespace bpe {
+
+/// How many bytes the first character of a text has: UTF-8 marks those that go on.
+inline std::size_t character_length(std::string_view text) {
+  std::size_t length = 1;
+  while (length < text.size() && (static_cast<unsigned char>(text[length]) & 0xc0) == 0x80) ++length;
+  return length;
+}
+
+}  // namespace bpe
 
 /// How often each word occurs. A word begins with its space, and letters do not share one with punctuation, so that no
 /// merge reaches across.
@@ -17,7 +29,7 @@ class WordCounts {
     std::string word = "▁";
     Kind kind = Kind::space;
     for (std::size_t at = 0; at < text.size();) {
-      const std::size_t length = bora::detail::utf8_start(text.substr(at)).length;
+      const std::size_t length = bpe::character_length(text.substr(at));
       const Kind next = kind_of(text[at]);
       if (next == Kind::space || (kind != Kind::space && next != kind)) {
         ++counts_[word];
@@ -45,10 +57,17 @@ namespace bpe {
 using Symbols = std::vector<std::string>;
 using Pair = std::pair<std::string, std::string>;
 
+/// The piece of a byte that is no character of its own.
+inline std::string byte_piece(std::size_t byte) {
+  char piece[8];
+  std::snprintf(piece, sizeof piece, "<0x%02X>", static_cast<unsigned>(byte));
+  return piece;
+}
+
 inline Symbols characters(std::string_view word) {
   Symbols symbols;
   while (!word.empty()) {
-    const std::size_t length = bora::detail::utf8_start(word).length;
+    const std::size_t length = character_length(word);
     symbols.emplace_back(word.substr(0, length));
     word.remove_prefix(length);
   }
@@ -87,7 +106,7 @@ inline void join(Symbols& symbols, const Pair& pair) {
 inline bora::BpeVocabulary train_bpe(const WordCounts& words, std::size_t size) {
   bora::BpeVocabulary vocabulary;
   vocabulary.pieces = vocabulary.marks;
-  for (std::size_t byte = 0; byte < 256; ++byte) vocabulary.pieces.push_back(bora::detail::byte_piece(byte));
+  for (std::size_t byte = 0; byte < 256; ++byte) vocabulary.pieces.push_back(bpe::byte_piece(byte));
   std::vector<std::pair<bpe::Symbols, std::size_t>> split;
   std::set<std::string> known;
   for (const auto& [word, count] : words.counts()) {

@@ -1,69 +1,69 @@
-// Fine-tunes the model that comes with the library on a text file of yours, and saves what it became. For a model of
-// your own write its type instead of Pocket.
+// Fine-tunes the model that comes with the library on a text file of yours, draws the loss curve, and saves what it
+// became. For a model of your own write its type instead of Pocket.
 //
 //     build/bin/finetune examples/pocket TEXT OUT [STEPS]
+//
+//     OUT/config.json, model.safetensors, tokenizer.json   the model       OUT/loss.svg    its loss curve
+//     OUT/*.tokens                                         the packed text
+#include "arguments.hpp"
+#include "loss_curve.hpp"
 #include "pocket.hpp"
+#include "training_line.hpp"
 #include <bora/bora.hpp>
+#include <bora/data/pack_text.hpp>
 #include <bora/io/tokenizer_json.hpp>
 #include <algorithm>
+#include <cstddef>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
-#include <span>
-#include <string>
+#include <string_view>
 #include <thread>
-#include <vector>
 
 namespace {
 
-using Tokens = std::span<const bora::TokenId>;
 constexpr std::size_t batch = 4, time_steps = 128;
 
-std::vector<bora::TokenId> read_tokens(const bora::BpeTokenizer& tokenizer, const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw bora::FileError(path.string() + ": cannot be opened");
-  const std::vector<bora::TokenId> ids = tokenizer.encode(std::string{std::istreambuf_iterator<char>(file), {}});
-  if (ids.size() < 10 * time_steps)
-    throw bora::FileError(path.string() + ": makes " + std::to_string(ids.size()) + " tokens, expected at least " +
-                          std::to_string(10 * time_steps));
-  return ids;
+void pack(const bora::BpeTokenizer& tokenizer, std::string_view text, const std::filesystem::path& file) {
+  bora::TextPacker packer(tokenizer, file);
+  packer.add(text);
+  packer.commit();
 }
 
-/// Rows that begin anywhere in `text`.
-bora::TokenBatch draw_batch(Tokens text, bora::Random& random) {
-  std::vector<bora::TokenId> ids;
-  for (std::size_t row = 0; row < batch; ++row) {
-    const Tokens cut = text.subspan(random.below(text.size() - time_steps + 1), time_steps);
-    ids.insert(ids.end(), cut.begin(), cut.end());
-  }
-  return {batch, time_steps, std::move(ids)};
+/// The last tenth is held out. A text too short for rows of both is refused by those who read the token files.
+void pack_both(const bora::BpeTokenizer& tokenizer, const std::filesystem::path& text,
+               const std::filesystem::path& out) {
+  const bora::MappedFile file(text);
+  const std::size_t training = file.size() - file.size() / 10;
+  std::filesystem::create_directories(out);
+  pack(tokenizer, file.text().substr(0, training), out / "training.tokens");
+  pack(tokenizer, file.text().substr(training), out / "held_out.tokens");
 }
 
 void finetune(const std::filesystem::path& folder, const std::filesystem::path& text, const std::filesystem::path& out,
               std::size_t steps) {
   const bora::BpeTokenizer tokenizer = bora::load_tokenizer(folder / "tokenizer.json");
-  const std::vector<bora::TokenId> tokens = read_tokens(tokenizer, text);
-  const Tokens training = Tokens(tokens).first(tokens.size() * 9 / 10);  // the last tenth is held out
-  bora::Random order(/*seed=*/1), check(/*seed=*/2);
-  std::vector<bora::TokenBatch> held_out;
-  for (int i = 0; i < 4; ++i) held_out.push_back(draw_batch(Tokens(tokens).last(tokens.size() / 10), check));
+  pack_both(tokenizer, text, out);
+  bora::TokenMixture mixture({.sources = {{out / "training.tokens"}}, .batch = batch, .time = time_steps, .seed = 1});
+  const auto held_out = bora::held_out_batches(bora::TokenFile(out / "held_out.tokens"), batch, time_steps, 64);
 
   bora::ThreadPool pool{std::max(1u, std::thread::hardware_concurrency())};
   auto model = bora::load<Pocket, bora::F32>(folder);
-  std::printf("held out before: loss %.3f\n", bora::evaluate(model, held_out, &pool).loss);
+  const double before = bora::evaluate(model, held_out, &pool).loss;
   // A tenth of the rate that the model was trained with: it is to learn the text, not to forget the language.
   bora::Trainer trainer{model,
                         {.learning_rate = {.peak = 3e-4, .floor = 3e-5, .warmup = steps / 10, .steps = steps},
                          .load_balancing = 0.01,
-                         .pool = &pool}};
-  for (std::size_t step = 0; step < steps; ++step) {
-    const bora::StepReport report = trainer.step(draw_batch(training, order));
-    if (report.step % 20 == 0) std::printf("step %4zu   loss %.3f\n", report.step, report.cross_entropy);
-  }
-  std::printf("held out after:  loss %.3f\n", bora::evaluate(model, held_out, &pool).loss);
+                         .pool = &pool,
+                         .balance = bora::BalanceLoss::per_layer}};
+  const double peak = training_line::measure_peak(pool);
+  const bora::FitResult result =
+      bora::fit(trainer, mixture, {.held_out = held_out, .evaluate_every = 50, .report_every = 10},
+                [&](const bora::Progress& p) { training_line::print(p, peak); });
+
+  const double after = result.history.held_out.back().loss;
+  std::printf("held out: the loss %s from %.3f to %.3f\n", after < before ? "fell" : "rose", before, after);
+  loss_curve::write(out / "loss.svg", result.history);
   bora::save(trainer.parameters(), out,
              {.numbers = bora::StoredNumbers::bf16, .bos = tokenizer.bos(), .eos = tokenizer.eos()});
   bora::save_tokenizer(tokenizer, out / "tokenizer.json");
@@ -72,8 +72,8 @@ void finetune(const std::filesystem::path& folder, const std::filesystem::path& 
 }  // namespace
 
 int main(int argc, char** argv) try {
-  if (argc < 4) return std::fprintf(stderr, "usage: %s FOLDER TEXT OUT [STEPS]\n", argv[0]), 2;
-  finetune(argv[1], argv[2], argv[3], argc > 4 ? std::strtoul(argv[4], nullptr, 10) : 200);
+  if (argc < 4 || argc > 5) return std::fprintf(stderr, "usage: %s FOLDER TEXT OUT [STEPS]\n", argv[0]), 2;
+  finetune(argv[1], argv[2], argv[3], arguments::number(argc, argv, 4, "STEPS", 200));
 } catch (const std::exception& e) {
   std::fprintf(stderr, "finetune: %s\n", e.what());
   return 1;

@@ -1,7 +1,7 @@
 // The model that comes with the library: a mixture of experts of Mixtral's kind, four megabytes, trained by
 // train_pocket.cpp on stories.hpp.
 #pragma once
-#include <bora/infer.hpp>
+#include <bora/model/accounting.hpp>
 #include <cstddef>
 
 struct Pocket : bora::DecoderSpec {

@@ -2,11 +2,13 @@
 // numbers behind it do not depend on the number of threads.
 //
 //     build/bin/story examples/pocket [SEED] [PROMPT]
+#include "arguments.hpp"
 #include "pocket.hpp"
+#include <bora/infer.hpp>
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <string>
@@ -63,19 +65,17 @@ std::vector<float> replay(const Model& model, const std::vector<bora::TokenId>& 
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  if (argc < 2) return std::fprintf(stderr, "usage: %s FOLDER [SEED] [PROMPT]\n", argv[0]), 2;
-  try {
-    const std::filesystem::path folder = argv[1];
-    const auto model = bora::load<Pocket, bora::Bf16>(folder);
-    const bora::BpeTokenizer tokenizer = bora::load_tokenizer(folder / "tokenizer.json");
-    const std::uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1;
-    const auto story = tell(model, tokenizer, argc > 3 ? argv[3] : "", seed);
-    const bool same = replay(model, story, 1) == replay(model, story, 2);
-    std::printf("logits of the story with one thread and with two: %s\n", same ? "the same bits" : "DIFFERENT");
-    return same ? 0 : 1;
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "story: %s\n", e.what());
-    return 1;
-  }
+int main(int argc, char** argv) try {
+  if (argc < 2 || argc > 4) return std::fprintf(stderr, "usage: %s FOLDER [SEED] [PROMPT]\n", argv[0]), 2;
+  const std::filesystem::path folder = argv[1];
+  const std::uint64_t seed = arguments::number(argc, argv, 2, "SEED", 1, 0);
+  const auto model = bora::load<Pocket, bora::Bf16>(folder);
+  const bora::BpeTokenizer tokenizer = bora::load_tokenizer(folder / "tokenizer.json");
+  const auto story = tell(model, tokenizer, argc > 3 ? argv[3] : "", seed);
+  const bool same = replay(model, story, 1) == replay(model, story, 2);
+  std::printf("logits of the story with one thread and with two: %s\n", same ? "the same bits" : "DIFFERENT");
+  return same ? 0 : 1;
+} catch (const std::exception& e) {
+  std::fprintf(stderr, "story: %s\n", e.what());
+  return 1;
 }

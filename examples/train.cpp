@@ -5,13 +5,13 @@
 //
 //     FOLDER/config.json, model.safetensors   the trained model        FOLDER/loss.svg      its loss curve
 //     FOLDER/checkpoints/last, best           to go on from            FOLDER/*.tokens      the packed text
+#include "arguments.hpp"
 #include "loss_curve.hpp"
 #include "training_line.hpp"
 #include <bora/bora.hpp>
 #include <bora/data/pack_text.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <numbers>
@@ -84,12 +84,10 @@ void train(const std::filesystem::path& text, const std::filesystem::path& folde
 
 }  // namespace
 
-int main(int argc, char** argv) {
-  if (argc < 3) return std::fprintf(stderr, "usage: %s TEXT FOLDER [STEPS]\n", argv[0]), 2;
-  try {
-    train(argv[1], argv[2], argc > 3 ? std::strtoul(argv[3], nullptr, 10) : 500);
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "train: %s\n", e.what());
-    return 1;
-  }
+int main(int argc, char** argv) try {
+  if (argc < 3 || argc > 4) return std::fprintf(stderr, "usage: %s TEXT FOLDER [STEPS]\n", argv[0]), 2;
+  train(argv[1], argv[2], arguments::number(argc, argv, 3, "STEPS", 500));
+} catch (const std::exception& e) {
+  std::fprintf(stderr, "train: %s\n", e.what());
+  return 1;
 }
