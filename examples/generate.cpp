@@ -63,11 +63,12 @@ struct Text {
 
 template <class Tokenizer>
 Text text_by(Tokenizer tokenizer, const std::string& prompt, std::vector<bora::TokenId> stop) {
-  struct Kept {
+  struct Kept {  // where it is made it stays: the stream points to the tokenizer
+    explicit Kept(Tokenizer t) : tokenizer(std::move(t)), stream(tokenizer.stream()) {}
     Tokenizer tokenizer;
-    decltype(tokenizer.stream()) stream = tokenizer.stream();
+    decltype(tokenizer.stream()) stream;
   };
-  const auto kept = std::make_shared<Kept>(Kept{std::move(tokenizer)});
+  const auto kept = std::make_shared<Kept>(std::move(tokenizer));
   return {.prompt = kept->tokenizer.encode(prompt),
           .stop = std::move(stop),
           .push = [kept](bora::TokenId id) { return kept->stream.push(id); },

@@ -1,30 +1,81 @@
-// An architecture of one's own: Mixtral, but small. Counted by the compiler, run from a folder or with random weights.
+// An architecture of one's own, Mixtral but small, trained on a text and made to write. Started again, it goes on from
+// its last checkpoint.
 //
-//     build/mine [FOLDER]
-#include <bora/infer.hpp>
+//     build/mine TEXT FOLDER [STEPS]
+#include <bora/bora.hpp>
+#include <bora/data/pack_text.hpp>
 #include <bora/model/zoo/mixtral.hpp>
+#include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
+#include <filesystem>
+#include <string_view>
+#include <thread>
 
 struct Mine : bora::Mixtral8x7B {
-  static constexpr std::size_t vocab_size = 256, dim = 256, layers = 4, context = 1'024;  // a token is a byte
-  using Attention = bora::GroupedQueryAttention<bora::HeadShape{.heads = 8, .kv_heads = 2, .head_dim = 32},
+  static constexpr std::size_t vocab_size = 256, dim = 128, layers = 4, context = 512;  // a token is a byte
+  using Attention = bora::GroupedQueryAttention<bora::HeadShape{.heads = 8, .kv_heads = 2, .head_dim = 16},
                                                 bora::SlidingWindow<128>, bora::Rope<1e4>>;
-  using FeedForward = bora::MixtureOfExperts<4, bora::TopKRouter<2>, bora::SwiGlu<512>>;
+  using FeedForward = bora::MixtureOfExperts<4, bora::TopKRouter<2>, bora::SwiGlu<256>>;
 };
-static_assert(bora::active_parameter_count<Mine> < 5'000'000);
+static_assert(bora::active_parameter_count<Mine> < 1'100'000);
 
-int main(int argc, char** argv) try {
-  const auto model =
-      argc > 1 ? bora::load<Mine, bora::Bf16>(argv[1]) : bora::random_model<Mine, bora::Bf16>(/*seed=*/1);
+constexpr std::size_t batch = 8, time_steps = 128;
+
+void pack(std::string_view text, const std::filesystem::path& file) {
+  const bora::ByteTokenizer tokenizer;
+  bora::TextPacker packer(tokenizer, file);
+  packer.add(text);
+  packer.commit();
+}
+
+void train(const std::filesystem::path& text_file, const std::filesystem::path& folder, std::size_t steps) {
+  std::filesystem::create_directories(folder);
+  const bora::MappedFile file(text_file);
+  if (file.size() < 10 * time_steps) throw bora::FileError(text_file.string() + ": is too short to learn from");
+  const std::size_t cut = file.size() - std::max(file.size() / 20, time_steps);
+  pack(file.text().substr(0, cut), folder / "training.tokens");
+  pack(file.text().substr(cut), folder / "held_out.tokens");
+  bora::TokenMixture data({.sources = {{folder / "training.tokens"}}, .batch = batch, .time = time_steps, .seed = 1});
+  const bora::TokenFile held_out(folder / "held_out.tokens");
+  auto model = bora::random_model<Mine, bora::F32>(/*seed=*/1);
+  bora::ThreadPool pool{std::max(1u, std::thread::hardware_concurrency())};
+  bora::Trainer trainer{model,
+                        {.learning_rate = {.peak = 2e-3, .floor = 2e-4, .warmup = steps / 20 + 1, .steps = steps},
+                         .load_balancing = 0.01,
+                         .pool = &pool}};
+  bora::fit(trainer, data,
+            {.held_out = bora::held_out_batches(held_out, batch, time_steps, 64),
+             .evaluate_every = std::max<std::size_t>(steps / 20, 1),
+             .folder = folder / "checkpoints",
+             .checkpoint_every = 500,
+             .report_every = 50},
+            [](const bora::Progress& p) {
+              std::printf("step %zu of %zu   loss %.3f", p.step, p.steps, p.loss);
+              if (p.held_out_loss) std::printf("   held out %.3f", *p.held_out_loss);
+              std::printf("   %.0f tokens/s, %.0f minutes left\n", p.tokens_per_second, p.seconds_left / 60);
+            });
+  bora::save(trainer.parameters(), folder / "model");  // config.json and model.safetensors
+}
+
+void write_text(const std::filesystem::path& folder, const char* prompt) {
+  const auto model = bora::load<Mine, bora::Bf16>(folder);
   bora::Session session{model};
-  std::printf("%s, %zu parameters, %zu active, %zu KiB of keys and values\n", bora::simd::target_name().c_str(),
-              bora::parameter_count<Mine>, bora::active_parameter_count<Mine>, session.cache_bytes() / 1024);
-  auto stream = bora::ByteTokenizer::stream();
+  auto stream = bora::ByteTokenizer::stream();  // whole characters only
+  std::fputs(prompt, stdout);
   for (const bora::TokenId t :
-       bora::generate(session, bora::ByteTokenizer::encode("The "), {.temperature = 0.7, .max_tokens = 40}))
+       bora::generate(session, bora::ByteTokenizer::encode(prompt), {.temperature = 0.7, .max_tokens = 300}))
     std::fputs(stream.push(t).c_str(), stdout);
   std::puts(stream.finish().c_str());
+}
+
+int main(int argc, char** argv) try {
+  std::printf("%s, %zu parameters, %zu active\n", bora::simd::target_name().c_str(), bora::parameter_count<Mine>,
+              bora::active_parameter_count<Mine>);
+  if (argc < 3) return std::printf("usage: %s TEXT FOLDER [STEPS]\n", argv[0]), 0;
+  train(argv[1], argv[2], argc > 3 ? std::strtoul(argv[3], nullptr, 10) : 5'000);
+  write_text(std::filesystem::path(argv[2]) / "model", "The ");
 } catch (const std::exception& e) {
   std::fprintf(stderr, "mine: %s\n", e.what());
   return 1;

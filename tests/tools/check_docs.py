@@ -10,6 +10,7 @@
 - A relative link leads to a file, and what follows # to a heading there.
 - A file named in `backquotes` with its folder exists.
 - A name spelled `bora::…` in backquotes occurs in the headers.
+- Nothing waits to be filled in: no TODO, FIXME or TBD, and no NAME_RATIO in a figure's place.
 """
 import re
 import sys
@@ -21,6 +22,7 @@ FENCE = re.compile(r"^(\s*)```(.*)$")
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 CODE = re.compile(r"(`+)(.+?)\1")
 FILE = re.compile(r"^\.{0,2}/?[\w.\-]+(?:/[\w.\-]+)+\.(?:hpp|cpp|py|md|sh|txt|cmake|svg)$")
+PLACEHOLDER = re.compile(r"\b(?:[A-Z]+_RATIO|TODO|FIXME|TBD)\b")
 KNOWN_BLOCKS = ("cpp", "cmake", "sh", "text", "json", "")
 
 
@@ -101,6 +103,8 @@ class Project:
         self.problems += [f"{name}:{problem}" for problem in problems]
         for number, kind, body in blocks:
             self.check_block(f"{name}:{number}", kind, body, name.startswith("docs/"))
+        for number, line in enumerate(text.split("\n"), 1):
+            self.problems += [f"{name}:{number}: {word} waits to be filled in" for word in PLACEHOLDER.findall(line)]
         for number, line in enumerate(prose.split("\n"), 1):
             for target in LINK.findall(CODE.sub(" ", line)) + LINK.findall(line):
                 self.check_link(f"{name}:{number}", page, target)

@@ -63,6 +63,12 @@ class CheckDocs(unittest.TestCase):
         self.assertIn("core/gone.hpp does not exist", self.problems("`core/gone.hpp`\n"))
         self.assertIn("no header has the word Gone", self.problems("`bora::Gone<int>`\n"))
 
+    def test_nothing_waits_to_be_filled_in(self):
+        for word in "TODO", "FIXME", "TBD", "SMALL_RATIO":
+            self.assertIn(f"page.md:2: {word} waits", self.problems(f"A page.\nIt takes {word}.\n"))
+        self.assertIn("page.md:2: TODO waits", self.problems("```sh\n# TODO\n```\n"))
+        self.assertEqual(self.problems("The ratio of TODOS and `HIT_RATIOS`.\n"), "")
+
 
 class CheckDoxygen(unittest.TestCase):
     def test_a_filter_line_needs_a_reason(self):
