@@ -11,6 +11,7 @@ namespace bora::inline BORA_ABI {
 /// A std::size_t whose arithmetic throws FileError where it would wrap.
 class CheckedSize {
  public:
+  /// Throws FileError where it is no std::size_t.
   constexpr CheckedSize(std::uint64_t value = 0) : value_(narrow(value)) {}  // NOLINT: a size is a size
 
   friend constexpr CheckedSize operator*(CheckedSize a, CheckedSize b) {
@@ -30,6 +31,7 @@ class CheckedSize {
   constexpr CheckedSize& operator+=(CheckedSize b) { return *this = *this + b; }
   friend constexpr auto operator<=>(CheckedSize, CheckedSize) = default;
 
+  /// The size.
   constexpr std::size_t value() const noexcept { return value_; }
 
  private:

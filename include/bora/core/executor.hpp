@@ -70,9 +70,11 @@ inline std::size_t spins_for(std::size_t lanes) noexcept {
 /// Opens when every one of `lanes` lanes has arrived; usable again at once.
 class Barrier {
  public:
+  /// For `lanes` threads, which all must arrive.
   explicit Barrier(std::size_t lanes) noexcept
       : lanes_(static_cast<std::uint32_t>(lanes)), spins_(detail::spins_for(lanes)) {}
 
+  /// Returns when all lanes have arrived.
   void arrive_and_wait() noexcept {
     if (lanes_ == 1) return;
     const std::uint32_t round = round_.load(std::memory_order_acquire);
@@ -95,6 +97,7 @@ class Barrier {
 /// Half-open range of a partition.
 struct Range {
   std::size_t begin, end;
+  /// How many it spans.
   std::size_t size() const noexcept { return end - begin; }
 };
 
@@ -104,6 +107,7 @@ struct Lane {
   std::size_t index = 0, count = 1;
   Barrier* barrier = nullptr;
 
+  /// Returns when all lanes have come here.
   void sync() const noexcept {
     if (count > 1) barrier->arrive_and_wait();
   }

@@ -126,6 +126,7 @@ class MappedFile {
     if (access == FileAccess::read || !map()) read();
     if (bytes_.empty()) refuse("is empty");
   }
+  /// Leaves `other` without a file.
   MappedFile(MappedFile&& other) noexcept { swap(other); }
   MappedFile& operator=(MappedFile&& other) noexcept {
     MappedFile taken(std::move(other));
@@ -138,9 +139,13 @@ class MappedFile {
 #endif
   }
 
+  /// As it was given.
   const std::filesystem::path& path() const noexcept { return path_; }
+  /// All of the file.
   std::span<const std::byte> bytes() const noexcept { return bytes_; }
+  /// In bytes.
   std::size_t size() const noexcept { return bytes_.size(); }
+  /// All of the file.
   std::string_view text() const noexcept { return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()}; }
   /// Whether the path still names the file that was opened: not where another one was moved there since.
   bool still_in_place() const noexcept {

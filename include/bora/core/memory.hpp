@@ -47,8 +47,10 @@ class Buffer {
 
  public:
   Buffer() = default;
+  /// `size` zeros. Throws std::bad_alloc.
   explicit Buffer(std::size_t size)
       : data_(size == 0 ? nullptr : static_cast<T*>(detail::allocate_zeroed(size * sizeof(T)))), size_(size) {}
+  /// Leaves `other` empty.
   Buffer(Buffer&& other) noexcept : data_(std::move(other.data_)), size_(std::exchange(other.size_, 0)) {}
   Buffer& operator=(Buffer&& other) noexcept {
     data_ = std::move(other.data_);
@@ -59,6 +61,7 @@ class Buffer {
   T* data() noexcept { return data_.get(); }
   const T* data() const noexcept { return data_.get(); }
   std::size_t size() const noexcept { return size_; }
+  /// Of all elements.
   std::size_t bytes() const noexcept { return size_ * sizeof(T); }
   T& operator[](std::size_t i) noexcept { return data_[i]; }
   const T& operator[](std::size_t i) const noexcept { return data_[i]; }

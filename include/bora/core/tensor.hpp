@@ -24,13 +24,16 @@ class Tensor {
   /// Throws ConfigError for a shape of more numbers than memory has addresses for.
   explicit Tensor(const std::array<std::size_t, rank>& shape) : shape_(shape), values_(count(shape)) {}
 
+  /// Extents, the last index fastest.
   const std::array<std::size_t, rank>& shape() const noexcept { return shape_; }
   /// The length of one axis.
   std::size_t extent(std::size_t axis) const noexcept { return shape_[axis]; }
   std::size_t size() const noexcept { return values_.size(); }
   T* data() noexcept { return values_.data(); }
   const T* data() const noexcept { return values_.data(); }
+  /// All elements, row-major.
   std::span<T> values() noexcept { return values_; }
+  /// All elements, row-major.
   std::span<const T> values() const noexcept { return values_; }
 
   /// The last axis at the given leading indices: `logits.row(batch, time)` is [vocab].
@@ -39,6 +42,7 @@ class Tensor {
   std::span<const T> row(Index... index) const noexcept {
     return std::span<const T>(values_).subspan(offset(static_cast<std::size_t>(index)...), shape_[rank - 1]);
   }
+  /// The last dimension at these indices of the others.
   template <std::convertible_to<std::size_t>... Index>
     requires(sizeof...(Index) + 1 == rank)
   std::span<T> row(Index... index) noexcept {
@@ -82,9 +86,13 @@ class TokenBatch {
           detail::message("TokenBatch: ", ids_.size(), " ids given, expected batch ", batch, " * time ", time));
   }
 
+  /// Rows.
   std::size_t batch() const noexcept { return batch_; }
+  /// Tokens in each row.
   std::size_t time() const noexcept { return time_; }
+  /// All, row by row.
   std::span<const TokenId> ids() const noexcept { return ids_; }
+  /// The tokens of row `b`.
   std::span<const TokenId> row(std::size_t b) const noexcept {
     return std::span<const TokenId>(ids_).subspan(b * time_, time_);
   }

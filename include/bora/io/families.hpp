@@ -36,6 +36,7 @@ inline constexpr std::array model_types{
 struct FamilyFact {
   std::string_view what;
   std::string family, model;
+  /// Whether the model has what the family has.
   bool holds() const { return family == model; }
 };
 

@@ -151,6 +151,7 @@ class HuggingFaceFolder {
     return HuggingFaceFolder(folder, describe<S>(), tensors_of<S>(), file);
   }
 
+  /// How the files call their tensors.
   const CheckpointNames& names() const noexcept { return names_; }
 
   /// The numbers of one of the model's tensors, row-major [out, in]. Throws FileError where they are not finite.

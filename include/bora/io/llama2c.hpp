@@ -27,6 +27,7 @@ struct Llama2cHeader {
   bool tied;            ///< the head is the embedding: version 0 says so by vocab_size > 0
   int version = 0;
 
+  /// Features per head.
   std::size_t head_dim() const noexcept { return dim / heads; }
 };
 
@@ -143,7 +144,9 @@ class Llama2cCheckpoint {
     check_size();
   }
 
+  /// The file.
   const std::filesystem::path& path() const noexcept { return file_.path(); }
+  /// The facts in front of it.
   const Llama2cHeader& header() const noexcept { return header_; }
 
   /// Throws ConfigError unless the file's header is the type's and the format can hold the type at all. As in

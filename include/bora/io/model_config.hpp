@@ -25,11 +25,16 @@ struct ConfigValue {
   enum class Kind { absent, null, boolean, whole, fraction, word };
 
   constexpr ConfigValue() = default;  ///< absent
+  /// JSON's null.
   constexpr ConfigValue(std::nullptr_t) : kind(Kind::null) {}
+  /// True or false, or a whole number.
   constexpr ConfigValue(std::integral auto value)
       : kind(std::is_same_v<decltype(value), bool> ? Kind::boolean : Kind::whole), number(static_cast<double>(value)) {}
+  /// A number.
   constexpr ConfigValue(double value) : kind(Kind::fraction), number(value) {}
+  /// A word, which must outlive it.
   constexpr ConfigValue(std::string_view value) : kind(Kind::word), word(value) {}
+  /// A word, which must outlive it.
   constexpr ConfigValue(const char* value) : kind(Kind::word), word(value) {}
 
   Kind kind = Kind::absent;

@@ -45,6 +45,7 @@ struct TensorPlace {
   bool transposed;
   std::size_t first, block, stride;
 
+  /// Where the file has row `r` of the model.
   std::size_t row(std::size_t r) const noexcept { return first + r / block * stride + r % block; }
   /// Whether the file's tensor is the model's, number for number.
   bool same(TensorShape model) const noexcept { return !transposed && shape.front() == model.rows; }
@@ -293,8 +294,11 @@ struct FileTensor {
   };
   std::vector<Part> parts;
 
+  /// In the file.
   const std::string& name() const noexcept { return parts.front().place.name; }
+  /// In the file.
   const std::vector<std::size_t>& shape() const noexcept { return parts.front().place.shape; }
+  /// Elements in the file.
   std::size_t size() const noexcept {
     std::size_t count = 0;
     for (const Part& part : parts) count += part.entry.shape.size();

@@ -75,6 +75,7 @@ class SafeTensors {
     std::vector<std::size_t> shape;  ///< empty for a single number
     std::size_t begin, end;          ///< bytes, from the end of the header
 
+    /// Numbers in it.
     std::size_t elements() const noexcept { return (end - begin) / detail::stored_size(dtype); }
   };
 
@@ -90,6 +91,7 @@ class SafeTensors {
     check_tiling();
   }
 
+  /// The file.
   const std::filesystem::path& path() const noexcept { return file_.path(); }
   /// "format": "pt" and the like.
   const std::map<std::string, std::string>& metadata() const noexcept { return metadata_; }

@@ -45,6 +45,7 @@ struct TopKRouter {
   static_assert(k > 0, "bora: TopKRouter: a token needs at least one expert");
   static constexpr std::size_t choices = k;
 
+  /// Chooses experts for a row and weighs them.
   template <class T>
   static void route(const T* logits, std::size_t experts, std::int32_t* choice, T* weight) noexcept {
     detail::choose_largest(logits, experts, k, choice);
@@ -74,12 +75,14 @@ struct SoftmaxTopKRouter {
     for (std::size_t e = 0; e < experts; ++e) sum += std::exp(logits[e] - largest);
     return sum;
   }
+  /// Chooses experts for a row and weighs them.
   template <class T>
   static void route(const T* logits, std::size_t experts, std::int32_t* choice, T* weight) noexcept {
     detail::choose_largest(logits, experts, k, choice);
     const T largest = logits[choice[0]], sum = normaliser(logits, experts, largest);
     for (std::size_t c = 0; c < k; ++c) weight[c] = std::exp(logits[choice[c]] - largest) / sum;
   }
+  /// The gradient of the logits from that of the weights.
   template <class T>
   static void backward(const T* logits, std::size_t experts, const std::int32_t* choice, const T* weight,
                        const T* d_weight, T* d_logits) noexcept {
@@ -166,6 +169,7 @@ struct MixtureOfExperts {
         return k;
       }
     };
+    /// Bytes that each lane needs beside what is kept.
     static constexpr std::size_t lane_scratch() noexcept { return 0; }
 
     template <WeightFormat Format>

@@ -18,6 +18,7 @@ concept MaskPolicy = requires(std::size_t position) {
 /// Every key up to the query itself.
 struct Causal {
   static constexpr std::size_t window = 0;
+  /// The first token.
   static constexpr std::size_t first_visible(std::size_t) noexcept { return 0; }
 };
 
@@ -27,6 +28,7 @@ template <std::size_t keys>
 struct SlidingWindow {
   static_assert(keys > 0, "bora: SlidingWindow: the window counts the current token; use 1 or more");
   static constexpr std::size_t window = keys;
+  /// The oldest key that `position` sees.
   static constexpr std::size_t first_visible(std::size_t position) noexcept {
     return position < window ? 0 : position + 1 - window;
   }

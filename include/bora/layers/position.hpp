@@ -33,7 +33,9 @@ struct SinusoidalPositions {
 /// Context scaling of rotary frequencies. A scaling maps f = theta^(-2c/R), component pair c of R rotated
 /// dims, to its scaled frequency, and says by what cos and sin are multiplied.
 struct NoScaling {
+  /// The frequency that is used for pair `c`, radians a position.
   static double frequency(double f, std::size_t, std::size_t, double) noexcept { return f; }
+  /// What cosine and sine are multiplied by.
   static constexpr double amplitude() noexcept { return 1; }
 };
 
@@ -41,7 +43,9 @@ struct NoScaling {
 template <double factor>
 struct LinearScaling {
   static_assert(factor >= 1, "bora: LinearScaling: the factor stretches the context; use 1 or more");
+  /// The frequency that is used for pair `c`, radians a position.
   static double frequency(double f, std::size_t, std::size_t, double) noexcept { return f / factor; }
+  /// What cosine and sine are multiplied by.
   static constexpr double amplitude() noexcept { return 1; }
 };
 
@@ -49,11 +53,13 @@ struct LinearScaling {
 template <double factor>
 struct NtkScaling {
   static_assert(factor >= 1, "bora: NtkScaling: the factor stretches the context; use 1 or more");
+  /// The frequency that is used for pair `c`, radians a position.
   static double frequency(double, std::size_t c, std::size_t rotary, double theta) noexcept {
     if (rotary <= 2) return 1;
     const double r = static_cast<double>(rotary);
     return std::pow(theta * std::pow(factor, r / (r - 2)), -2.0 * static_cast<double>(c) / r);
   }
+  /// What cosine and sine are multiplied by.
   static constexpr double amplitude() noexcept { return 1; }
 };
 
@@ -86,6 +92,7 @@ struct YarnScaling {
   static double component(double turns, double rotary, double theta) noexcept {
     return rotary * std::log(settings.original_context / (turns * 2 * std::numbers::pi)) / (2 * std::log(theta));
   }
+  /// The frequency that is used for pair `c`, radians a position.
   static double frequency(double f, std::size_t c, std::size_t rotary, double theta) noexcept {
     const double r = static_cast<double>(rotary);
     const double low = std::max(0.0, std::floor(component(settings.beta_fast, r, theta)));
@@ -110,6 +117,7 @@ struct Llama3Scaling {
   static_assert(settings.low_frequency > 0 && settings.high_frequency > settings.low_frequency,
                 "bora: Llama3Scaling: low_frequency and high_frequency count turns in the original context; use "
                 "0 < low_frequency < high_frequency");
+  /// The frequency that is used for pair `c`, radians a position.
   static double frequency(double f, std::size_t, std::size_t, double) noexcept {
     const double wavelength = 2 * std::numbers::pi / f;
     if (wavelength < settings.original_context / settings.high_frequency) return f;
@@ -118,6 +126,7 @@ struct Llama3Scaling {
                      (settings.high_frequency - settings.low_frequency);
     return (1 - u) * f / settings.factor + u * f;
   }
+  /// What cosine and sine are multiplied by.
   static constexpr double amplitude() noexcept { return 1; }
 };
 

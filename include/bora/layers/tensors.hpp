@@ -26,6 +26,7 @@ struct TensorId {
 /// A matrix is [rows, cols], row-major [out, in]; a vector has cols 0.
 struct TensorShape {
   std::size_t rows, cols = 0;
+  /// Whether it has two dimensions.
   constexpr bool matrix() const noexcept { return cols != 0; }
   constexpr std::size_t size() const noexcept { return cols == 0 ? rows : rows * cols; }
 };
@@ -66,6 +67,7 @@ struct RowPlace {
 class Arena {
  public:
   Arena() = default;  ///< dry: counts, and hands out null
+  /// Cuts from `memory`, as large as a dry run said.
   explicit Arena(std::byte* memory) : memory_(memory) {}
 
   /// Room for `count` numbers on a boundary of `alignment`; null while dry.
@@ -76,6 +78,7 @@ class Arena {
     used_ += count * sizeof(T);
     return block;
   }
+  /// Bytes handed out so far.
   std::size_t used() const noexcept { return round_up(used_, alignment); }
   /// Gives back what was taken since `used()` said so.
   void rewind(std::size_t used) noexcept { used_ = used; }

@@ -83,7 +83,9 @@ class Decoder {
     return p;
   }
 
+  /// All weights, packed.
   const Tree& weights() const noexcept { return tree_; }
+  /// All weights, packed.
   Tree& weights() noexcept { return tree_; }
   /// Bytes of all weights, padding included.
   std::size_t weight_bytes() const noexcept { return memory_.bytes(); }

@@ -37,14 +37,18 @@ class Parameters {
         },
         tree_);
   }
+  /// Moves the numbers, which stay where they are.
   Parameters(Parameters&&) noexcept = default;
   Parameters& operator=(Parameters&&) noexcept = default;
 
+  /// All numbers, in the order of for_each.
   std::span<T> values() noexcept { return values_.span(); }
+  /// All numbers, in the order of for_each.
   std::span<const T> values() const noexcept { return values_.span(); }
 
   /// The tensors by their places in the model.
   Tree& tree() noexcept { return tree_; }
+  /// The tensors by their places in the model.
   const Tree& tree() const noexcept { return tree_; }
 
   /// f(TensorId, TensorShape, std::span<T>) for each tensor, in order.

@@ -21,6 +21,7 @@ struct ScoreBias {
   const T* by_distance = nullptr;  ///< [heads, reach]: indexed by min(query - key, reach - 1)
   std::size_t reach = 0;
 
+  /// Whether there is a bias.
   bool any() const noexcept { return slopes != nullptr || by_distance != nullptr; }
   /// Adds the bias of head `head` to the scores of keys first .. first + 15; future keys get anything.
   void add(T* scores, std::size_t head, std::size_t query, std::size_t first) const noexcept {
@@ -52,9 +53,11 @@ struct AttentionScratch {
   T* segment;          ///< [query_tile, stride]: one segment's output
   std::size_t stride;  ///< round_up(head_dim, 16)
 
+  /// Numbers that a lane needs.
   static constexpr std::size_t size(std::size_t head_dim) noexcept {
     return query_tile * (6 * round_up(head_dim, block_lanes) + segment_length);
   }
+  /// In memory of `size` numbers.
   AttentionScratch(T* memory, std::size_t head_dim) noexcept : stride(round_up(head_dim, block_lanes)) {
     queries = memory;
     output = queries + query_tile * stride;

@@ -30,13 +30,17 @@ struct RunLayout {
   using Element = typename E::Storage;
   static constexpr bool scaled = std::is_same_v<E, Q8>;
 
+  /// Numbers from one value to the next.
   static constexpr std::size_t value_stride(std::size_t head_dim) noexcept { return round_up(head_dim, block_lanes); }
+  /// Bytes before the values.
   static constexpr std::size_t values_at(std::size_t head_dim) noexcept {
     return head_dim * run_length * sizeof(Element);
   }
+  /// Bytes before the scales.
   static constexpr std::size_t scales_at(std::size_t head_dim) noexcept {
     return values_at(head_dim) + run_length * value_stride(head_dim) * sizeof(Element);
   }
+  /// Of a run.
   static constexpr std::size_t bytes(std::size_t head_dim) noexcept {
     return round_up(scales_at(head_dim) + (scaled ? 2 * run_length * sizeof(float) : 0), alignment);
   }
@@ -49,11 +53,15 @@ struct Run {
   std::byte* data;
   std::size_t head_dim;
 
+  /// The keys, feature by feature.
   typename E::Storage* keys() const noexcept { return reinterpret_cast<typename E::Storage*>(data); }
+  /// The values, position by position.
   typename E::Storage* values() const noexcept {
     return reinterpret_cast<typename E::Storage*>(data + Layout::values_at(head_dim));
   }
+  /// A scale a key.
   float* key_scales() const noexcept { return reinterpret_cast<float*>(data + Layout::scales_at(head_dim)); }
+  /// A scale a value.
   float* value_scales() const noexcept { return key_scales() + run_length; }
 };
 

@@ -24,8 +24,11 @@ template <WeightFormat Format>
 struct PanelLayout {
   static constexpr std::size_t group = std::is_same_v<Format, Bf16> ? 2 : 1;
 
+  /// Columns with the padding at their end.
   static constexpr std::size_t padded_cols(std::size_t cols) noexcept { return round_up(cols, group); }
+  /// Panels of that many rows.
   static constexpr std::size_t panels(std::size_t rows) noexcept { return (rows + block_lanes - 1) / block_lanes; }
+  /// Numbers in a panel.
   static constexpr std::size_t panel_size(std::size_t cols) noexcept { return padded_cols(cols) * block_lanes; }
   static constexpr std::size_t size(std::size_t rows, std::size_t cols) noexcept {
     return panels(rows) * panel_size(cols);
@@ -44,7 +47,9 @@ struct Panels {
   typename Format::Storage* data = nullptr;
   std::size_t rows = 0, cols = 0;
 
+  /// Panels.
   std::size_t count() const noexcept { return Layout::panels(rows); }
+  /// Numbers in a panel.
   std::size_t panel_size() const noexcept { return Layout::panel_size(cols); }
   const typename Format::Storage* panel(std::size_t p) const noexcept { return data + p * panel_size(); }
 };

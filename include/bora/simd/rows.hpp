@@ -231,6 +231,7 @@ std::size_t largest_index(const T* x, std::size_t n) noexcept {
 template <class T>
 struct LogSumExp {
   T largest, log_sum;
+  /// log of the sum.
   T value() const noexcept { return largest + log_sum; }
 };
 

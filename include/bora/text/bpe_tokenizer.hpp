@@ -241,10 +241,15 @@ class BpeTokenizer {
   explicit BpeTokenizer(const BpeVocabulary& vocabulary)
       : table_(vocabulary), unknown_(mark("<unk>")), bos_(mark("<s>")), eos_(mark("</s>")) {}
 
+  /// Ids are below it.
   std::size_t vocab_size() const noexcept { return table_.size(); }
+  /// What it was made from.
   const BpeVocabulary& vocabulary() const noexcept { return table_.vocabulary(); }
+  /// `<unk>`.
   TokenId unknown() const noexcept { return unknown_; }
+  /// `<s>`: begins a sequence.
   TokenId bos() const noexcept { return bos_; }
+  /// `</s>`: ends one.
   TokenId eos() const noexcept { return eos_; }
 
   /// The ids of any text, valid UTF-8 or not.
@@ -270,8 +275,10 @@ class BpeTokenizer {
   /// Decodes token by token, whole characters only. The tokenizer must outlive it.
   class Stream {
    public:
+    /// See BpeTokenizer::stream.
     explicit Stream(const BpeTokenizer& tokenizer, InvalidBytes invalid = InvalidBytes::replace) noexcept
         : tokenizer_(&tokenizer), utf8_(invalid) {}
+    /// See BpeTokenizer::stream.
     explicit Stream(const BpeTokenizer&& tokenizer, InvalidBytes invalid = InvalidBytes::replace) = delete;
 
     /// The characters that `id` completes. To print a continuation only, push the prompt's ids as well and ignore what

@@ -14,6 +14,7 @@ namespace bora::inline BORA_ABI {
 /// for any bytes.
 class ByteTokenizer {
  public:
+  /// The bytes.
   static constexpr std::size_t vocab_size() noexcept { return 256; }
 
   /// One token a byte.
@@ -36,6 +37,7 @@ class ByteTokenizer {
   /// Decodes token by token, whole characters only.
   class Stream {
    public:
+    /// See ByteTokenizer::stream.
     explicit Stream(InvalidBytes invalid = InvalidBytes::replace) noexcept : utf8_(invalid) {}
 
     /// The characters that `id` completes. Throws TokenError for an id outside 0 .. 255, changing nothing.

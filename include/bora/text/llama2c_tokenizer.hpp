@@ -298,6 +298,7 @@ class Llama2cTokenizer {
   explicit Llama2cTokenizer(const std::filesystem::path& path, std::size_t vocab_size = 0)
       : table_(detail::PieceFile(path).read(vocab_size)) {}
 
+  /// Ids are below it.
   std::size_t vocab_size() const noexcept { return table_.size(); }
 
   /// The ids of any text, valid UTF-8 or not.
@@ -327,8 +328,10 @@ class Llama2cTokenizer {
   /// Decodes token by token, whole characters only. The tokenizer must outlive it.
   class Stream {
    public:
+    /// See Llama2cTokenizer::stream.
     explicit Stream(const Llama2cTokenizer& tokenizer, InvalidBytes invalid = InvalidBytes::replace) noexcept
         : tokenizer_(&tokenizer), utf8_(invalid) {}
+    /// See Llama2cTokenizer::stream.
     explicit Stream(const Llama2cTokenizer&& tokenizer, InvalidBytes invalid = InvalidBytes::replace) = delete;
 
     /// The characters that `id` completes. To print a continuation only, push the prompt's ids as well and

@@ -62,6 +62,7 @@ constexpr Utf8Start utf8_start(std::string_view bytes) noexcept {
 /// theirs. What comes out does not depend on where the bytes were cut.
 class Utf8Stream {
  public:
+  /// Nothing waits yet.
   explicit Utf8Stream(InvalidBytes invalid = InvalidBytes::replace) noexcept : invalid_(invalid) {}
 
   /// The characters that are whole now. Invalid bytes come out (see InvalidBytes) once no further byte can
