@@ -20,7 +20,6 @@ struct Mine : bora::Mixtral8x7B {
   using FeedForward = bora::MixtureOfExperts<4, bora::TopKRouter<2>, bora::SwiGlu<256>>;
 };
 static_assert(bora::active_parameter_count<Mine> < 1'100'000);
-
 constexpr std::size_t batch = 8, time_steps = 128;
 
 void pack(std::string_view text, const std::filesystem::path& file) {

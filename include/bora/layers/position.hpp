@@ -100,6 +100,7 @@ struct YarnScaling {
     const double ramp = std::clamp((static_cast<double>(c) - low) / std::max(0.001, high - low), 0.0, 1.0);
     return f / settings.factor * ramp + f * (1 - ramp);
   }
+  /// What cosine and sine are multiplied by.
   static double amplitude() noexcept { return 0.1 * std::log(settings.factor) + 1; }
 };
 

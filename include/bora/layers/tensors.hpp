@@ -28,6 +28,7 @@ struct TensorShape {
   std::size_t rows, cols = 0;
   /// Whether it has two dimensions.
   constexpr bool matrix() const noexcept { return cols != 0; }
+  /// Numbers in it.
   constexpr std::size_t size() const noexcept { return cols == 0 ? rows : rows * cols; }
 };
 
@@ -100,9 +101,11 @@ template <class T>
 struct Rows {
   T* data = nullptr;
   std::size_t stride = 0;
+  /// Where a row begins.
   T* row(std::size_t r) const noexcept { return data + r * stride; }
   /// The rows from r on.
   Rows from(std::size_t r) const noexcept { return {data + r * stride, stride}; }
+  /// Read-only.
   operator Rows<const T>() const noexcept  // NOLINT: reading is always allowed
     requires(!std::is_const_v<T>)
   {

@@ -41,10 +41,12 @@ BORA_INLINE B normal_distribution(B x) noexcept {
 
 /// max(0, x)
 struct ReluFunction {
+  /// The activation of each lane.
   template <class B>
   static BORA_INLINE B value(B x) noexcept {
     return max(x, B::zero());
   }
+  /// Its derivative.
   template <class B>
   static BORA_INLINE B slope(B x) noexcept {
     return B::where_less(B::zero(), x, B::broadcast(1), B::zero());
@@ -53,14 +55,17 @@ struct ReluFunction {
 
 /// x sigmoid(x)
 struct SiluFunction {
+  /// 1 / (1 + exp(-x)).
   template <class B>
   static BORA_INLINE B sigmoid(B x) noexcept {
     return B::broadcast(1) / (B::broadcast(1) + exp(B::zero() - x));
   }
+  /// The activation of each lane.
   template <class B>
   static BORA_INLINE B value(B x) noexcept {
     return x / (B::broadcast(1) + exp(B::zero() - x));
   }
+  /// Its derivative.
   template <class B>
   static BORA_INLINE B slope(B x) noexcept {
     const B s = sigmoid(x);
@@ -70,6 +75,7 @@ struct SiluFunction {
 
 /// x Phi(x), exact (Hendrycks and Gimpel 2016, §2).
 struct GeluFunction {
+  /// The standard normal distribution, Phi(x).
   template <class B>
   static BORA_INLINE B phi(B x) noexcept {
     if constexpr (std::is_same_v<typename B::Number, double>)
@@ -77,10 +83,12 @@ struct GeluFunction {
     else
       return detail::normal_distribution(x);
   }
+  /// The activation of each lane.
   template <class B>
   static BORA_INLINE B value(B x) noexcept {
     return x * phi(x);
   }
+  /// Its derivative.
   template <class B>
   static BORA_INLINE B slope(B x) noexcept {
     using T = typename B::Number;
@@ -95,16 +103,19 @@ struct GeluTanhFunction {
   static constexpr T root = std::numbers::inv_sqrtpi_v<T> * std::numbers::sqrt2_v<T>;
   static constexpr double cubic = 0.044715;
 
+  /// The tanh of the formula.
   template <class B>
   static BORA_INLINE B inner_tanh(B x) noexcept {
     using T = typename B::Number;
     return tanh(B::broadcast(root<T>) * mul_add(x * x * x, B::broadcast(T(cubic)), x));
   }
+  /// The activation of each lane.
   template <class B>
   static BORA_INLINE B value(B x) noexcept {
     using T = typename B::Number;
     return x * B::broadcast(T(0.5)) * (B::broadcast(T(1)) + inner_tanh(x));
   }
+  /// Its derivative.
   template <class B>
   static BORA_INLINE B slope(B x) noexcept {
     using T = typename B::Number;

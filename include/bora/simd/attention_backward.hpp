@@ -19,10 +19,12 @@ struct AttentionGradients {
   T *queries, *d_output, *d_query;   ///< [query_tile, stride]
   T *weights, *d_scores;             ///< [query_tile, length]
 
+  /// Numbers that a lane needs.
   static constexpr std::size_t size(std::size_t head_dim, std::size_t time) noexcept {
     const std::size_t s = round_up(head_dim, block_lanes), n = round_up(time, run_length);
     return 4 * n * s + query_tile * (3 * s + 2 * n);
   }
+  /// In memory of `size` numbers.
   AttentionGradients(T* memory, std::size_t head_dim, std::size_t tokens) noexcept
       : time(tokens), stride(round_up(head_dim, block_lanes)), length(round_up(tokens, run_length)) {
     const auto take = [&](std::size_t n) { return std::exchange(memory, memory + n); };

@@ -75,10 +75,12 @@ struct KeyRuns {
   std::size_t page_runs = 1;
   std::size_t kv_heads = 1, head_dim = 1;
 
+  /// Where the memory holds a run of the sequence.
   std::size_t place(std::size_t run) const noexcept {
     if (table != nullptr) return table[run / page_runs] * page_runs + run % page_runs;
     return first + (run < modulus ? run : run % modulus);
   }
+  /// A run of a head.
   Run<E> run(std::size_t index, std::size_t kv_head) const noexcept {
     return {base + (place(index) * kv_heads + kv_head) * RunLayout<E>::bytes(head_dim), head_dim};
   }

@@ -30,6 +30,7 @@ struct PanelLayout {
   static constexpr std::size_t panels(std::size_t rows) noexcept { return (rows + block_lanes - 1) / block_lanes; }
   /// Numbers in a panel.
   static constexpr std::size_t panel_size(std::size_t cols) noexcept { return padded_cols(cols) * block_lanes; }
+  /// Numbers in all panels of a matrix.
   static constexpr std::size_t size(std::size_t rows, std::size_t cols) noexcept {
     return panels(rows) * panel_size(cols);
   }
@@ -51,6 +52,7 @@ struct Panels {
   std::size_t count() const noexcept { return Layout::panels(rows); }
   /// Numbers in a panel.
   std::size_t panel_size() const noexcept { return Layout::panel_size(cols); }
+  /// Where a panel begins.
   const typename Format::Storage* panel(std::size_t p) const noexcept { return data + p * panel_size(); }
 };
 

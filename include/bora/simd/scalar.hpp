@@ -23,24 +23,31 @@ struct ScalarBlock {
   static constexpr std::size_t tile_rows = 4, tile_panels = 1;
   T lane[lanes];
 
+  /// The name that programs print.
   static constexpr const char* target() noexcept { return "scalar"; }
 
+  /// f(lane) in each lane.
   template <class F>
   static BORA_INLINE ScalarBlock each(F&& f) noexcept {
     ScalarBlock r;
     for (std::size_t i = 0; i < lanes; ++i) r.lane[i] = f(i);
     return r;
   }
+  /// `x` in each lane.
   static BORA_INLINE ScalarBlock broadcast(T x) noexcept {
     return each([&](std::size_t) { return x; });
   }
+  /// 0 in each lane.
   static BORA_INLINE ScalarBlock zero() noexcept { return broadcast(T(0)); }
+  /// The 16 numbers at `p`, which need not be aligned.
   static BORA_INLINE ScalarBlock load(const T* p) noexcept {
     return each([&](std::size_t i) { return p[i]; });
   }
+  /// The 16 numbers at `p`, which need not be aligned.
   static BORA_INLINE ScalarBlock load(const bfloat16* p) noexcept {
     return each([&](std::size_t i) { return T(to_float(p[i])); });
   }
+  /// The 16 numbers at `p`, which need not be aligned.
   static BORA_INLINE ScalarBlock load(const std::int8_t* p) noexcept {
     return each([&](std::size_t i) { return T(p[i]); });
   }
@@ -49,12 +56,15 @@ struct ScalarBlock {
   static BORA_INLINE ScalarBlock load_first(const U* p, std::size_t n) noexcept {
     return each([&](std::size_t i) { return i < n ? T(to_float(p[i])) : T(0); });
   }
+  /// All lanes to `p`, rounded where it holds bfloat16.
   BORA_INLINE void store(T* p) const noexcept {
     for (std::size_t i = 0; i < lanes; ++i) p[i] = lane[i];
   }
+  /// All lanes to `p`, rounded where it holds bfloat16.
   BORA_INLINE void store(bfloat16* p) const noexcept {
     for (std::size_t i = 0; i < lanes; ++i) p[i] = to_bfloat16(static_cast<float>(lane[i]));
   }
+  /// The first n of 16 lanes to `p`.
   template <class U>
   BORA_INLINE void store_first(U* p, std::size_t n) const noexcept {
     U all[lanes];
@@ -78,22 +88,29 @@ struct ScalarBlock {
   friend BORA_INLINE ScalarBlock mul_add(ScalarBlock a, ScalarBlock b, ScalarBlock c) noexcept {
     return each([&](std::size_t i) { return a.lane[i] * b.lane[i] + c.lane[i]; });
   }
+  /// Lane by lane; `a` where they compare as neither less nor greater.
   friend BORA_INLINE ScalarBlock max(ScalarBlock a, ScalarBlock b) noexcept {
     return each([&](std::size_t i) { return a.lane[i] < b.lane[i] ? b.lane[i] : a.lane[i]; });
   }
+  /// Lane by lane; `a` where they compare as neither less nor greater.
   friend BORA_INLINE ScalarBlock min(ScalarBlock a, ScalarBlock b) noexcept {
     return each([&](std::size_t i) { return b.lane[i] < a.lane[i] ? b.lane[i] : a.lane[i]; });
   }
+  /// Lane by lane.
   friend BORA_INLINE ScalarBlock abs(ScalarBlock a) noexcept {
     return each([&](std::size_t i) { return std::abs(a.lane[i]); });
   }
+  /// Lane by lane.
   friend BORA_INLINE ScalarBlock exp(ScalarBlock a) noexcept {
     return each([&](std::size_t i) { return std::exp(a.lane[i]); });
   }
+  /// exp of what is known to be at most 0.
   friend BORA_INLINE ScalarBlock exp_nonpositive(ScalarBlock a) noexcept { return exp(a); }
+  /// Lane by lane.
   friend BORA_INLINE ScalarBlock tanh(ScalarBlock a) noexcept {
     return each([&](std::size_t i) { return std::tanh(a.lane[i]); });
   }
+  /// Lane by lane.
   friend BORA_INLINE ScalarBlock sqrt(ScalarBlock a) noexcept {
     return each([&](std::size_t i) { return std::sqrt(a.lane[i]); });
   }
@@ -113,6 +130,7 @@ struct ScalarBlock {
       for (std::size_t i = 0; i < half; ++i) s[i] = s[i] + s[i + half];
     return s[0];
   }
+  /// Of all lanes.
   BORA_INLINE T largest() const noexcept {
     T m = lane[0];
     for (std::size_t i = 1; i < lanes; ++i) m = m < lane[i] ? lane[i] : m;
@@ -124,6 +142,7 @@ struct ScalarBlock {
   /// Sixteen pairs of bfloat16, as a panel of `Bf16` holds them.
   struct Pairs {
     ScalarBlock even, odd;
+    /// Sixteen pairs at `p`.
     static BORA_INLINE Pairs load(const bfloat16* p) noexcept {
       return {each([&](std::size_t i) { return T(to_float(p[2 * i])); }),
               each([&](std::size_t i) { return T(to_float(p[2 * i + 1])); })};
