@@ -6,6 +6,7 @@
 #   sh .cmake/install-packages.sh build tests ci and what only .ci/run uses
 #   sh .cmake/install-packages.sh build benchmarks  and the benchmarks
 #   sh .cmake/install-packages.sh build torch       and PyTorch, to compare with
+#   sh .cmake/install-packages.sh build tests coverage  and what tests/tools/coverage.sh uses
 set -eu
 
 # A line is: group, package, and the command that makes the package unnecessary (- if only the package will do).
@@ -30,6 +31,7 @@ ci doxygen doxygen
 benchmarks libbenchmark-dev -
 benchmarks libxsimd-dev -
 benchmarks python3 python3
+coverage lcov lcov
 torch python3-torch -
 torch libopenblas0-openmp -
 LIST
