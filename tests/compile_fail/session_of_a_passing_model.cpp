@@ -1,4 +1,4 @@
-// expect: /(use of deleted function [^\n]*Session|call to deleted constructor of [^\n]*Session)/
+// expect: /error: (use of deleted function|call to deleted constructor of) .*Session</
 #include <bora/infer/session.hpp>
 
 struct Spec : bora::DecoderSpec {
