@@ -1,6 +1,7 @@
-// Attention with the heads of Mistral 7B: a step over many keys, and a prompt from its start.
+// Attention with the heads of Mistral 7B: a step over many keys, a prompt from its start, its backward, and writing
+// keys.
 #include "kernel.hpp"
-#include <bora/simd/attention.hpp>
+#include <bora/simd/attention_backward.hpp>
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -63,14 +64,53 @@ void add_attention(const char* phase, const std::string& size, std::size_t first
       [=] { return Attend<E>{Keys<E>(length), first, count}; });
 }
 
+/// Backward of one query head over a whole text.
+void add_backward(std::size_t time) {
+  const double pairs = static_cast<double>(time) * static_cast<double>(time + 1) / 2;
+  add("attention_backward", detail::message("format:F32/tokens:", time),
+      {.flops = 10.0 * head_dim * pairs, .bytes = 4.0 * 4 * head_dim * static_cast<double>(time)}, [time] {
+        return [time, keys = Keys<F32>(time), query = numbers<float>(head_dim), sums = std::vector<float>(time, 9.0f),
+                memory = Buffer<float>(simd::AttentionGradients<float>::size(head_dim, time))]() mutable {
+          simd::AttentionGradients<float> g(memory.data(), head_dim, time);
+          g.begin(keys.runs, 0);
+          for (std::size_t first = 0; first < time; first += simd::query_tile) {
+            simd::QueryRow<float> rows[simd::query_tile] = {};
+            for (std::size_t m = 0; m < simd::query_tile; ++m) {
+              rows[m] = {0, first + m, 0, query.data(), &sums[first + m]};
+              std::copy_n(query.data(), head_dim, g.queries + m * g.stride);
+              std::copy_n(query.data(), head_dim, g.d_output + m * g.stride);
+            }
+            simd::attend_backward(keys.runs, 0, rows, simd::query_tile, 1 / std::sqrt(static_cast<float>(head_dim)),
+                                  simd::ScoreBias<float>{}, g);
+          }
+        };
+      });
+}
+
+template <CacheFormat E>
+void add_store() {
+  constexpr std::size_t positions = 64;
+  add("store_key_value", detail::message("format:", E::name, "/positions:", positions),
+      {.bytes = 2.0 * positions * kv_heads * head_dim * (4 + sizeof(typename E::Storage)),
+       .bandwidth = &Machine::cache},
+      [] {
+        return [keys = Keys<E>(positions), row = numbers<float>(2 * head_dim + positions)]() mutable {
+          for (std::size_t p = 0; p < positions; ++p)
+            for (std::size_t h = 0; h < kv_heads; ++h)
+              simd::store_key_value(keys.runs, p, h, row.data() + p, row.data() + p + head_dim);
+        };
+      });
+}
+
 template <CacheFormat E>
 void add_all() {
+  add_store<E>();
   for (const std::size_t depth : {1024u, 16384u})
     add_attention<E>("decode", detail::message("depth:", depth), depth - 1, 1);
   add_attention<E>("prefill", "tokens:512", 0, 512);
 }
 
-[[maybe_unused]] const bool added = (add_all<F32>(), add_all<Bf16>(), add_all<Q8>(), true);
+[[maybe_unused]] const bool added = (add_all<F32>(), add_all<Bf16>(), add_all<Q8>(), add_backward(512), true);
 
 }  // namespace
 }  // namespace bora::inline BORA_ABI::benchmarks

@@ -1,10 +1,11 @@
-// Work on rows: norms, softmax, rotation, activations, and AdamW.
+// Work on rows: norms, softmax, rotation, activations, conversions, and AdamW.
 //
 // Rows are 4096 floats wide and as many as fit the second-level cache, as between the products of a layer; AdamW walks
 // through memory, as it does.
 #include "kernel.hpp"
 #include <bora/simd/activation.hpp>
 #include <bora/simd/adamw.hpp>
+#include <bora/simd/panels.hpp>
 #include <algorithm>
 #include <vector>
 
@@ -35,6 +36,9 @@ void add_norms() {
   add_rows("normalise_backward", 6, [](const float* x, const float* dy, float* dx) {
     simd::normalise_backward(x, width, {0.0f, 1.0f}, static_cast<const float*>(nullptr), dy, dx, false);
   });
+  add_rows("norm_weight_backward", 4, [](const float* x, const float* dy, float* dw) {
+    simd::add_normal_product(x, width, {0.0f, 1e-3f}, dy, dw);
+  });
 }
 
 void add_softmax() {
@@ -61,6 +65,10 @@ void add_activations() {
   add_activation<simd::SiluFunction>("silu");
   add_activation<simd::GeluFunction>("gelu");
   add_activation<simd::GeluTanhFunction>("gelu_tanh");
+  add_rows("gelu_backward", 3, [](const float* x, const float* dy, float* d) {
+    std::copy_n(dy, width, d);  // it is overwritten
+    simd::activate_backward<simd::GeluFunction>(x, d, width);
+  });
   add_rows("swiglu", 3, [](const float* gate, const float* up, float* y) {
     simd::activate_gated<simd::SiluFunction>(gate, up, y, width);
   });
@@ -69,6 +77,20 @@ void add_activations() {
     std::copy_n(up, width, d);  // it is overwritten, and would fade to denormal numbers
     simd::activate_gated_backward<simd::SiluFunction>(gate, up, d, d_gate.data(), width);
   });
+}
+
+void add_conversions() {
+  add_rows("clip", 2, [](const float*, const float*, float* x) { simd::clip(2.5f, x, width); });
+  add_rows("round_row", 1.5, [](const float* x, const float*, float* y) {
+    simd::round_row(x, reinterpret_cast<bfloat16*>(y), width);  // half of the row
+  });
+  add("pack", detail::message("format:Bf16/", rows, "x", width),
+      {.bytes = 6.0 * simd::block_lanes * width, .bandwidth = &Machine::cache}, [] {
+        return [w = numbers<float>(simd::block_lanes * width),
+                packed = Buffer<bfloat16>(simd::PanelLayout<Bf16>::size(simd::block_lanes, width))]() mutable {
+          simd::pack<Bf16>(w.data(), 0, simd::block_lanes, {packed.data(), simd::block_lanes, width});
+        };
+      });
 }
 
 void add_adamw() {
@@ -89,7 +111,8 @@ void add_adamw() {
   });
 }
 
-[[maybe_unused]] const bool added = (add_norms(), add_softmax(), add_rotation(), add_activations(), add_adamw(), true);
+[[maybe_unused]] const bool added =
+    (add_norms(), add_softmax(), add_rotation(), add_activations(), add_conversions(), add_adamw(), true);
 
 }  // namespace
 }  // namespace bora::inline BORA_ABI::benchmarks
