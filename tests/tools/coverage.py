@@ -1,6 +1,10 @@
 """Prints a report of lcov by rooms: percentages, then the lines that were never run.
 
-    coverage.py COVERAGE.info INCLUDE/bora
+    coverage.py COVERAGE.info INCLUDE/bora NOT_COVERED.txt ROOM...
+
+In the ROOMs, each line that was never run must be explained in NOT_COVERED.txt, and what is explained there must not
+have been run: 'file: part of the line: reason', one a line. A closing brace needs none: it stands for what an exception
+destroys.
 """
 import collections
 import os
@@ -67,14 +71,48 @@ def report(counts, root):
             yield f"  {lines:>9}  {source[first - 1].strip()[:100]}"
 
 
+def read_reasons(text):
+    """[(file, part of a line)] of the lines that are explained."""
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    return [tuple(part.strip() for part in line.split(": "))[:2] for line in lines]
+
+
+def complaints(counts, sources, reasons, rooms):
+    """What is unexplained, and what is explained in vain. `counts` and `sources` are by relative path."""
+    used = set()
+    for path in sorted(counts):
+        if path.split("/")[0] not in rooms:
+            continue
+        for line, count in sorted(counts[path].items()):
+            text = sources[path][line - 1].strip()
+            explained = {reason for reason in reasons if reason[0] == path and reason[1] in text}
+            if count == 0:
+                used |= explained
+                if text.strip("} ;,)") and not explained:
+                    yield f"{path}:{line} was never run: {text}"
+    for path, part in reasons:
+        if path.split("/")[0] in rooms and (path, part) not in used:
+            yield f"{path}: '{part}' is explained, and is run or gone"
+
+
 def main():
-    if len(sys.argv) != 3:
+    if len(sys.argv) < 5:
         sys.exit(__doc__)
     root = os.path.realpath(sys.argv[2])
     counts = {path: lines for path, lines in read_counts(sys.argv[1]).items() if path.startswith(root + os.sep)}
     if not counts:
         sys.exit(f"{sys.argv[1]}: holds no line of {root}")
     print("\n".join(report(counts, root)))
+
+    by_name = {os.path.relpath(path, root): lines for path, lines in counts.items()}
+    sources = {}
+    for name in by_name:
+        with open(os.path.join(root, name)) as file:
+            sources[name] = file.read().splitlines()
+    with open(sys.argv[3]) as file:
+        found = list(complaints(by_name, sources, read_reasons(file.read()), sys.argv[4:]))
+    print("\n".join(["", *found]))
+    sys.exit(bool(found))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import check_rooms
 import check_syntax
+import coverage
 import make_spec
 import measure_compile
 import pairwise
@@ -217,6 +218,18 @@ class CheckSyntax(unittest.TestCase):
                    for i, name in enumerate(["examples/a.cpp", "tests/b.cpp", "examples/zoo/c.cpp", "examples/a.cpp"])]
         sources = check_syntax.chosen(entries, [Path("/s/examples")])
         self.assertEqual({path.name: entry["command"] for path, entry in sources.items()}, {"a.cpp": "0", "c.cpp": "2"})
+
+
+class Coverage(unittest.TestCase):
+    def test_what_was_never_run_is_explained_and_nothing_else(self):
+        counts = {"text/a.hpp": {1: 1, 2: 0, 3: 0, 4: 0}, "io/b.hpp": {1: 0}}
+        sources = {"text/a.hpp": ["run();", "throw A();", "throw B();", "}"], "io/b.hpp": ["throw C();"]}
+        def complain(text):
+            return list(coverage.complaints(counts, sources, coverage.read_reasons(text), ["text"]))
+        self.assertEqual(complain("# why\ntext/a.hpp: throw A: no memory\n\ntext/a.hpp: throw B: no disk\n"), [])
+        self.assertEqual(complain("text/a.hpp: throw A: no memory: none"), ["text/a.hpp:3 was never run: throw B();"])
+        self.assertEqual(complain("text/a.hpp: throw: both\ntext/a.hpp: run: it is"),
+                         ["text/a.hpp: 'run' is explained, and is run or gone"])
 
 
 class ReadReport(unittest.TestCase):

@@ -136,13 +136,10 @@ class Sampler {
   }
 
   TokenId draw() noexcept {
-    const double target = random_.uniform() * total_weight();
-    double sum = 0;
-    for (const Candidate& c : candidates_) {
-      sum += c.weight;
-      if (target < sum) return c.id;
-    }
-    return candidates_.back().id;  // not reached: uniform() < 1, and this sum ran in total_weight's order
+    const double target = random_.uniform() * total_weight();  // below the sum of all, which runs in the same order
+    auto at = candidates_.begin();
+    for (double sum = at->weight; sum <= target && at + 1 != candidates_.end(); sum += at->weight) ++at;
+    return at->id;
   }
 
   double total_weight() const noexcept {
