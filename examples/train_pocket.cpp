@@ -12,6 +12,7 @@
 #include "pocket_report.hpp"
 #include "pocket_text.hpp"
 #include "training_line.hpp"
+#include <bora/core/atomic_file.hpp>
 #include <bora/core/executor.hpp>
 #include <bora/io/load.hpp>
 #include <bora/io/save.hpp>

@@ -9,6 +9,7 @@
 #include <bora/train/evaluate.hpp>
 #include <bora/train/fit.hpp>
 #include <bora/train/gradient.hpp>
+#include <bora/train/routing.hpp>
 #include <bora/train/schedule.hpp>
 #include <bora/train/token_mixture.hpp>
 #include <bora/train/trainer.hpp>

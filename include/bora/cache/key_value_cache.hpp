@@ -41,6 +41,7 @@ class KeyValueCache {
  public:
   using Runs = simd::KeyRuns<E>;
 
+  /// Allocates all that `shape` may need: one layer of the cache for each of `layers`, as the policy says.
   template <CachePolicy Policy>
   KeyValueCache(Policy, const std::vector<CacheLayer>& layers, const CacheShape& shape)
       : shape_(shape),
@@ -51,11 +52,13 @@ class KeyValueCache {
     for (const CacheLayer& layer : layers) make_layer(layer, Policy::kind(layer.window));
   }
 
+  /// How many there are; they are numbered from 0.
   std::size_t sequences() const noexcept { return sequences_.size(); }
   /// Positions a sequence holds.
   std::size_t length(std::size_t sequence) const noexcept { return sequences_[sequence].length; }
   /// The runs of every sequence in a layer: [sequences].
   const Runs* layer(std::size_t l) const noexcept { return layers_[l].runs.data(); }
+  /// Bytes of the keys and values, as they lie in memory.
   std::size_t bytes() const noexcept {
     std::size_t sum = 0;
     for (const Layer& layer : layers_) sum += layer.memory.bytes();
@@ -127,6 +130,7 @@ class KeyValueCache {
     for (std::size_t l = 0; l < layers_.size(); ++l)
       if (first_runs[l] > 0) floor = std::max(floor, first_runs[l] * simd::run_length + layers_[l].facts.window - 1);
   }
+  /// One of the cache for each of the model.
   std::size_t layer_count() const noexcept { return layers_.size(); }
   /// What a layer was made for.
   const CacheLayer& layer_facts(std::size_t l) const noexcept { return layers_[l].facts; }

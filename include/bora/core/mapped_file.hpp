@@ -1,8 +1,7 @@
-/// Files as the system gives them: mapped into memory for reading, and replaced whole when written.
+/// Files for reading: mapped into memory, and the words for what is wrong with one.
 #pragma once
 #include <bora/core/error.hpp>
 #include <algorithm>
-#include <atomic>
 #include <bit>
 #include <cerrno>
 #include <cstddef>
@@ -12,7 +11,6 @@
 #include <filesystem>
 #include <memory>
 #include <new>
-#include <random>
 #include <span>
 #include <string>
 #include <string_view>
@@ -108,6 +106,17 @@ struct CloseFile {
 };
 using FileHandle = std::unique_ptr<std::FILE, CloseFile>;
 
+#if defined(BORA_POSIX_FILES)
+/// A file while it is open or mapped: its number is not given to another one before.
+struct FileIdentity {
+  FileIdentity() = default;
+  FileIdentity(const struct stat& facts) : device(facts.st_dev), number(facts.st_ino) {}
+  friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
+  dev_t device = 0;
+  ino_t number = 0;
+};
+#endif
+
 }  // namespace detail
 
 /// How a file's bytes come into memory.
@@ -151,7 +160,7 @@ class MappedFile {
   bool still_in_place() const noexcept {
 #if defined(BORA_POSIX_FILES)
     struct stat now{};
-    return ::stat(path_.c_str(), &now) == 0 && Identity(now) == identity_;
+    return ::stat(path_.c_str(), &now) == 0 && detail::FileIdentity(now) == identity_;
 #else
     return true;  // what is open cannot be replaced there
 #endif
@@ -237,117 +246,8 @@ class MappedFile {
   std::span<const std::byte> bytes_;
   bool mapped_ = false;
 #if defined(BORA_POSIX_FILES)
-  /// A file while it is open or mapped: its number is not given to another one before.
-  struct Identity {
-    Identity() = default;
-    Identity(const struct stat& facts) : device(facts.st_dev), number(facts.st_ino) {}
-    friend bool operator==(const Identity&, const Identity&) = default;
-    dev_t device = 0;
-    ino_t number = 0;
-  };
-  Identity identity_;
+  detail::FileIdentity identity_;
 #endif
-};
-
-/// A file written beside its place and moved there when it is whole: readers see the old one or the new one, and a full
-/// disk or an exception leaves the old one and nothing else.
-class AtomicFile {
- public:
-  /// Throws FileError where no file can be made beside `target`. A link is followed: what it names is replaced.
-  explicit AtomicFile(std::filesystem::path target) : asked_(std::move(target)), target_(asked_) {
-    check_target();
-    open();
-  }
-  AtomicFile(const AtomicFile&) = delete;
-  AtomicFile& operator=(const AtomicFile&) = delete;
-  ~AtomicFile() { discard(); }
-
-  /// Appends. Throws FileError on a full disk and the like.
-  void write(std::span<const std::byte> bytes) {
-    if (bytes.empty()) return;
-    if (std::fwrite(bytes.data(), 1, bytes.size(), file_.get()) != bytes.size()) fail(errno);
-  }
-  /// Appends text.
-  void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
-
-  /// Brings everything to the disk and puts the file in its place; nothing may be written after.
-  void commit() {
-    if (std::fflush(file_.get()) != 0) fail(errno);
-#if defined(BORA_POSIX_FILES)
-    if (::fsync(::fileno(file_.get())) != 0 && errno != EINVAL && errno != ENOTSUP) fail(errno);
-#endif
-    if (std::fclose(file_.release()) != 0) fail(errno);
-    std::error_code error;
-    std::filesystem::rename(partial_, target_, error);
-    if (error) detail::refuse_file(asked_, "cannot be put in place: ", error.message());
-    partial_.clear();
-    sync_folder();
-  }
-
- private:
-  template <class... Parts>
-  [[noreturn]] void refuse(const Parts&... parts) const {
-    detail::refuse_file(asked_, parts...);
-  }
-  [[noreturn]] void fail(int error) const {
-    refuse("cannot be written: ", detail::system_message(error), "; what was there before is unchanged");
-  }
-
-  void check_target() {
-    if (target_.filename().empty()) refuse("cannot be written: the path names no file");
-    std::error_code error;
-    if (std::filesystem::is_symlink(target_, error)) {
-      const std::filesystem::path named = std::filesystem::canonical(target_, error);
-      if (!error) target_ = named;
-    }
-    folder_ = target_.has_parent_path() ? target_.parent_path() : ".";
-    // Moving a file over a device would replace the device.
-    const std::filesystem::file_status status = std::filesystem::status(target_, error);
-    if (std::filesystem::is_directory(status)) refuse("cannot be written: it is a folder");
-    if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status))
-      refuse("cannot be written: it is a device or pipe, expected a file");
-  }
-
-  void open() {
-    for (int attempt = 0;; ++attempt) {
-      partial_ = target_;
-      partial_ += detail::message(".", unique(), ".partial");
-      file_.reset(std::fopen(partial_.string().c_str(), "wbx"));  // x: never another program's file
-      if (file_ != nullptr) return;
-      const int error = errno;
-      partial_.clear();
-      if (error != EEXIST || attempt == 8)
-        refuse("cannot be written: ", detail::system_message(error), " (in its folder)");
-    }
-  }
-  static std::string unique() {
-    static std::atomic<unsigned> count{0};
-#if defined(BORA_POSIX_FILES)
-    const auto process = static_cast<unsigned long>(::getpid());
-#else
-    static const unsigned long process = std::random_device{}();
-#endif
-    return detail::message(process, "-", count.fetch_add(1));
-  }
-
-  /// The new name too should survive a loss of power; where a folder cannot be synced there is nothing to be done.
-  void sync_folder() const noexcept {
-#if defined(BORA_POSIX_FILES)
-    const int handle = ::open(folder_.c_str(), O_RDONLY | O_CLOEXEC);
-    if (handle < 0) return;
-    ::fsync(handle);
-    ::close(handle);
-#endif
-  }
-
-  void discard() noexcept {
-    file_.reset();
-    std::error_code ignored;
-    if (!partial_.empty()) std::filesystem::remove(partial_, ignored);
-  }
-
-  std::filesystem::path asked_, target_, partial_, folder_;
-  detail::FileHandle file_;
 };
 
 }  // namespace bora::inline BORA_ABI

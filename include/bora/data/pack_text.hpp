@@ -94,6 +94,7 @@ class TextPacker {
     }
   }
 
+  /// Puts the file in its place; nothing may be added after. Throws FileError on a full disk and the like.
   PackReport commit() {
     file_.commit();
     report_.documents = file_.documents();

@@ -29,6 +29,7 @@ struct GenerateOptions {
 template <class Session>
 class Generation {
  public:
+  /// See `generate`.
   Generation(Session& session, std::span<const TokenId> prompt, GenerateOptions options)
       : session_(&session),
         options_(std::move(options)),
@@ -48,6 +49,7 @@ class Generation {
     using difference_type = std::ptrdiff_t;
 
     Iterator() = default;
+    /// At the token that the range stands at; one range has one place.
     explicit Iterator(Generation& generation) : generation_(&generation) {}
     TokenId operator*() const noexcept { return generation_->token_; }
     Iterator& operator++() {
@@ -71,6 +73,7 @@ class Generation {
     return Iterator(*this);
   }
   std::default_sentinel_t end() const noexcept { return {}; }
+  /// Whether no token follows.
   bool done() const noexcept { return done_; }
 
  private:

@@ -78,6 +78,7 @@ class Sampler {
     return draw();
   }
 
+  /// As given.
   const SamplingOptions& options() const noexcept { return options_; }
 
  private:

@@ -15,8 +15,7 @@ namespace bora::inline BORA_ABI {
 
 /// What a session is made for. Everything is allocated when it is made.
 struct SessionOptions {
-  std::size_t capacity =
-      0;  ///< positions a sequence may hold; 0: the spec's context. A session of rings is not bound by it
+  std::size_t capacity = 0;   ///< positions of a sequence; 0: the spec's context. Rings are not bound by it
   std::size_t chunk = 512;    ///< most tokens of a prompt that are worked on at a time
   std::size_t rewind = 0;     ///< most tokens that rings promise to take back
   std::size_t sequences = 1;  ///< of a BatchSession
@@ -38,6 +37,7 @@ struct BatchToken {
 template <class T>
 class LogitRows {
  public:
+  /// Of `count` rows of `width` logits.
   LogitRows(Rows<const T> rows, std::size_t count, std::size_t width) : rows_(rows), count_(count), width_(width) {}
   std::size_t size() const noexcept { return count_; }
   std::span<const T> row(std::size_t r) const noexcept { return {rows_.row(r), width_}; }
@@ -82,8 +82,11 @@ class BatchSession {
   /// A model that ends with the statement would leave the session without one: name it first.
   explicit BatchSession(const Model&& model, const SessionOptions& options = {}) = delete;
 
+  /// How many sequences there are; they are numbered from 0.
   std::size_t sequences() const noexcept { return options_.sequences; }
+  /// As given, with what was 0 or too large put right: capacity and chunk.
   const SessionOptions& options() const noexcept { return options_; }
+  /// Whose logits these are.
   const Model& model() const noexcept { return *model_; }
   /// Tokens a sequence holds.
   std::size_t length(std::size_t sequence) const {
@@ -158,6 +161,7 @@ class BatchSession {
 
   /// For saving and restoring; see infer/session_file.hpp.
   KeyValueCache<Element>& cache() noexcept { return cache_; }
+  /// For saving; see infer/session_file.hpp.
   const KeyValueCache<Element>& cache() const noexcept { return cache_; }
   /// The most tokens a sequence may hold, 0 without a bound.
   std::size_t limit() const noexcept {
@@ -246,6 +250,7 @@ class BatchSession {
   std::vector<bool> seen_;
 };
 
+/// The cache that suits the model: see DefaultCache.
 template <class Model>
 BatchSession(const Model&, SessionOptions = {}) -> BatchSession<Model>;
 
@@ -264,9 +269,13 @@ class Session {
   /// A model that ends with the statement would leave the session without one: name it first.
   explicit Session(const Model&& model, SessionOptions options = {}) = delete;
 
+  /// Whose logits these are.
   const Model& model() const noexcept { return batch_.model(); }
+  /// Tokens that were appended and not taken back, those that a ring has let go of included.
   std::size_t length() const { return batch_.length(0); }
+  /// Bytes of the keys and values, as they lie in memory.
   std::size_t cache_bytes() const noexcept { return batch_.cache_bytes(); }
+  /// The most tokens it may hold, 0 without a bound.
   std::size_t limit() const noexcept { return batch_.limit(); }
 
   /// Appends a prompt; returns the logits after its last token. See BatchSession::prefill.
@@ -277,8 +286,11 @@ class Session {
   std::span<const Number> step(TokenId token) { return batch_.step(std::span<const TokenId>(&token, 1)).row(0); }
   /// Forgets what comes after `length` tokens. See BatchSession::rewind.
   void rewind(std::size_t length) { batch_.rewind(0, length); }
+  /// Empties it.
   void reset() { batch_.reset(0); }
+  /// The batch of one that this is: for functions that take a BatchSession.
   Batch& batch() noexcept { return batch_; }
+  /// The batch of one that this is.
   const Batch& batch() const noexcept { return batch_; }
 
  private:
@@ -291,6 +303,7 @@ class Session {
   Batch batch_;
 };
 
+/// The cache that suits the model: see DefaultCache.
 template <class Model>
 Session(const Model&, SessionOptions = {}) -> Session<Model>;
 

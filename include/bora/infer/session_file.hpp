@@ -10,6 +10,7 @@
 #pragma once
 #include <bora/core/checked.hpp>
 #include <bora/core/file_words.hpp>
+#include <bora/core/atomic_file.hpp>
 #include <bora/core/mapped_file.hpp>
 #include <bora/infer/session.hpp>
 #include <bora/model/fingerprint.hpp>

@@ -2,6 +2,7 @@
 /// version 1 lay them out. Version 0 is written.
 #pragma once
 #include <bora/core/checked.hpp>
+#include <bora/core/atomic_file.hpp>
 #include <bora/core/mapped_file.hpp>
 #include <bora/layers/tensors.hpp>
 #include <bora/model/description.hpp>

@@ -5,6 +5,7 @@
 #include <bora/core/format.hpp>
 #include <bora/core/tensor.hpp>
 #include <bora/io/json.hpp>
+#include <bora/core/atomic_file.hpp>
 #include <bora/core/mapped_file.hpp>
 #include <bora/model/parameters.hpp>
 #include <algorithm>

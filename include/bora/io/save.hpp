@@ -2,6 +2,7 @@
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/core/tensor.hpp>
+#include <bora/core/atomic_file.hpp>
 #include <bora/core/mapped_file.hpp>
 #include <bora/io/families.hpp>
 #include <bora/io/json.hpp>

@@ -12,6 +12,7 @@
 #include <bora/core/checked.hpp>
 #include <bora/core/executor.hpp>
 #include <bora/core/file_words.hpp>
+#include <bora/core/atomic_file.hpp>
 #include <bora/core/mapped_file.hpp>
 #include <bora/core/tensor.hpp>
 #include <algorithm>
@@ -71,7 +72,9 @@ class TokenFileWriter {
     open_ = true;
   }
 
+  /// How many were appended, over all documents.
   std::size_t tokens() const noexcept { return tokens_; }
+  /// How many were appended.
   std::size_t documents() const noexcept { return ends_.size(); }
 
   /// Puts the file in its place; nothing may be appended after.
@@ -140,9 +143,13 @@ class TokenFile {
       check_ids<std::uint32_t>();
   }
 
+  /// As it was given.
   const std::filesystem::path& path() const noexcept { return file_.path(); }
+  /// Every id is below it.
   std::size_t vocab_size() const noexcept { return static_cast<std::size_t>(head_.vocab_size); }
+  /// How many it holds, over all documents.
   std::size_t tokens() const noexcept { return static_cast<std::size_t>(tail_.tokens); }
+  /// How many it holds, empty ones included.
   std::size_t documents() const noexcept { return static_cast<std::size_t>(tail_.documents); }
   /// How much text the tokens stand for, 0 where the writer did not know.
   std::size_t text_bytes() const noexcept { return static_cast<std::size_t>(tail_.text_bytes); }

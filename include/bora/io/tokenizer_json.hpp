@@ -1,5 +1,6 @@
 /// Hugging Face's `tokenizer.json`, of the Llama and Mixtral kind.
 #pragma once
+#include <bora/core/atomic_file.hpp>
 #include <bora/core/mapped_file.hpp>
 #include <bora/io/json.hpp>
 #include <bora/text/bpe_tokenizer.hpp>

@@ -12,6 +12,7 @@
 /// rename. What `last` names decides: whatever else an interruption left behind is removed by the next save.
 #pragma once
 #include <bora/core/error.hpp>
+#include <bora/core/atomic_file.hpp>
 #include <bora/core/mapped_file.hpp>
 #include <bora/io/folder_lock.hpp>
 #include <bora/io/json.hpp>

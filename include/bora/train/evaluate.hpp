@@ -4,14 +4,13 @@
 #include <bora/core/tensor.hpp>
 #include <bora/io/token_file.hpp>
 #include <bora/model/batch.hpp>
-#include <bora/model/forward.hpp>
+#include <bora/model/batch_forward.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <numbers>
 #include <optional>
 #include <span>
-#include <type_traits>
 #include <vector>
 
 BORA_BEFORE_NAMESPACE();
@@ -22,6 +21,7 @@ struct Evaluation {
   double loss = 0;  ///< mean cross entropy, natural logarithm
   std::size_t predictions = 0;
 
+  /// exp(loss): by token, so of use between models with one tokenizer.
   double perplexity() const noexcept { return std::exp(loss); }
   /// \param bytes_per_token  of the text: TokenFile::text_bytes() / tokens(); 1 for tokens that are bytes
   double bits_per_byte(double bytes_per_token) const noexcept { return loss / std::numbers::ln2 / bytes_per_token; }
@@ -34,30 +34,19 @@ template <ModelSpec S, WeightFormat F>
 class EvaluationPass {
  public:
   using T = typename F::Number;
-  using Element = std::conditional_t<std::is_same_v<T, double>, F64, F32>;
 
   EvaluationPass(std::size_t batch, std::size_t time, std::size_t lanes)
-      : batch_(batch),
-        time_(time),
-        cache_(LinearCache<Element>(), cache_layers<S>(), {time, time, 0, batch}),
-        forward_(batch * time, lanes, Keep::nothing),
+      : forward_(batch, time, lanes, Keep::nothing),
         head_(std::min(batch * time, head_rows)),
         row_loss_(batch * time) {}
 
-  bool fits(const TokenBatch& batch) const noexcept { return batch.batch() == batch_ && batch.time() == time_; }
+  bool fits(const TokenBatch& batch) const noexcept { return forward_.fits(batch); }
 
   /// `sum` with the losses of all batch * (time - 1) predictions, added in the tokens' order.
   double add_to(double sum, const Decoder<S, F>& model, const TokenBatch& batch, Executor* pool) {
-    for (std::size_t r = 0; r < rows(); ++r) {
-      if (r % time_ == 0) {
-        cache_.reset(r / time_);
-        cache_.append(r / time_, time_);
-      }
-      forward_.places()[r] = {r / time_, r % time_};
-      forward_.tokens()[r] = batch.ids()[r];
-    }
+    forward_.place(batch.ids());
     run_gang(pool, [&](const Lane& lane) noexcept {
-      forward_.run(lane, model, cache_, rows());
+      forward_.run(lane, model);
       for (std::size_t first = 0; first < rows(); first += head_rows)
         add_losses(lane, model, first, std::min(head_rows, rows() - first));
     });
@@ -67,7 +56,7 @@ class EvaluationPass {
 
  private:
   static constexpr std::size_t head_rows = 256;  ///< rows whose logits are in memory at a time
-  std::size_t rows() const noexcept { return batch_ * time_; }
+  std::size_t rows() const noexcept { return forward_.rows(); }
 
   void add_losses(const Lane& lane, const Decoder<S, F>& model, std::size_t first, std::size_t n) noexcept {
     head_.run(lane, model, forward_.stream(S::layers).from(first), n);
@@ -78,15 +67,13 @@ class EvaluationPass {
   }
   /// The last token of a row predicts nothing.
   double loss_of(std::size_t row, const T* logits) noexcept {
-    if (row % time_ + 1 == time_) return 0;
+    if (row % forward_.time() + 1 == forward_.time()) return 0;
     const auto sum = simd::log_sum_exp(logits, S::vocab_size);
     const auto target = static_cast<std::size_t>(forward_.tokens()[row + 1]);
     return static_cast<double>(sum.largest - logits[target]) + static_cast<double>(sum.log_sum);
   }
 
-  std::size_t batch_, time_;
-  KeyValueCache<Element> cache_;
-  Forward<S, F> forward_;
+  BatchForward<S, F> forward_;
   Head<S, F> head_;
   std::vector<double> row_loss_;
 };

@@ -2,6 +2,7 @@
 #pragma once
 #include <bora/core/tensor.hpp>
 #include <bora/model/batch.hpp>
+#include <bora/model/batch_forward.hpp>
 #include <bora/train/balance.hpp>
 #include <bora/train/option_check.hpp>
 #include <algorithm>
@@ -38,13 +39,9 @@ class TrainingPass {
  public:
   using A = Anatomy<S>;
   using T = typename F::Number;
-  using Element = std::conditional_t<std::is_same_v<T, double>, F64, F32>;
 
   TrainingPass(std::size_t batch, std::size_t time, std::size_t lanes)
-      : batch_(batch),
-        time_(time),
-        cache_(LinearCache<Element>(), cache_layers<S>(), {time, time, 0, batch}),
-        forward_(batch * time, lanes, Keep::everything, time),
+      : forward_(batch, time, lanes, Keep::everything),
         head_(std::min(batch * time, head_rows)),
         row_loss_(batch * time) {
     Arena counting;
@@ -55,13 +52,13 @@ class TrainingPass {
   }
 
   bool fits(const TokenBatch& batch, std::size_t lanes) const noexcept {
-    return batch.batch() == batch_ && batch.time() == time_ && lanes == forward_.lanes();
+    return forward_.fits(batch) && lanes == forward_.lanes();
   }
 
   /// Adds the gradients of the objective to `g` and returns its parts. The batch has been checked.
   Loss run(const Decoder<S, F>& model, const TokenBatch& batch, const LossOptions& options, Parameters<S, T>& g) {
-    place(batch);
-    run_gang(options.pool, [&](const Lane& lane) noexcept { forward_.run(lane, model, cache_, rows()); });
+    forward_.place(batch.ids());
+    run_gang(options.pool, [&](const Lane& lane) noexcept { forward_.run(lane, model); });
     balance_loss_ = measure_balance(options);  // between the gangs: it allocates, and may throw
     run_gang(options.pool, [&](const Lane& lane) noexcept {
       clear_columns(lane, d_stream_, rows(), S::dim);
@@ -86,8 +83,8 @@ class TrainingPass {
   /// Rows whose logits are in memory at a time.
   static constexpr std::size_t head_rows = 256;
 
-  std::size_t rows() const noexcept { return batch_ * time_; }
-  std::size_t predictions() const noexcept { return batch_ * (time_ - 1); }
+  std::size_t rows() const noexcept { return forward_.rows(); }
+  std::size_t predictions() const noexcept { return forward_.batch() * (forward_.time() - 1); }
 
   void carve(Arena& arena) {
     d_stream_ = take_rows<T>(arena, rows(), S::dim);
@@ -100,7 +97,7 @@ class TrainingPass {
   std::size_t bias_size() const noexcept {
     if constexpr (A::has_bias_table) {
       using Attention = typename A::template Attention<A::bias_kind>;
-      return batch_ * Attention::heads * PositionTables<Attention, T>::reach();
+      return forward_.batch() * Attention::heads * PositionTables<Attention, T>::reach();
     }
     return 0;
   }
@@ -109,16 +106,6 @@ class TrainingPass {
     std::fill(d_bias_ + share.begin, d_bias_ + share.end, T(0));
   }
 
-  void place(const TokenBatch& batch) {
-    for (std::size_t b = 0; b < batch_; ++b) {
-      cache_.reset(b);
-      cache_.append(b, time_);
-      for (std::size_t t = 0; t < time_; ++t) {
-        forward_.places()[b * time_ + t] = {b, t};
-        forward_.tokens()[b * time_ + t] = batch.row(b)[t];
-      }
-    }
-  }
   double measure_balance([[maybe_unused]] const LossOptions& options) {
     if constexpr (Balance<S, F>::any)
       return balance_.measure(forward_, rows(), options.balance, options.load_balancing);
@@ -147,7 +134,7 @@ class TrainingPass {
 
   /// Logits become their gradient; returns the loss. The last token of a sequence predicts nothing.
   double cross_entropy_backward(std::size_t row, T* logits, T scale) noexcept {
-    if (row % time_ + 1 == time_) {
+    if (row % forward_.time() + 1 == forward_.time()) {
       std::fill_n(logits, S::vocab_size, T(0));
       return 0;
     }
@@ -161,11 +148,11 @@ class TrainingPass {
 
   void layer_backward(const Lane& lane, const Decoder<S, F>& model, std::size_t l, Parameters<S, T>& g) noexcept {
     A::with_kind(l, [&]<std::size_t kind>() {
-      A::template Block<kind>::template backward<F>(lane, model.weights().template layer<kind>(l),
-                                                    g.tree().template layer<kind>(l), Rows<const T>(forward_.stream(l)),
-                                                    forward_.template context<kind>(lane, cache_, l, rows()), time_,
-                                                    forward_.template kept<kind>(l), std::get<kind>(d_blocks_),
-                                                    balance_.gradient(l), d_bias_, forward_.scratch(), d_stream_);
+      A::template Block<kind>::template backward<F>(
+          lane, model.weights().template layer<kind>(l), g.tree().template layer<kind>(l),
+          Rows<const T>(forward_.stream(l)), forward_.template context<kind>(lane, forward_.cache(), l, rows()),
+          forward_.time(), forward_.template kept<kind>(l), std::get<kind>(d_blocks_), balance_.gradient(l), d_bias_,
+          forward_.scratch(), d_stream_);
     });
   }
 
@@ -177,11 +164,11 @@ class TrainingPass {
     };
     for (std::size_t r = 0; r < rows(); ++r) {
       add(g.tree().embedding, static_cast<std::size_t>(forward_.tokens()[r]), d_stream_.row(r));
-      if constexpr (A::positions_learned) add(g.tree().positions, r % time_, d_stream_.row(r));
+      if constexpr (A::positions_learned) add(g.tree().positions, forward_.places()[r].position, d_stream_.row(r));
     }
     if constexpr (A::has_bias_table)
       if (lane.index == 0)
-        PositionTables<typename A::template Attention<A::bias_kind>, T>::fold(d_bias_, batch_,
+        PositionTables<typename A::template Attention<A::bias_kind>, T>::fold(d_bias_, forward_.batch(),
                                                                               g.tree().relative_bias.data);
   }
 
@@ -189,9 +176,7 @@ class TrainingPass {
   static auto gradients_for(std::index_sequence<kind...>)
       -> std::tuple<typename A::template Block<kind>::template Gradients<F>...>;
 
-  std::size_t batch_, time_;
-  KeyValueCache<Element> cache_;
-  Forward<S, F> forward_;
+  BatchForward<S, F> forward_;
   Head<S, F> head_;
   Balance<S, F> balance_;
   double balance_loss_ = 0;

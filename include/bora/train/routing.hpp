@@ -4,62 +4,30 @@
 #include <bora/core/executor.hpp>
 #include <bora/core/tensor.hpp>
 #include <bora/model/batch.hpp>
-#include <bora/model/forward.hpp>
+#include <bora/model/batch_forward.hpp>
 #include <cstddef>
 #include <optional>
 #include <span>
-#include <type_traits>
 #include <vector>
 
 namespace bora::inline BORA_ABI {
 
 namespace detail {
 
-/// The memory of watching the routers on batches of one shape: a forward that keeps what each layer chose.
+/// Adds to `counts`, [layers][experts], what the routers chose in the last run of `forward`, which kept everything.
 template <ModelSpec S, WeightFormat F>
-class RoutingPass {
- public:
+void count_choices(const BatchForward<S, F>& forward, std::vector<std::vector<double>>& counts) {
   using A = Anatomy<S>;
-  using Element = std::conditional_t<std::is_same_v<typename F::Number, double>, F64, F32>;
-
-  RoutingPass(std::size_t batch, std::size_t time, std::size_t lanes)
-      : batch_(batch),
-        time_(time),
-        cache_(LinearCache<Element>(), cache_layers<S>(), {time, time, 0, batch}),
-        forward_(batch * time, lanes, Keep::everything, time) {}
-
-  bool fits(const TokenBatch& batch) const noexcept { return batch.batch() == batch_ && batch.time() == time_; }
-
-  /// Adds the choices of the batch to `counts`, [layers][experts].
-  void count(const Decoder<S, F>& model, const TokenBatch& batch, Executor* pool,
-             std::vector<std::vector<double>>& counts) {
-    for (std::size_t r = 0; r < rows(); ++r) {
-      if (r % time_ == 0) {
-        cache_.reset(r / time_);
-        cache_.append(r / time_, time_);
+  for (std::size_t l = 0; l < S::layers; ++l)
+    A::with_kind(l, [&]<std::size_t kind>() {
+      using Policy = typename A::template FeedForward<kind>;
+      if constexpr (Policy::experts > 0) {
+        const auto& choice = forward.template kept<kind>(l).feed_forward.choice;
+        for (std::size_t r = 0; r < forward.rows(); ++r)
+          for (std::size_t c = 0; c < Policy::choices; ++c) ++counts[l][static_cast<std::size_t>(choice.row(r)[c])];
       }
-      forward_.places()[r] = {r / time_, r % time_};
-      forward_.tokens()[r] = batch.ids()[r];
-    }
-    run_gang(pool, [&](const Lane& lane) noexcept { forward_.run(lane, model, cache_, rows()); });
-    for (std::size_t l = 0; l < S::layers; ++l)
-      A::with_kind(l, [&]<std::size_t kind>() {
-        using Policy = typename A::template FeedForward<kind>;
-        if constexpr (Policy::experts > 0) {
-          const auto& choice = forward_.template kept<kind>(l).feed_forward.choice;
-          for (std::size_t r = 0; r < rows(); ++r)
-            for (std::size_t c = 0; c < Policy::choices; ++c) ++counts[l][static_cast<std::size_t>(choice.row(r)[c])];
-        }
-      });
-  }
-
- private:
-  std::size_t rows() const noexcept { return batch_ * time_; }
-
-  std::size_t batch_, time_;
-  KeyValueCache<Element> cache_;
-  Forward<S, F> forward_;
-};
+    });
+}
 
 }  // namespace detail
 
@@ -75,10 +43,13 @@ std::vector<std::vector<double>> expert_shares(const Decoder<S, F>& model, std::
   for (std::size_t l = 0; l < S::layers; ++l)
     detail::Anatomy<S>::with_kind(
         l, [&]<std::size_t kind>() { shares[l].resize(detail::Anatomy<S>::template FeedForward<kind>::experts); });
-  std::optional<detail::RoutingPass<S, F>> pass;
+  std::optional<detail::BatchForward<S, F>> forward;
   for (const TokenBatch& batch : batches) {
-    if (!pass || !pass->fits(batch)) pass.emplace(batch.batch(), batch.time(), detail::lanes_of(pool));
-    pass->count(model, batch, pool, shares);
+    if (!forward || !forward->fits(batch))
+      forward.emplace(batch.batch(), batch.time(), detail::lanes_of(pool), detail::Keep::everything);
+    forward->place(batch.ids());
+    run_gang(pool, [&](const Lane& lane) noexcept { forward->run(lane, model); });
+    detail::count_choices(*forward, shares);
   }
   for (std::vector<double>& layer : shares) {
     double sum = 0;

@@ -16,6 +16,7 @@ class ShuffledOrder {
   ShuffledOrder(std::uint64_t size, std::uint64_t seed, std::uint64_t stream) noexcept
       : size_(size), half_((static_cast<int>(std::bit_width(size - 1)) + 1) / 2), keys_(seed, stream) {}
 
+  /// Of the permutation.
   std::uint64_t size() const noexcept { return size_; }
 
   /// What stands at place i < size().

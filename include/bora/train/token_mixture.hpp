@@ -115,7 +115,9 @@ class TokenMixture {
     state_.fingerprint = fingerprint(options);
   }
 
+  /// Rows a batch.
   std::size_t batch_rows() const noexcept { return batch_; }
+  /// Tokens a row.
   std::size_t time() const noexcept { return time_; }
   /// The largest of the files'.
   std::size_t vocab_size() const noexcept {
@@ -123,6 +125,7 @@ class TokenMixture {
     for (const TokenFile& file : files_) size = std::max(size, file.vocab_size());
     return size;
   }
+  /// In the order of the sources.
   const std::vector<TokenFile>& files() const noexcept { return files_; }
   /// Rows of a source in one epoch.
   std::uint64_t rows(std::size_t source) const noexcept {
@@ -138,6 +141,7 @@ class TokenMixture {
   /// The batches in order.
   TokenBatch next() { return at(state_.batches++); }
 
+  /// For going on later: see `restore`.
   const TokenMixtureState& state() const noexcept { return state_; }
   /// Goes on from a state. Throws ConfigError where it is another mixture's, or stands beyond any row.
   void restore(const TokenMixtureState& state) {

@@ -51,6 +51,7 @@ class Trainer {
   /// the unrounded ones. Throws ConfigError for impossible options.
   explicit Trainer(Model& model, const TrainerOptions& options = {})
       : Trainer(model, model.template parameters<T>(), options) {}
+  /// The same from parameters of one's own, which replace the model's weights.
   Trainer(Model& model, Parameters<Spec, T> parameters, const TrainerOptions& options = {})
       : model_(&model), options_(options), parameters_(std::move(parameters)) {
     check_options();
@@ -91,12 +92,19 @@ class Trainer {
     return report;
   }
 
+  /// How many were done, those before a `restore` included.
   std::size_t steps() const noexcept { return steps_; }
+  /// The one that is trained.
   const Model& model() const noexcept { return *model_; }
+  /// What is stepped, unrounded; what to save.
   const Parameters<Spec, T>& parameters() const noexcept { return parameters_; }
+  /// Of the last step, before clipping.
   const Parameters<Spec, T>& gradients() const noexcept { return gradients_; }
+  /// AdamW's running means of the gradients.
   const Parameters<Spec, T>& first_moments() const noexcept { return first_; }
+  /// AdamW's running means of the gradients' squares.
   const Parameters<Spec, T>& second_moments() const noexcept { return second_; }
+  /// As given.
   const TrainerOptions& options() const noexcept { return options_; }
 
   /// Goes on from a checkpoint's state.

@@ -1,7 +1,8 @@
-// The C++ of the type that a checkpoint needs, from its config.json or llama2.c header: what to paste where a program's
-// models are listed. Loading checks the checkpoint against the type, so what is guessed wrong here is refused there.
+// The source that `generate` needs for a checkpoint, from its config.json or llama2.c header. Loading checks the
+// checkpoint against the type, so what is guessed wrong here is refused there.
 #pragma once
-#include <bora/infer.hpp>
+#include <bora/io/json.hpp>
+#include <bora/io/llama2c.hpp>
 #include <charconv>
 #include <cstddef>
 #include <filesystem>
@@ -101,7 +102,12 @@ inline std::string for_checkpoint(const std::filesystem::path& path) {
   const bool folder = std::filesystem::is_directory(path), llama2c = !folder && path.extension() == ".bin";
   const std::filesystem::path config = (folder ? path : path.parent_path()) / "config.json";
   const auto facts = llama2c ? facts_of_llama2c(path) : facts_of_config(config);
-  if (facts) return "This type fits; add it to the list in examples/generate.cpp:\n\n" + text_of(*facts);
+  if (facts)
+    return "This fits: save it as examples/generate/mine.cpp, and add attempt_mine to the models in generate.hpp.\n\n"
+           "#include \"run.hpp\"\n\n" +
+           text_of(*facts) +
+           "\nstd::optional<std::string> generate::attempt_mine(const Options& options) {\n"
+           "  return attempt<Mine, bora::Bf16>(options);\n}\n";
   return "To add one, derive from the model of its family in bora/model/zoo/ and restate the sizes of config.json.";
 }
 

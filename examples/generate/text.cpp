@@ -1,0 +1,68 @@
+#include "generate.hpp"
+#include <bora/io/tokenizer_json.hpp>
+#include <bora/simd/target.hpp>
+#include <bora/text/llama2c_tokenizer.hpp>
+#include <cstdio>
+#include <memory>
+#include <utility>
+
+namespace {
+
+template <class Tokenizer>
+generate::Text text_by(Tokenizer tokenizer, const std::string& prompt, std::vector<bora::TokenId> stop) {
+  struct Kept {  // where it is made it stays: the stream points to the tokenizer
+    explicit Kept(Tokenizer t) : tokenizer(std::move(t)), stream(tokenizer.stream()) {}
+    Tokenizer tokenizer;
+    decltype(tokenizer.stream()) stream;
+  };
+  const auto kept = std::make_shared<Kept>(std::move(tokenizer));
+  return {.prompt = kept->tokenizer.encode(prompt),
+          .stop = std::move(stop),
+          .push = [kept](bora::TokenId id) { return kept->stream.push(id); },
+          .finish = [kept] { return kept->stream.finish(); }};
+}
+
+/// llama2.c's tokenizer, if the folder has it: tokenizer.bin, or any tok*.bin.
+std::optional<std::filesystem::path> find_llama2c_tokenizer(const std::filesystem::path& folder) {
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("tok") && name.ends_with(".bin")) return entry.path();
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+generate::Text generate::begin_text(const Options& options, std::size_t vocab_size) {
+  const bool is_folder = std::filesystem::is_directory(options.model);
+  const std::filesystem::path folder = is_folder ? options.model : options.model.parent_path() / ".";
+  if (const std::filesystem::path json = folder / "tokenizer.json"; std::filesystem::exists(json)) {
+    const bora::BpeTokenizer tokenizer = bora::load_tokenizer(json);
+    return text_by(tokenizer, options.prompt, {tokenizer.bos(), tokenizer.eos()});
+  }
+  if (const auto bin = find_llama2c_tokenizer(folder)) {
+    using Tokenizer = bora::Llama2cTokenizer;
+    return text_by(Tokenizer(*bin, vocab_size), options.prompt, {Tokenizer::bos, Tokenizer::eos});
+  }
+  if (vocab_size == bora::ByteTokenizer::vocab_size())  // a session begins with a token, so there must be one
+    return text_by(bora::ByteTokenizer(), options.prompt.empty() ? "\n" : options.prompt, {});
+  throw bora::FileError(folder.string() + ": holds no tokenizer, expected tokenizer.json or llama2.c's tokenizer.bin");
+}
+
+void generate::print_anatomy(const bora::ModelDescription& model, std::size_t weight_bytes, std::size_t cache_bytes) {
+  const bora::AttentionDescription& a = model.attention.front();
+  const bora::FeedForwardDescription& f = model.feed_forward.front();
+  std::fprintf(stderr, "kernels     %s\n", bora::simd::target_name().c_str());
+  std::fprintf(stderr, "layers      %zu of width %zu, a vocabulary of %zu\n", model.layers, model.dim,
+               model.vocab_size);
+  std::fprintf(stderr, "attention   %zu heads of %zu, %zu of keys and values, ", a.heads, a.head_dim, a.kv_heads);
+  if (a.window == 0)
+    std::fprintf(stderr, "over all %zu tokens\n", model.context);
+  else
+    std::fprintf(stderr, "over a window of %zu tokens\n", a.window);
+  if (f.experts > 0)
+    std::fprintf(stderr, "experts     %zu of width %zu, %zu for a token\n", f.experts, f.hidden, f.choices);
+  std::fprintf(stderr, "parameters  %zu, %zu active for a token\n", model.parameters, model.active_parameters);
+  std::fprintf(stderr, "memory      %.1f MiB of weights, %.1f MiB of keys and values\n\n",
+               static_cast<double>(weight_bytes) / 0x1p20, static_cast<double>(cache_bytes) / 0x1p20);
+}
