@@ -9,7 +9,7 @@ set -eu
 cd "$(dirname "$0")/.."
 build=${BORA_BUILD_DIR:-build}
 sh .cmake/install-packages.sh build benchmarks
-cmake -S . -B "$build" -G Ninja -DBORA_BUILD_BENCHMARKS=ON >/dev/null
+cmake -S . -B "$build" -G Ninja -DBORA_BUILD_BENCHMARKS=ON -DBORA_BUILD_TESTS=OFF >/dev/null
 cmake --build "$build" --target benchmarks -j "${BORA_JOBS:-$(nproc)}"
 "$build/bin/benchmarks" --benchmark_filter="${1:-.}" --benchmark_min_time=0.1 \
   --benchmark_repetitions="${BORA_REPETITIONS:-3}" --benchmark_enable_random_interleaving=true \

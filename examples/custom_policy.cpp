@@ -27,13 +27,8 @@ struct GatedRouter {
   static constexpr std::size_t choices = k;
   template <class T>
   static void route(const T* logits, std::size_t experts, std::int32_t* choice, T* weight) noexcept {
-    for (std::size_t c = 0; c < k; ++c) {
-      std::int32_t best = -1;  // ties go to the lower index
-      for (std::int32_t e = 0; e < static_cast<std::int32_t>(experts); ++e)
-        if (std::find(choice, choice + c, e) == choice + c && (best < 0 || logits[e] > logits[best])) best = e;
-      choice[c] = best;
-      weight[c] = 1 / (1 + std::exp(-logits[best]));
-    }
+    bora::choose_largest(logits, experts, k, choice);
+    for (std::size_t c = 0; c < k; ++c) weight[c] = 1 / (1 + std::exp(-logits[choice[c]]));
   }
   /// d_logits += the gradient, given that of the weights: sigmoid' = sigmoid (1 - sigmoid).
   template <class T>

@@ -1,5 +1,6 @@
 // Fine-tunes the model that comes with the library on a text file of yours, draws the loss curve, and saves what it
-// became. For a model of your own write its type instead of Pocket.
+// became. For a model of your own write its type instead of Pocket. Interrupted, it begins again: for a long run give
+// `fit` a folder for checkpoints, as train.cpp does.
 //
 //     build/bin/finetune examples/pocket TEXT OUT [STEPS]
 //
@@ -10,40 +11,23 @@
 #include "pocket.hpp"
 #include "training_line.hpp"
 #include <bora/bora.hpp>
-#include <bora/data/pack_text.hpp>
-#include <bora/io/tokenizer_json.hpp>
+#include <bora/data.hpp>
 #include <algorithm>
 #include <cstddef>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
-#include <string_view>
 #include <thread>
 
 namespace {
 
 constexpr std::size_t batch = 4, time_steps = 128;
 
-void pack(const bora::BpeTokenizer& tokenizer, std::string_view text, const std::filesystem::path& file) {
-  bora::TextPacker packer(tokenizer, file);
-  packer.add(text);
-  packer.commit();
-}
-
-/// The last tenth is held out. A text too short for rows of both is refused by those who read the token files.
-void pack_both(const bora::BpeTokenizer& tokenizer, const std::filesystem::path& text,
-               const std::filesystem::path& out) {
-  const bora::MappedFile file(text);
-  const std::size_t training = file.size() - file.size() / 10;
-  std::filesystem::create_directories(out);
-  pack(tokenizer, file.text().substr(0, training), out / "training.tokens");
-  pack(tokenizer, file.text().substr(training), out / "held_out.tokens");
-}
-
 void finetune(const std::filesystem::path& folder, const std::filesystem::path& text, const std::filesystem::path& out,
               std::size_t steps) {
   const bora::BpeTokenizer tokenizer = bora::load_tokenizer(folder / "tokenizer.json");
-  pack_both(tokenizer, text, out);
+  std::filesystem::create_directories(out);
+  bora::pack_held_out(tokenizer, text, 0.1, out / "training.tokens", out / "held_out.tokens");
   bora::TokenMixture mixture({.sources = {{out / "training.tokens"}}, .batch = batch, .time = time_steps, .seed = 1});
   const auto held_out = bora::held_out_batches(bora::TokenFile(out / "held_out.tokens"), batch, time_steps, 64);
 
@@ -56,10 +40,12 @@ void finetune(const std::filesystem::path& folder, const std::filesystem::path& 
                          .load_balancing = 0.01,
                          .pool = &pool,
                          .balance = bora::BalanceLoss::per_layer}};
-  const double peak = training_line::measure_peak(pool);
-  const bora::FitResult result =
-      bora::fit(trainer, mixture, {.held_out = held_out, .evaluate_every = 50, .report_every = 10},
-                [&](const bora::Progress& p) { training_line::print(p, peak); });
+  const bora::FitResult result = bora::fit(trainer, mixture,
+                                           {.held_out = held_out,
+                                            .evaluate_every = 50,
+                                            .report_every = 10,
+                                            .peak_flops_per_second = training_line::measure_peak(pool)},
+                                           training_line::print);
 
   const double after = result.history.held_out.back().loss;
   std::printf("held out: the loss %s from %.3f to %.3f\n", after < before ? "fell" : "rose", before, after);

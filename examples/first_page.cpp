@@ -1,28 +1,27 @@
-// The first page: a model as a type, random weights, a session, bytes one by one.
+// The first page: a model as a type, its weights and its words from a folder, a session, a story.
 //
-//     build/bin/first_page
+//     build/bin/first_page examples/pocket
+// [readme_first_page]
 #include <bora/infer.hpp>
 #include <cstdio>
 
-struct Tiny : bora::DecoderSpec {
-  static constexpr std::size_t vocab_size = 256, dim = 64, layers = 2, context = 128;  // a token is a byte
+struct Pocket : bora::DecoderSpec {  // a model is a type
+  static constexpr std::size_t vocab_size = 1024, dim = 128, layers = 5, context = 512;
+  static constexpr bool tie_embeddings = true;
   using Norm = bora::RmsNorm<1e-5>;
-  using Attention = bora::GroupedQueryAttention<bora::HeadShape{.heads = 4, .kv_heads = 2, .head_dim = 16},
-                                                bora::SlidingWindow<32>, bora::Rope<1e4>>;
-  using FeedForward = bora::SwiGlu<176>;
+  using Attention = bora::GroupedQueryAttention<bora::HeadShape{.heads = 8, .kv_heads = 2, .head_dim = 16},
+                                                bora::SlidingWindow<128>, bora::Rope<1e4>>;
+  using FeedForward = bora::MixtureOfExperts<4, bora::TopKRouter<2>, bora::SwiGlu<192>>;
 };
-static_assert(bora::parameter_count<Tiny> == 125'248);  // arithmetic of the type: nothing has run yet
 
-int main() {
-  const auto model = bora::random_model<Tiny, bora::F32>(/*seed=*/1);
-  bora::Session session{model};  // keys and values in a ring of a window's size
-
-  const bora::ByteTokenizer tokenizer;
-  auto stream = tokenizer.stream();  // whole characters only
-  for (const bora::TokenId t :
-       bora::generate(session, tokenizer.encode("Once upon a time"), {.temperature = 0.8, .max_tokens = 60, .seed = 1}))
-    std::fputs(stream.push(t).c_str(), stdout);
-  std::puts(stream.finish().c_str());
-  std::printf("%zu tokens, %zu bytes of keys and values: no training, no sense\n", session.length(),
-              session.cache_bytes());
+int main(int, char** argv) {
+  const auto model = bora::load<Pocket, bora::F32>(argv[1]);
+  const auto words = bora::load_tokenizer(std::filesystem::path(argv[1]) / "tokenizer.json");
+  bora::Session session{model};  // keys and values in a ring: the mask is a window
+  auto text = words.stream();    // whole characters only
+  for (auto t :
+       bora::generate(session, words.encode("There once was a girl"), {.temperature = 0, .stop = {words.eos()}}))
+    std::fputs(text.push(t).c_str(), stdout);
+  std::puts(text.finish().c_str());
 }
+// [/readme_first_page]

@@ -120,9 +120,7 @@ inline std::string svg(const bora::LossHistory& history) {
 
 /// Writes the picture beside its place and moves it there.
 inline void write(const std::filesystem::path& path, const bora::LossHistory& history) {
-  bora::AtomicFile file(path);
-  file.write(svg(history));
-  file.commit();
+  bora::write_file(path, svg(history));
 }
 
 }  // namespace loss_curve

@@ -9,14 +9,13 @@
 #include "loss_curve.hpp"
 #include "training_line.hpp"
 #include <bora/bora.hpp>
-#include <bora/data/pack_text.hpp>
+#include <bora/data.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <numbers>
 #include <string>
-#include <string_view>
 #include <thread>
 
 namespace {
@@ -32,27 +31,9 @@ struct SmallLlama : bora::DecoderSpec {
 
 constexpr std::size_t batch = 8, time_steps = 128;
 
-void pack(std::string_view text, const std::filesystem::path& file) {
-  const bora::ByteTokenizer tokenizer;
-  bora::TextPacker packer(tokenizer, file);
-  packer.add(text);
-  packer.commit();
-}
-
-/// The last twentieth is held out.
-void pack_both(const std::filesystem::path& text, const std::filesystem::path& folder) {
-  const bora::MappedFile file(text);
-  const std::size_t held_out = std::max<std::size_t>(file.size() / 20, time_steps);
-  if (file.size() < 10 * time_steps)
-    throw bora::FileError(text.string() + ": holds " + std::to_string(file.size()) + " bytes, expected at least " +
-                          std::to_string(10 * time_steps));
-  std::filesystem::create_directories(folder);
-  pack(file.text().substr(0, file.size() - held_out), folder / "training.tokens");
-  pack(file.text().substr(file.size() - held_out), folder / "held_out.tokens");
-}
-
 void train(const std::filesystem::path& text, const std::filesystem::path& folder, std::size_t steps) {
-  pack_both(text, folder);
+  std::filesystem::create_directories(folder);
+  bora::pack_held_out(bora::ByteTokenizer(), text, 0.1, folder / "training.tokens", folder / "held_out.tokens");
   bora::TokenMixture mixture(
       {.sources = {{folder / "training.tokens"}}, .batch = batch, .time = time_steps, .seed = 1});
 
@@ -64,15 +45,15 @@ void train(const std::filesystem::path& text, const std::filesystem::path& folde
                          .clip_norm = 1.0,
                          .pool = &pool}};
 
-  const double peak = training_line::measure_peak(pool);
   const bora::TokenFile held_out(folder / "held_out.tokens");
   const bora::FitResult result = bora::fit(trainer, mixture,
                                            {.held_out = bora::held_out_batches(held_out, batch, time_steps, 64),
                                             .evaluate_every = std::max<std::size_t>(steps / 10, 1),
                                             .folder = folder / "checkpoints",
                                             .checkpoint_every = std::max<std::size_t>(steps / 4, 1),
-                                            .report_every = 10},
-                                           [&](const bora::Progress& p) { training_line::print(p, peak); });
+                                            .report_every = 10,
+                                            .peak_flops_per_second = training_line::measure_peak(pool)},
+                                           training_line::print);
 
   if (result.resumed > 0) std::printf("went on from step %zu\n", result.resumed);
   std::printf("best: %.3f bits per byte held out, after step %zu\n", result.best->loss / std::numbers::ln2,

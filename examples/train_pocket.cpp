@@ -61,15 +61,15 @@ bora::FitResult train(const std::filesystem::path& folder, const bora::BpeTokeni
   bora::TokenMixture mixture(
       {.sources = {{run / "training.tokens"}}, .batch = pocket::batch, .time = pocket::time_steps, .seed = 1});
   const bora::TokenFile held_out(run / "held_out.tokens");
-  const double peak = training_line::measure_peak(pool);
   bora::FitResult result =
       bora::fit(trainer, mixture,
                 {.held_out = bora::held_out_batches(held_out, pocket::batch, pocket::time_steps, 64),
                  .evaluate_every = 250,
                  .folder = run / "checkpoints",
                  .checkpoint_every = 250,
-                 .report_every = 20},
-                [&](const bora::Progress& p) { training_line::print(p, peak); });
+                 .report_every = 20,
+                 .peak_flops_per_second = training_line::measure_peak(pool)},
+                training_line::print);
   if (result.resumed > 0) std::printf("went on from step %zu\n", result.resumed);
   bora::save(trainer.parameters(), folder,
              {.numbers = bora::StoredNumbers::bf16, .bos = tokenizer.bos(), .eos = tokenizer.eos()});
@@ -81,9 +81,7 @@ void write_report(const std::filesystem::path& folder, const pocket::Course& cou
   const pocket::Model model = bora::load<Pocket, bora::F32>(folder);
   const bora::TokenFile held_out(folder / "run" / "held_out.tokens"), sample(folder / "run" / "sample.tokens");
   const std::string text = pocket::report(model, held_out, sample, course, &pool).dump(2) + "\n";
-  bora::AtomicFile out(folder / "training.json");
-  out.write(text);
-  out.commit();
+  bora::write_file(folder / "training.json", text);
   std::fputs(text.c_str(), stdout);
 }
 

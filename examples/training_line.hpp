@@ -36,11 +36,11 @@ inline double measure_peak(bora::Executor& pool) {
 }
 
 /// step, loss, speed, share of the peak, gradient norm, learning rate, memory, time left; held-out loss if it is new.
-inline void print(const bora::Progress& p, double peak) {
+inline void print(const bora::Progress& p) {
   const auto left = static_cast<unsigned long>(p.seconds_left + 0.5);
   std::printf(
       "step %5zu/%zu  loss %.4f  %6.0f tokens/s  %2.0f %% of peak  norm %.2f  rate %.1e  %zu MB  %lu:%02lu left",
-      p.step, p.steps, p.loss, p.tokens_per_second, 100 * p.flops_per_second / peak, p.gradient_norm, p.learning_rate,
+      p.step, p.steps, p.loss, p.tokens_per_second, 100 * p.share_of_peak.value_or(0), p.gradient_norm, p.learning_rate,
       p.memory_bytes >> 20, left / 60, left % 60);
   if (p.held_out_loss) std::printf("  held out %.4f", *p.held_out_loss);
   std::printf("\n");

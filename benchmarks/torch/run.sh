@@ -8,6 +8,6 @@ set -eu
 cd "$(dirname "$0")/../.."
 build=${BORA_BUILD_DIR:-build}
 sh .cmake/install-packages.sh build torch
-cmake -S . -B "$build" -G Ninja -DBORA_BUILD_BENCHMARKS=ON >/dev/null
+cmake -S . -B "$build" -G Ninja -DBORA_BUILD_BENCHMARKS=ON -DBORA_BUILD_TESTS=OFF >/dev/null
 cmake --build "$build" --target train_llama -j "${BORA_JOBS:-$(nproc)}"
 exec "${PYTHON:-/usr/bin/python3}" -B benchmarks/torch/compare.py "$build/bin/train_llama" "$@"

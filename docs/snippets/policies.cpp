@@ -67,12 +67,7 @@ struct SigmoidRouter {
   /// choice [k]: experts by falling logit, ties to the lower index. weight [k].
   template <class T>
   static void route(const T* logits, std::size_t experts, std::int32_t* choice, T* weight) noexcept {
-    for (std::size_t c = 0; c < k; ++c) {
-      std::int32_t best = -1;
-      for (std::int32_t e = 0; e < static_cast<std::int32_t>(experts); ++e)
-        if (std::find(choice, choice + c, e) == choice + c && (best < 0 || logits[e] > logits[best])) best = e;
-      choice[c] = best;
-    }
+    bora::choose_largest(logits, experts, k, choice);
     T sum = 0;
     for (std::size_t c = 0; c < k; ++c) sum += weight[c] = sigmoid(logits[choice[c]]);
     for (std::size_t c = 0; c < k; ++c) weight[c] /= sum;

@@ -3,14 +3,13 @@
 //
 //     build/mine TEXT FOLDER [STEPS]
 #include <bora/bora.hpp>
-#include <bora/data/pack_text.hpp>
+#include <bora/data.hpp>
 #include <bora/model/zoo/mixtral.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
 #include <filesystem>
-#include <string_view>
 #include <thread>
 
 struct Mine : bora::Mixtral8x7B {
@@ -20,23 +19,14 @@ struct Mine : bora::Mixtral8x7B {
   using FeedForward = bora::MixtureOfExperts<4, bora::TopKRouter<2>, bora::SwiGlu<256>>;
 };
 static_assert(bora::active_parameter_count<Mine> < 1'100'000);
-constexpr std::size_t batch = 8, time_steps = 128;
-
-void pack(std::string_view text, const std::filesystem::path& file) {
-  const bora::ByteTokenizer tokenizer;
-  bora::TextPacker packer(tokenizer, file);
-  packer.add(text);
-  packer.commit();
-}
+constexpr std::size_t batch_rows = 8, row_tokens = 128;
 
 void train(const std::filesystem::path& text_file, const std::filesystem::path& folder, std::size_t steps) {
+  if (steps == 0) throw bora::ConfigError("STEPS is no number, expected 1 or more");
   std::filesystem::create_directories(folder);
-  const bora::MappedFile file(text_file);
-  if (file.size() < 10 * time_steps) throw bora::FileError(text_file.string() + ": is too short to learn from");
-  const std::size_t cut = file.size() - std::max(file.size() / 20, time_steps);
-  pack(file.text().substr(0, cut), folder / "training.tokens");
-  pack(file.text().substr(cut), folder / "held_out.tokens");
-  bora::TokenMixture data({.sources = {{folder / "training.tokens"}}, .batch = batch, .time = time_steps, .seed = 1});
+  bora::pack_held_out(bora::ByteTokenizer(), text_file, 0.1, folder / "training.tokens", folder / "held_out.tokens");
+  bora::TokenMixture data(
+      {.sources = {{folder / "training.tokens"}}, .batch = batch_rows, .time = row_tokens, .seed = 1});
   const bora::TokenFile held_out(folder / "held_out.tokens");
   auto model = bora::random_model<Mine, bora::F32>(/*seed=*/1);
   bora::ThreadPool pool{std::max(1u, std::thread::hardware_concurrency())};
@@ -45,7 +35,7 @@ void train(const std::filesystem::path& text_file, const std::filesystem::path& 
                          .load_balancing = 0.01,
                          .pool = &pool}};
   bora::fit(trainer, data,
-            {.held_out = bora::held_out_batches(held_out, batch, time_steps, 64),
+            {.held_out = bora::held_out_batches(held_out, batch_rows, row_tokens, 64),
              .evaluate_every = std::max<std::size_t>(steps / 20, 1),
              .folder = folder / "checkpoints",
              .checkpoint_every = 500,

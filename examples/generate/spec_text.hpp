@@ -11,11 +11,11 @@
 
 namespace spec_text {
 
-/// A model of Llama's kind, or of Mistral's, Mixtral's and OLMo's, which differ from it in a few places.
+/// A model of Llama's kind, or of Mistral's and Mixtral's, which differ from it in a few places.
 struct Facts {
   std::size_t vocab_size, dim, layers, context, heads, kv_heads, head_dim, hidden, window = 0, experts = 0, choices = 0;
-  double eps = 1e-5, theta = 1e4, clip = 0;
-  bool tied = false, bias = false, mlp_bias = false, has_norm_weight = true, scaled = false;
+  double eps = 1e-5, theta = 1e4;
+  bool tied = false, bias = false, mlp_bias = false, scaled = false;
 };
 
 /// A whole number does not convert to a template's `double`, so it gets a point.
@@ -32,12 +32,12 @@ inline std::string text_of(const Facts& f) {
   text += number(f.vocab_size) + ", dim = " + number(f.dim) + ", layers = " + number(f.layers) +
           ", context = " + number(f.context) + ";\n";
   if (f.tied) text += "  static constexpr bool tie_embeddings = true;\n";
-  text += std::string("  using Norm = bora::") + (f.has_norm_weight ? "RmsNorm<" : "NonParametricLayerNorm<");
-  text += real(f.eps) + ">;\n  using Attention = bora::GroupedQueryAttention<bora::HeadShape{.heads = ";
+  text += "  using Norm = bora::RmsNorm<" + real(f.eps) +
+          ">;\n  using Attention = bora::GroupedQueryAttention<bora::HeadShape{.heads = ";
   text += number(f.heads) + ", .kv_heads = " + number(f.kv_heads) + ", .head_dim = " + number(f.head_dim) + "},\n";
   text += std::string(48, ' ') + (f.window == 0 ? "bora::Causal" : "bora::SlidingWindow<" + number(f.window) + ">");
   text += ", bora::Rope<" + real(f.theta) + ">" + (f.bias ? ", bora::Bias" : "");
-  text += (f.clip == 0 ? "" : ", bora::ClipQkv<" + real(f.clip) + ">") + ">;\n  using FeedForward = ";
+  text += ">;\n  using FeedForward = ";
   text += f.experts == 0 ? mlp
                          : "bora::MixtureOfExperts<" + number(f.experts) + ", bora::TopKRouter<" + number(f.choices) +
                                ">, " + mlp + ">";
@@ -50,8 +50,8 @@ inline std::string text_of(const Facts& f) {
 inline std::optional<Facts> facts_of_config(const std::filesystem::path& file) {
   const bora::Json json = bora::read_json(file);
   const std::string type = bora::optional_string(json, "model_type", file).value_or("");
-  const bool mixtral = type == "mixtral", mistral = type == "mistral", olmo = type == "olmo";
-  if (type != "llama" && !mixtral && !mistral && !olmo) return std::nullopt;
+  const bool mixtral = type == "mixtral", mistral = type == "mistral";
+  if (type != "llama" && !mixtral && !mistral) return std::nullopt;
   const bora::Json* folded = bora::optional_object(json, "rope_parameters", file);  // transformers 5
   const bora::Json& rope = folded == nullptr ? json : *folded;
   const auto size = [&](const char* key) { return bora::require_size(json, key, file); };
@@ -72,14 +72,13 @@ inline std::optional<Facts> facts_of_config(const std::filesystem::path& file) {
   if (mistral || mixtral) f.window = size_or("sliding_window", mistral && !json.contains("sliding_window") ? 4096 : 0);
   if (mixtral) f.experts = size_or("num_local_experts", 8);
   if (mixtral) f.choices = size_or("num_experts_per_tok", 2);
-  f.eps = olmo ? 1e-5 : bora::optional_number(json, "rms_norm_eps", file).value_or(mixtral ? 1e-5 : 1e-6);
+  f.eps = bora::optional_number(json, "rms_norm_eps", file).value_or(mixtral ? 1e-5 : 1e-6);
   f.theta = bora::optional_number(rope, "rope_theta", file).value_or(mixtral ? 1e6 : 1e4);
-  f.clip = olmo ? bora::optional_number(json, "clip_qkv", file).value_or(0) : 0;
   f.tied = bora::optional_bool(json, "tie_word_embeddings", file).value_or(false);
   f.bias = bora::optional_bool(json, "attention_bias", file).value_or(false);
   f.mlp_bias = bora::optional_bool(json, "mlp_bias", file).value_or(false);
-  f.has_norm_weight = !olmo;
-  f.scaled = bora::optional_object(json, "rope_scaling", file) != nullptr;
+  f.scaled = bora::optional_object(json, "rope_scaling", file) != nullptr ||
+             bora::optional_string(rope, "rope_type", file).value_or("default") != "default";
   return f;
 }
 
@@ -103,7 +102,9 @@ inline std::string for_checkpoint(const std::filesystem::path& path) {
   const std::filesystem::path config = (folder ? path : path.parent_path()) / "config.json";
   const auto facts = llama2c ? facts_of_llama2c(path) : facts_of_config(config);
   if (facts)
-    return "This fits: save it as examples/generate/mine.cpp, and add attempt_mine to the models in generate.hpp.\n\n"
+    return "This fits. Save it as examples/generate/mine.cpp, declare attempt_mine in generate.hpp as the others are, "
+           "add "
+           "it to `attempts` there, and build `generate` again.\n\n"
            "#include \"run.hpp\"\n\n" +
            text_of(*facts) +
            "\nstd::optional<std::string> generate::attempt_mine(const Options& options) {\n"

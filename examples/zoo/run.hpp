@@ -1,10 +1,10 @@
 // What the programs of this folder share: load a Hugging Face folder as the type it is, and generate.
 #pragma once
+#include "../arguments.hpp"
 #include <bora/infer.hpp>
 #include <bora/io/save.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <random>
@@ -54,7 +54,8 @@ template <class Small, class Published>
 int run(int argc, char** argv) try {
   std::vector<bora::TokenId> prompt{1, 2, 3};
   if (argc > 2) prompt.clear();
-  for (int i = 2; i < argc; ++i) prompt.push_back(std::atoi(argv[i]));
+  for (int i = 2; i < argc; ++i)
+    prompt.push_back(static_cast<bora::TokenId>(arguments::number(argc, argv, i, "ID", 0, 0)));
   if (argc > 1) return load_and_generate<Published>(argv[1], prompt), 0;
 
   const TemporaryFolder folder;

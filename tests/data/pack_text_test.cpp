@@ -6,8 +6,10 @@
 #include <array>
 #include <cstddef>
 #include <filesystem>
+#include <limits>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -136,4 +138,22 @@ TEST_CASE("A missing text file leaves no token file", "[data]") {
   const std::array files{folder.file("a", "text"), folder / "missing"};
   CHECK(refusal(files[1], [&] { bora::pack_text(ByteTokenizer(), files, folder / "tokens"); }) == "does not exist");
   CHECK(folder.count() == 1);
+}
+
+TEST_CASE("The last part of a text is held out, from the beginning of a line on", "[data]") {
+  const TemporaryFolder folder;
+  const auto training = folder / "training", held_out = folder / "held_out";
+  const auto pack = [&](std::string_view text, double share) {
+    bora::pack_held_out(ByteTokenizer(), folder.file("text", text), share, training, held_out);
+    return std::pair(texts(training), texts(held_out));
+  };
+  CHECK(pack("one\ntwo\nthree\n", 0.5) == std::pair(Texts{"one\ntwo\n"}, Texts{"three\n"}));
+  CHECK(pack("no line ends", 0.25) == std::pair(Texts{"no line e"}, Texts{"nds"}));
+  CHECK(pack("the last line ends\n", 0.25) == std::pair(Texts{"the last line e"}, Texts{"nds\n"}));
+  CHECK(pack("x", 0.5) == std::pair(Texts{"x"}, Texts{}));  // too little for two
+  for (const double share : {0.0, 1.0, -0.5, std::numeric_limits<double>::quiet_NaN()})
+    CHECK_THROWS_AS(pack("text", share), bora::ConfigError);
+  CHECK(refusal(folder.file("empty", ""), [&] {
+          bora::pack_held_out(ByteTokenizer(), folder / "empty", 0.5, training, held_out);
+        }) == "is empty");
 }

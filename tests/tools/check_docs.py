@@ -3,7 +3,7 @@
 
     check_docs.py PROJECT_FOLDER [PAGE...]     without pages: docs/*.md
 
-- A ```cpp block is byte-equal to a region of a file in docs/snippets/, which CTest compiles and runs. A region lies
+- A ```cpp block is byte-equal to a region of a file in docs/snippets/ or examples/, which CTest compiles and runs. A region lies
   between the lines `// [name]` and `// [/name]`, less its common indent and the marks of regions inside it. A region
   that no page shows is an error when all of docs/ is checked, unless its name begins with readme_. A ```cmake block of a
   page in docs/ is part of a CMakeLists.txt that is tested: those of docs/snippets/, examples/ and tests/package/.
@@ -85,7 +85,7 @@ class Project:
     def __init__(self, root):
         self.root, self.problems, self.shown = root, [], set()
         self.regions = {}
-        for file in sorted((root / "docs" / "snippets").rglob("*.cpp")):
+        for file in sorted(f for folder in ("docs/snippets", "examples") for f in (root / folder).rglob("*.cpp")):
             found, problems = regions_of(file.relative_to(root).as_posix(), file.read_text(encoding="utf-8"))
             self.problems += problems
             self.problems += [f"{file.name}: region {name} is also in another file" for name in found.keys() & self.regions]
@@ -115,7 +115,7 @@ class Project:
         if kind not in KNOWN_BLOCKS:
             self.problems.append(f"{where}: a block of '{kind}'; expected one of {', '.join(KNOWN_BLOCKS[:-1])}, or none")
         if kind == "cpp" and body not in self.texts:
-            self.problems.append(f"{where}: this block is no region of a file in docs/snippets/{self.nearest(body)}")
+            self.problems.append(f"{where}: this block is no region of a file in docs/snippets/ or examples/{self.nearest(body)}")
         if kind == "cpp":
             self.shown.add(body)
         if kind == "cmake" and in_docs and not any(body in text for text in self.cmake):
@@ -163,7 +163,7 @@ def check(root, pages=()):
     for page in pages:
         project.check(page)
     if everything:
-        project.problems += [f"docs/snippets: region {name} is shown by no page" for name, text in sorted(project.regions.items())
+        project.problems += [f"region {name} is shown by no page" for name, text in sorted(project.regions.items())
                              if text not in project.shown and not name.startswith("readme_")]
     return list(dict.fromkeys(project.problems))
 

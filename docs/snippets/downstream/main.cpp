@@ -38,6 +38,7 @@ bora::TokenBatch draw_batch(const std::string& text, bora::Random& random) {
 }
 
 void train(const char* text_file, const std::filesystem::path& folder, std::size_t steps) {
+  if (steps == 0) throw bora::ConfigError("STEPS is no number, expected 1 or more");
   const std::string text = read_file(text_file);
   if (text.size() < 1'000) throw bora::FileError(std::string(text_file) + ": is too short to learn from");
   auto model = bora::random_model<Small, bora::F32>(/*seed=*/1);

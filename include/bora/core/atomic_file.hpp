@@ -1,5 +1,7 @@
 /// Files that are replaced whole when written.
 #pragma once
+#include <bora/core/file_lock.hpp>
+#include <bora/core/folder.hpp>
 #include <bora/core/mapped_file.hpp>
 #include <atomic>
 #include <cerrno>
@@ -12,57 +14,8 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
-#if defined(BORA_POSIX_FILES)
-#include <sys/file.h>
-#endif
 
 namespace bora::inline BORA_ABI {
-
-namespace detail {
-
-/// A partial file while it is written, or while someone looks whether it still is: the system lets go of it when the
-/// program ends, however it ends. Where the file system has no locks, nothing is held.
-class PartialFileLock {
- public:
-  PartialFileLock() = default;
-  PartialFileLock(const PartialFileLock&) = delete;
-  PartialFileLock& operator=(const PartialFileLock&) = delete;
-  ~PartialFileLock() { release(); }
-
-#if defined(BORA_POSIX_FILES)
-  /// Takes the file that was just made at `path`; false where someone was faster and took it for abandoned.
-  bool hold(std::FILE& file, const std::filesystem::path& path) noexcept {
-    release();
-    handle_ = ::fcntl(::fileno(&file), F_DUPFD_CLOEXEC, 0);  // the lock outlives the file: until it is in its place
-    if (::flock(handle_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) return false;
-    return handle_ < 0 || is_at(path);
-  }
-  /// Takes a file that someone left; false where it is being written, or nobody can tell.
-  bool take_over(const std::filesystem::path& path) noexcept {
-    release();
-    handle_ = ::open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    return handle_ >= 0 && ::flock(handle_, LOCK_EX | LOCK_NB) == 0 && is_at(path);
-  }
-  void release() noexcept {
-    if (handle_ >= 0) ::close(handle_);
-    handle_ = -1;
-  }
-
- private:
-  bool is_at(const std::filesystem::path& path) const noexcept {
-    struct stat held{}, there{};
-    return ::fstat(handle_, &held) == 0 && S_ISREG(held.st_mode) && ::lstat(path.c_str(), &there) == 0 &&
-           FileIdentity(held) == FileIdentity(there);
-  }
-  int handle_ = -1;
-#else
-  bool hold(std::FILE&, const std::filesystem::path&) noexcept { return true; }
-  bool take_over(const std::filesystem::path&) noexcept { return false; }
-  void release() noexcept {}
-#endif
-};
-
-}  // namespace detail
 
 /// A file written beside its place, as TARGET.PID-N.partial, and moved there when it is whole: readers see the old one
 /// or the new one, and a full disk or an exception leaves the old one and nothing else. What a program that was killed
@@ -99,7 +52,7 @@ class AtomicFile {
     if (error) detail::refuse_file(asked_, "cannot be put in place: ", error.message());
     partial_.clear();
     lock_.release();
-    sync_folder();
+    detail::sync_folder(folder_);  // the new name too should survive a loss of power
   }
 
  private:
@@ -134,11 +87,16 @@ class AtomicFile {
       partial_ += detail::message(".", unique(), suffix);
       file_.reset(std::fopen(partial_.string().c_str(), "wbx"));  // x: never another program's file
       const int error = file_ != nullptr ? EEXIST : errno;
-      if (file_ != nullptr && lock_.hold(*file_, partial_)) return;
+      if (file_ != nullptr && hold()) return;
       partial_.clear();
       if (error != EEXIST || attempt == 8)
         refuse("cannot be written: ", detail::system_message(error), " (in its folder)");
     }
+  }
+  /// Holds the partial file until it is in its place; false where someone was faster and took it for abandoned.
+  bool hold() noexcept {
+    const detail::LockState state = lock_.take(*file_);
+    return state == detail::LockState::unknown || (state == detail::LockState::held && lock_.is_at(partial_));
   }
   static std::string unique() {
     static std::atomic<unsigned> count{0};
@@ -157,24 +115,14 @@ class AtomicFile {
     return middle.find_first_not_of("-0123456789") == middle.npos;
   }
   void remove_abandoned() const {
-    std::error_code error;
+    std::error_code error, ignored;
     for (std::filesystem::directory_iterator entry(folder_, error), end; !error && entry != end;
          entry.increment(error)) {
-      detail::PartialFileLock lock;
-      std::error_code ignored;
-      if (is_partial(entry->path().filename().string()) && lock.take_over(entry->path()))
-        std::filesystem::remove(entry->path(), ignored);
+      const std::filesystem::path& path = entry->path();
+      detail::FileLock lock;
+      if (is_partial(path.filename().string()) && lock.take(path) == detail::LockState::held && lock.is_at(path))
+        std::filesystem::remove(path, ignored);
     }
-  }
-
-  /// The new name too should survive a loss of power; where a folder cannot be synced there is nothing to be done.
-  void sync_folder() const noexcept {
-#if defined(BORA_POSIX_FILES)
-    const int handle = ::open(folder_.c_str(), O_RDONLY | O_CLOEXEC);
-    if (handle < 0) return;
-    ::fsync(handle);
-    ::close(handle);
-#endif
   }
 
   void discard() noexcept {
@@ -185,7 +133,14 @@ class AtomicFile {
 
   std::filesystem::path asked_, target_, partial_, folder_;
   detail::FileHandle file_;
-  detail::PartialFileLock lock_;
+  detail::FileLock lock_;
 };
+
+/// Replaces the file by `text`, whole or not at all. Throws FileError where it cannot be written.
+inline void write_file(const std::filesystem::path& file, std::string_view text) {
+  AtomicFile out(file);
+  out.write(text);
+  out.commit();
+}
 
 }  // namespace bora::inline BORA_ABI

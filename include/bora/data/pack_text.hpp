@@ -138,6 +138,25 @@ PackReport pack_text(const Tokenizer& tokenizer, std::span<const std::filesystem
   return packer.commit();
 }
 
+/// A text file as two documents: its last `share`, from the beginning of a line on where there is one, into `held_out`,
+/// and what stands before it into `training`. Throws ConfigError unless 0 < share < 1, FileError for an empty file.
+template <TextEncoder Tokenizer>
+void pack_held_out(const Tokenizer& tokenizer, const std::filesystem::path& file, double share,
+                   const std::filesystem::path& training, const std::filesystem::path& held_out,
+                   const PackOptions& options = {}) {
+  if (!(share > 0 && share < 1))
+    throw ConfigError(detail::message("pack_held_out: the share is ", share, ", expected above 0 and below 1"));
+  const MappedFile mapped(file);
+  const std::string_view text = mapped.text();
+  std::size_t cut = text.size() - static_cast<std::size_t>(share * static_cast<double>(text.size()));
+  if (const std::size_t line = text.find('\n', cut); line != text.npos && line + 1 < text.size()) cut = line + 1;
+  TextPacker before(tokenizer, training, options), after(tokenizer, held_out, options);
+  before.add(text.substr(0, cut));
+  after.add(text.substr(cut));
+  before.commit();
+  after.commit();
+}
+
 /// JSONL files into one token file.
 template <TextEncoder Tokenizer>
 PackReport pack_jsonl(const Tokenizer& tokenizer, std::span<const std::filesystem::path> files,

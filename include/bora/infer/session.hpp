@@ -152,7 +152,7 @@ class BatchSession {
     check_sequence(sequence);
     cache_.reset(sequence);
   }
-  /// Makes sequence `to` continue where `from` stands.
+  /// Makes sequence `to` continue where `from` stands; what it held is forgotten.
   void fork(std::size_t from, std::size_t to) {
     check_sequence(from);
     check_sequence(to);

@@ -8,9 +8,9 @@
 ///     runs          per layer: first run .. ceil(length / 16) - 1, as simd/key_runs.hpp lays them out, all heads
 ///     checksum      over all of the above
 #pragma once
+#include <bora/core/atomic_file.hpp>
 #include <bora/core/checked.hpp>
 #include <bora/core/file_words.hpp>
-#include <bora/core/atomic_file.hpp>
 #include <bora/core/mapped_file.hpp>
 #include <bora/infer/session.hpp>
 #include <bora/model/fingerprint.hpp>

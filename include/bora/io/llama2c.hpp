@@ -1,8 +1,8 @@
 /// llama2.c checkpoints (karpathy/llama2.c: export.py, run.c): Llama models in float32, as its version 0 ("legacy") and
 /// version 1 lay them out. Version 0 is written.
 #pragma once
-#include <bora/core/checked.hpp>
 #include <bora/core/atomic_file.hpp>
+#include <bora/core/checked.hpp>
 #include <bora/core/mapped_file.hpp>
 #include <bora/layers/tensors.hpp>
 #include <bora/model/description.hpp>

@@ -1,11 +1,11 @@
 /// The safetensors format (huggingface/safetensors, README.md and safetensors/src/tensor.rs): eight bytes with the
 /// header's size, the header as JSON, then the tensors' numbers, row-major and little-endian, without gaps.
 #pragma once
+#include <bora/core/atomic_file.hpp>
 #include <bora/core/checked.hpp>
 #include <bora/core/format.hpp>
 #include <bora/core/tensor.hpp>
 #include <bora/io/json.hpp>
-#include <bora/core/atomic_file.hpp>
 #include <bora/core/mapped_file.hpp>
 #include <bora/model/parameters.hpp>
 #include <algorithm>

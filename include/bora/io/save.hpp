@@ -1,9 +1,11 @@
 /// Models and parameters into Hugging Face folders.
 #pragma once
-#include <bora/core/error.hpp>
-#include <bora/core/tensor.hpp>
 #include <bora/core/atomic_file.hpp>
+#include <bora/core/error.hpp>
+#include <bora/core/file_lock.hpp>
+#include <bora/core/folder.hpp>
 #include <bora/core/mapped_file.hpp>
+#include <bora/core/tensor.hpp>
 #include <bora/io/families.hpp>
 #include <bora/io/json.hpp>
 #include <bora/io/model_config.hpp>
@@ -23,10 +25,6 @@
 #include <system_error>
 #include <utility>
 #include <vector>
-#if defined(BORA_POSIX_FILES)
-#include <cerrno>
-#include <sys/file.h>
-#endif
 
 namespace bora::inline BORA_ABI {
 
@@ -50,46 +48,19 @@ struct SavedModel {
   std::function<void(const FileTensor&, std::span<float>)> gather;
 };
 
-/// Brings a folder's names to the disk. Throws FileError where the disk fails; where a folder cannot be opened, or the
-/// file system does not know of such a thing, there is nothing to be done.
-inline void sync_folder([[maybe_unused]] const std::filesystem::path& folder) {
-#if defined(BORA_POSIX_FILES)
-  const int handle = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_CLOEXEC);
-  if (handle < 0) return;
-  const int error = ::fsync(handle) == 0 ? 0 : errno;
-  ::close(handle);
-  if (error == EIO || error == ENOSPC || error == EDQUOT)
-    refuse_file(folder, "cannot be brought to the disk: ", system_message(error));
-#endif
-}
-
-/// One save a folder at a time. What is locked is the folder itself, so that no file is left in it; the system lets go
-/// of it when the program ends, however it ends.
+/// One save a folder at a time. What is locked is the folder itself, so that no file is left in it.
 class SavingLock {
  public:
-  /// Throws FileError where another save holds the folder. Where the file system has no locks, nothing is held.
-  explicit SavingLock([[maybe_unused]] const std::filesystem::path& folder) {
-#if defined(BORA_POSIX_FILES)
-    handle_ = ::open(folder.c_str(), O_RDONLY | O_CLOEXEC);
-    if (handle_ < 0) return;
-    held_ = ::flock(handle_, LOCK_EX | LOCK_NB) == 0;
-    if (held_ || errno != EWOULDBLOCK) return;
-    ::close(handle_);
-    refuse_file(folder, "is being saved into by another program or thread: expected to be the only one");
-#endif
+  /// Throws FileError where another save holds the folder.
+  explicit SavingLock(const std::filesystem::path& folder) : state_(lock_.take(folder)) {
+    if (state_ == LockState::in_use)
+      refuse_file(folder, "is being saved into by another program or thread: expected to be the only one");
   }
-  SavingLock(const SavingLock&) = delete;
-  SavingLock& operator=(const SavingLock&) = delete;
-  ~SavingLock() {
-#if defined(BORA_POSIX_FILES)
-    if (handle_ >= 0) ::close(handle_);
-#endif
-  }
-  bool held() const noexcept { return held_; }
+  bool held() const noexcept { return state_ == LockState::held; }
 
  private:
-  [[maybe_unused]] int handle_ = -1;
-  bool held_ = false;
+  FileLock lock_;
+  LockState state_;
 };
 
 /// Files under temporary names. They are gone unless they are moved to their places.
@@ -194,12 +165,6 @@ inline void write_shard(const SavedModel& model, const std::vector<FileTensor>& 
 
 inline std::string file_text(const Json& json) { return json.dump(2) + "\n"; }
 
-inline void write_text(const std::filesystem::path& file, std::string_view text) {
-  AtomicFile out(file);
-  out.write(text);
-  out.commit();
-}
-
 inline Json index_of(const std::vector<std::vector<FileTensor>>& shards, const SaveOptions& options) {
   std::size_t bytes = 0;
   Json map = Json::object();
@@ -211,33 +176,6 @@ inline Json index_of(const std::vector<std::vector<FileTensor>>& shards, const S
   return {{"metadata", {{"total_size", bytes}}}, {"weight_map", map}};
 }
 
-/// Throws FileError where `folder` is no folder and cannot become one. What is made is on the disk.
-inline void make_folder(const std::filesystem::path& folder) {
-  std::vector<std::filesystem::path> parents;  // of folders that are not there yet
-  for (std::filesystem::path at = folder; !at.empty() && !is_there(at); at = at.parent_path())
-    parents.push_back(at.parent_path());
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (!is_folder(folder)) refuse_file(folder, "cannot be made a folder", error ? ": " + error.message() : "");
-  for (const std::filesystem::path& parent : parents) sync_folder(parent);
-}
-
-inline void remove_file(const std::filesystem::path& file) {
-  std::error_code error;
-  std::filesystem::remove(file, error);
-  if (error) refuse_file(file, "cannot be removed: ", error.message());
-}
-
-/// Removes the files of a folder that `doomed(path)` is true of.
-template <class Doomed>
-void remove_files(const std::filesystem::path& folder, Doomed&& doomed) {
-  std::vector<std::filesystem::path> files;
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error))
-    if (doomed(entry->path())) files.push_back(entry->path());
-  if (error) refuse_file(folder, "cannot be listed: ", error.message());
-  for (const std::filesystem::path& file : files) remove_file(file);
-}
 /// Weight files of an earlier checkpoint would be read instead of the new ones, or beside them.
 inline void remove_stale(const std::filesystem::path& folder, const PartialFiles& files) {
   remove_files(folder, [&](const std::filesystem::path& file) {
@@ -279,8 +217,8 @@ inline void save_model(const SavedModel& model, const std::filesystem::path& fol
     write_shard(model, shards[s], options, files.add(folder / shard_name(s, shards.size())));
   const std::filesystem::path index = folder / "model.safetensors.index.json", config_file = folder / "config.json";
   const std::string config_text = file_text(config);
-  if (shards.size() > 1) write_text(files.add(index), file_text(index_of(shards, options)));
-  write_text(files.add(config_file), config_text);
+  if (shards.size() > 1) write_file(files.add(index), file_text(index_of(shards, options)));
+  write_file(files.add(config_file), config_text);
   if (shards.size() > 1 || !replaces_one_file(folder, config_text)) {
     remove_file(config_file);
     remove_file(index);

@@ -9,10 +9,10 @@
 ///
 /// The counts come last, so that a corpus of any size is written in one pass.
 #pragma once
+#include <bora/core/atomic_file.hpp>
 #include <bora/core/checked.hpp>
 #include <bora/core/executor.hpp>
 #include <bora/core/file_words.hpp>
-#include <bora/core/atomic_file.hpp>
 #include <bora/core/mapped_file.hpp>
 #include <bora/core/tensor.hpp>
 #include <algorithm>

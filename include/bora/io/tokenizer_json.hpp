@@ -240,9 +240,7 @@ inline void save_tokenizer(const BpeTokenizer& tokenizer, const std::filesystem:
                      {"post_processor", detail::bpe_post_processor(tokenizer.bos())},
                      {"decoder", detail::bpe_decoder()},
                      {"model", detail::bpe_model(vocabulary)}};
-  AtomicFile out(file);
-  out.write(root.dump(1) + "\n");
-  out.commit();
+  write_file(file, root.dump(1) + "\n");
 }
 
 }  // namespace bora::inline BORA_ABI

@@ -345,7 +345,7 @@ using MultiQueryAttention =
     GroupedQueryAttention<HeadShape{.heads = shape.heads, .kv_heads = 1, .head_dim = shape.head_dim}, Mask, Position,
                           Options...>;
 
-/// Facts with a nested `Layer<dim>`: heads, mask and position.
+/// Facts: heads, mask and position. A model also needs its nested `Layer<dim>`, which only this library's have.
 template <class A>
 concept AttentionPolicy = requires {
   { A::heads } -> std::convertible_to<std::size_t>;

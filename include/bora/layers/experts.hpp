@@ -12,9 +12,7 @@
 BORA_BEFORE_NAMESPACE();
 namespace bora::inline BORA_ABI {
 
-namespace detail {
-
-/// The k largest logits, falling; ties go to the lower index.
+/// choice [k]: the experts of the k largest logits, falling; ties go to the lower index. For routers.
 template <class T>
 void choose_largest(const T* logits, std::size_t experts, std::size_t k, std::int32_t* choice) noexcept {
   for (std::size_t c = 0; c < k; ++c) {
@@ -26,6 +24,8 @@ void choose_largest(const T* logits, std::size_t experts, std::size_t k, std::in
     choice[c] = best;
   }
 }
+
+namespace detail {
 
 /// Softmax of `score(i)`, i = 0 .. n - 1, into weight.
 template <class T, class Score>
@@ -45,13 +45,13 @@ struct TopKRouter {
   static_assert(k > 0, "bora: TopKRouter: a token needs at least one expert");
   static constexpr std::size_t choices = k;
 
-  /// Chooses experts for a row and weighs them.
+  /// logits [experts] of a token to choice [k], and weight [k] in the same order.
   template <class T>
   static void route(const T* logits, std::size_t experts, std::int32_t* choice, T* weight) noexcept {
-    detail::choose_largest(logits, experts, k, choice);
+    choose_largest(logits, experts, k, choice);
     detail::softmax(k, [&](std::size_t c) { return logits[choice[c]]; }, weight);
   }
-  /// d_logits += the gradient, given the gradient of the weights.
+  /// d_logits [experts] += the gradient, given d_weight [k], that of the weights.
   template <class T>
   static void backward(const T*, std::size_t, const std::int32_t* choice, const T* weight, const T* d_weight,
                        T* d_logits) noexcept {
@@ -75,14 +75,14 @@ struct SoftmaxTopKRouter {
     for (std::size_t e = 0; e < experts; ++e) sum += std::exp(logits[e] - largest);
     return sum;
   }
-  /// Chooses experts for a row and weighs them.
+  /// logits [experts] of a token to choice [k], and weight [k] in the same order.
   template <class T>
   static void route(const T* logits, std::size_t experts, std::int32_t* choice, T* weight) noexcept {
-    detail::choose_largest(logits, experts, k, choice);
+    choose_largest(logits, experts, k, choice);
     const T largest = logits[choice[0]], sum = normaliser(logits, experts, largest);
     for (std::size_t c = 0; c < k; ++c) weight[c] = std::exp(logits[choice[c]] - largest) / sum;
   }
-  /// The gradient of the logits from that of the weights.
+  /// d_logits [experts] += the gradient, given d_weight [k], that of the weights.
   template <class T>
   static void backward(const T* logits, std::size_t experts, const std::int32_t* choice, const T* weight,
                        const T* d_weight, T* d_logits) noexcept {
@@ -94,7 +94,9 @@ struct SoftmaxTopKRouter {
   }
 };
 
-/// A type with `choices`, `route(logits, experts, choice, weight)` and `backward(…)` as above: write your own.
+/// Write your own: `choices` is k. `route` takes the logits [experts] of a token to its choice [k], distinct experts,
+/// and their weight [k]; `backward` adds to d_logits [experts] what d_weight [k] amounts to. Both are templates over
+/// float and double, and throw nothing: threads of a pool call them. See docs/add_a_policy.md.
 template <class R>
 concept RouterPolicy = requires(const float* in, std::int32_t* choice, float* out) {
   { R::choices } -> std::convertible_to<std::size_t>;
@@ -169,8 +171,6 @@ struct MixtureOfExperts {
         return k;
       }
     };
-    /// Bytes that each lane needs beside what is kept.
-    static constexpr std::size_t lane_scratch() noexcept { return 0; }
 
     template <WeightFormat Format>
     static Range forward(const Lane& lane, const Tensors<Packed<Format>>& w, Rows<const typename Format::Activation> x,

@@ -138,8 +138,6 @@ struct FeedForwardLayer {
       }
     }
 
-    static constexpr std::size_t lane_scratch() noexcept { return 0; }
-
     /// y = the whole layer on this lane's columns of y, returned; one barrier inside.
     template <WeightFormat Format>
     static Range forward(const Lane& lane, const Tensors<Packed<Format>>& w, Rows<const typename Format::Activation> x,
@@ -187,7 +185,9 @@ struct GeGlu : detail::FeedForwardFacts<hidden, Gelu, true, Options...> {};
 template <std::size_t hidden, ActivationPolicy Activation, class... Options>
 struct Mlp : detail::FeedForwardFacts<hidden, Activation, false, Options...> {};
 
-/// Facts with a nested `Layer<dim>`: `hidden`, and `experts`, 0 for a plain layer.
+/// Facts: `hidden`, and `experts`, 0 for a plain layer. A model also needs its nested `Layer<dim>`, with Tensors,
+/// visit, Kept, Gradients, forward and backward, and to be saved `gated`, `has_bias` and `ActivationType`:
+/// docs/add_a_policy.md.
 template <class F>
 concept FeedForwardPolicy = requires {
   { F::hidden } -> std::convertible_to<std::size_t>;

@@ -147,7 +147,7 @@ void linear_gradient(const Lane& lane, const typename Flat<T>::Matrix& dw, const
       simd::add(d_bias + share.begin, dy.row(r) + share.begin, d_bias + share.begin, share.size());
 }
 
-/// dx (+)= dy W on this lane's share of the inputs, returned.
+/// dx += dy W on this lane's share of the inputs, returned.
 template <WeightFormat Format>
 Range linear_backward(const Lane& lane, const simd::Panels<Format>& w, Rows<const typename Format::Number> dy,
                       std::size_t rows, Rows<typename Format::Number> dx) noexcept {

@@ -8,7 +8,7 @@
 
 namespace bora::inline BORA_ABI::detail {
 
-/// Throws unless the batch can be trained on: ids in range, at least two tokens a row, within learned positions.
+/// Throws unless the batch fits the model: ids in range, at least `least_time` tokens a row, within learned positions.
 template <ModelSpec S>
 void check_batch(const TokenBatch& batch, std::size_t least_time) {
   if (batch.batch() == 0 || batch.time() < least_time)

@@ -17,8 +17,9 @@ namespace bora::inline BORA_ABI {
 ///     struct Mine : bora::DecoderSpec {
 ///       static constexpr std::size_t vocab_size = 320, dim = 64, layers = 3, context = 128;
 ///       using Norm = bora::RmsNorm<1e-5>;
-///       using Attention = bora::GroupedQueryAttention<{.heads = 8, .kv_heads = 2, .head_dim = 8}, bora::Causal,
-///       bora::Rope<1e4>>; using FeedForward = bora::SwiGlu<176>;
+///       static constexpr bora::HeadShape shape{.heads = 8, .kv_heads = 2, .head_dim = 8};
+///       using Attention = bora::GroupedQueryAttention<shape, bora::Causal, bora::Rope<1e4>>;
+///       using FeedForward = bora::SwiGlu<176>;
 ///     };
 struct DecoderSpec {
   static constexpr bool tie_embeddings = false;  ///< the head is the embedding matrix

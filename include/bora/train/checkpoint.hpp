@@ -11,8 +11,8 @@
 /// A checkpoint is written under another name, brought to the disk, renamed, and only then does `last` change, in one
 /// rename. What `last` names decides: whatever else an interruption left behind is removed by the next save.
 #pragma once
-#include <bora/core/error.hpp>
 #include <bora/core/atomic_file.hpp>
+#include <bora/core/error.hpp>
 #include <bora/core/mapped_file.hpp>
 #include <bora/io/folder_lock.hpp>
 #include <bora/io/json.hpp>
@@ -55,9 +55,7 @@ struct TrainingState {
 namespace detail {
 
 inline void write_json(const fs::path& path, const Json& json) {
-  AtomicFile file(path);
-  file.write(json.dump() + "\n");
-  file.commit();
+  write_file(path, json.dump() + "\n");
 }
 inline Json points_to_json(const std::vector<LossPoint>& points) {
   Json list = Json::array();

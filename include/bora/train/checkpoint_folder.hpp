@@ -2,6 +2,7 @@
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/core/file_words.hpp>
+#include <bora/core/folder.hpp>
 #include <bora/core/mapped_file.hpp>
 #include <bora/io/json.hpp>
 #include <bora/io/save.hpp>

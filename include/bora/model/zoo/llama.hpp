@@ -27,8 +27,7 @@ struct Llama1_33B : Llama1_7B {
   using FeedForward = SwiGlu<17'920>;
 };
 
-/// Llama 1 65B (ibid.). Sizes are recalled; of eps both 1e-5 and 1e-6 are reported, and 1e-5 is what is remembered of
-/// its params.json. Read the file's.
+/// Llama 1 65B (ibid.). Sizes and eps are recalled; of eps both 1e-5 and 1e-6 are reported, and the file decides.
 struct Llama1_65B : Llama1_7B {
   static constexpr std::size_t dim = 8192, layers = 80;
   using Norm = RmsNorm<1e-5>;
