@@ -7,7 +7,7 @@
 set -eu
 folder=
 if [ $# -gt 0 ]; then
-  folder=$(cd "$1" && pwd)
+  folder=$(realpath -e -- "$1")  # the checkpoint may be one file too
   shift
 fi
 cd "$(dirname "$0")/.."

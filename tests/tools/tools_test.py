@@ -163,7 +163,7 @@ class CheckRooms(unittest.TestCase):
     def test_a_room_includes_only_what_the_table_allows(self):
         core = {"core__error": ""}
         self.assertEqual(self.problems(**core, simd__dot="#include <bora/core/error.hpp>\n"), "")
-        self.assertEqual(self.problems(**core, align__dpo="#include <bora/core/error.hpp>\n"), "")  # through others
+        self.assertEqual(self.problems(**core, data__pack="#include <bora/core/error.hpp>\n"), "")  # through others
         self.assertIn("may include no other room",
                       self.problems(core__error="#include <bora/simd/dot.hpp>\n", simd__dot=""))
         self.assertIn("is no room", self.problems(utils__all=""))
