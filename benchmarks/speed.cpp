@@ -1,7 +1,8 @@
 // Eight layers of Mistral 7B in bfloat16 against what the machine can do: decode as a share of the read bandwidth,
 // prefill as a share of the bfloat16 peak, all measured in one run, medians.
 //
-//     cmake -S . -B build -G Ninja -DBORA_BUILD_BENCHMARKS=ON && ninja -C build speed && build/bin/speed [THREADS]
+//     cmake -S . -B build -G Ninja -DBORA_BUILD_BENCHMARKS=ON -DBORA_BUILD_TESTS=OFF
+//     ninja -C build speed && build/bin/speed [THREADS]
 #include "machine.hpp"
 #include <bora/infer.hpp>
 #include <bora/model/zoo/mistral.hpp>

@@ -30,10 +30,9 @@ inline std::vector<bora::TokenBatch> rows_of(const bora::TokenFile& file) {
 /// Loss and bits per byte on a token file of stories.
 inline bora::Json measure(const Model& model, const bora::TokenFile& file, bora::Executor* pool) {
   const bora::Evaluation evaluation = bora::evaluate(model, rows_of(file), pool);
-  const double bytes_per_token = static_cast<double>(file.text_bytes()) / static_cast<double>(file.tokens());
   return {{"stories", file.documents()},
           {"loss", evaluation.loss},
-          {"bits_per_byte", evaluation.bits_per_byte(bytes_per_token)}};
+          {"bits_per_byte", evaluation.bits_per_byte(file.bytes_per_token())}};
 }
 
 /// Which share of the runs of words of `held_out` held-out stories stand word for word in `training` training stories.

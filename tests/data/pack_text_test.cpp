@@ -150,7 +150,15 @@ TEST_CASE("The last part of a text is held out, from the beginning of a line on"
   CHECK(pack("one\ntwo\nthree\n", 0.5) == std::pair(Texts{"one\ntwo\n"}, Texts{"three\n"}));
   CHECK(pack("no line ends", 0.25) == std::pair(Texts{"no line e"}, Texts{"nds"}));
   CHECK(pack("the last line ends\n", 0.25) == std::pair(Texts{"the last line e"}, Texts{"nds\n"}));
-  CHECK(pack("x", 0.5) == std::pair(Texts{"x"}, Texts{}));  // too little for two
+  CHECK(pack("x", 0.5) == std::pair(Texts{"x"}, Texts{}));                  // too little for two
+  CHECK(pack("aaa\u00e9", 0.3) == std::pair(Texts{"aaa\u00e9"}, Texts{}));  // never half a character
+  const std::string lines = std::string(50, 'a') + "\n" + std::string(40, 'b') + "\nend\n";
+  CHECK(pack(lines, 0.5).second == Texts{std::string(40, 'b') + "\nend\n"});
+  CHECK(pack(lines, 0.3).second == Texts{std::string(23, 'b') + "\nend\n"});  // the next line is not near
+  bora::pack_held_out(ByteTokenizer(), folder.file("text", "first\n--second\n--third\n--fourth\n"), 0.55, training,
+                      held_out, {.end_of_document = 256, .separator = "--", .vocab_size = 257});
+  CHECK(texts(training) == Texts{"first\n|", "second\n|"});
+  CHECK(texts(held_out) == Texts{"third\n|", "fourth\n|"});
   for (const double share : {0.0, 1.0, -0.5, std::numeric_limits<double>::quiet_NaN()})
     CHECK_THROWS_AS(pack("text", share), bora::ConfigError);
   CHECK(refusal(folder.file("empty", ""), [&] {

@@ -328,6 +328,20 @@ TEST_CASE("Sizes in a file that overflow are refused", "[infer]") {
         "holds 18446744073709551604 tokens, expected at most 281474976710656");
 }
 
+TEST_CASE("A file is no reason to take more memory than the session's keys take", "[infer]") {
+  const support::TemporaryFolder folder;
+  Session session{tiny::model<Window>()};
+  session.prefill(tiny::text(1, 20));
+  bora::save_session(session, folder / "saved");
+  const auto refusal = [&](const std::filesystem::path& path) {
+    std::filesystem::resize_file(path, std::uintmax_t{1} << 40);  // a hole: it costs no disk
+    return support::refusal(path, [&] { bora::restore_session(session, path); });
+  };
+  CHECK(support::lacks(refusal(folder / "saved"), "bytes after its end") == "");
+  CHECK(support::lacks(refusal(folder.file("other", "something else")), "begins with 'somethin'") == "");
+  CHECK(session.length() == 20);
+}
+
 TEST_CASE("A file that cannot be written leaves nothing, and what was there", "[infer]") {
   Fixture f;
   CHECK_THROWS_AS(bora::save_session(f.session, f.folder / "missing" / "saved"), bora::FileError);

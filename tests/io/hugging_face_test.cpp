@@ -571,8 +571,9 @@ TEST_CASE("A path is loaded by what it names, or refused", "[io]") {
   CHECK(complaint(bare / "model.safetensors") == "");
   std::filesystem::remove(bare / "model.safetensors");
   check_contains(complaint(bare.path()), "holds no model.safetensors and no model.safetensors.index.json");
-  bare.file("pytorch_model.bin", "PK");
+  const auto pytorch = bare.file("pytorch_model.bin", std::string("PK\3\4\0\0\x8\x8", 8) + std::string(100, 'x'));
   check_contains(complaint(bare.path()), "pytorch_model.bin is not read, expected it converted to safetensors");
+  check_contains(complaint(pytorch), "is a file of PyTorch's, which is not read");
 }
 
 TEST_CASE("What the system refuses to open is refused with its reason", "[io]") {

@@ -51,6 +51,7 @@ TEST_CASE("A token file gives back the documents that were written", "[io]") {
     CHECK(file.vocab_size() == vocab_size);
     CHECK(file.tokens() == 8);
     CHECK(file.text_bytes() == 16);
+    CHECK(file.bytes_per_token() == 2.0);
     REQUIRE(file.documents() == documents.size());
     for (std::size_t i = 0; i < documents.size(); ++i) CHECK(file.read(file.document(i)) == documents[i]);
     CHECK(file.read(bora::Range{2, 5}) == std::vector<TokenId>{3, 9, 0});

@@ -272,3 +272,13 @@ TEMPLATE_TEST_CASE("log_sum_exp neither overflows nor counts what is not there",
     }
   CHECK(wrong == 0);
 }
+
+TEST_CASE("The largest is found where a float cannot count that far", "[simd]") {
+  constexpr std::size_t stretch = std::size_t{1} << 24, n = stretch + 40;
+  std::vector<float> x(n, -1.0f);
+  CHECK(bora::simd::largest_index(x.data(), n) == 0);  // the first of equals
+  for (const std::size_t at : {n - 1, stretch + 17, stretch, stretch - 1, std::size_t{5}}) {
+    x[at] = 1;
+    CHECK(bora::simd::largest_index(x.data(), n) == at);
+  }
+}

@@ -195,6 +195,7 @@ TEST_CASE("A held-out loss that is no number ends the run, and the checkpoint be
 
 TEST_CASE("Impossible runs are refused before anything is written", "[train]") {
   const TemporaryFolder folder;
+  CHECK_THROWS_AS(Run<small::Dense>(folder.path(), 0).fit(), bora::ConfigError);  // nobody says how many steps
   const auto refused = [&](auto change) {
     Run<small::Dense> run(folder.path(), 6);
     change(run);

@@ -49,6 +49,16 @@ TEST_CASE("Without a warm-up the first step has the peak", "[train]") {
   CHECK(LearningRate{.peak = 0.8, .warmup = 0, .steps = 5}.at(0) == 0.8);
 }
 
+TEST_CASE("Without a number of steps the rate stays at its peak", "[train]") {
+  for (const Decay decay : {Decay::cosine, Decay::linear, Decay::constant}) {
+    const LearningRate rate{.peak = 0.8, .warmup = 4, .decay = decay};
+    CHECK(near(rate.at(1), 0.4));
+    for (const std::size_t s : {4, 5, 1'000'000}) CHECK(rate.at(s) == 0.8);
+  }
+  CHECK(LearningRate{}.at(1) > 0);
+  CHECK_THROWS_AS((LearningRate{.cooldown = 3}.check()), bora::ConfigError);  // of what end?
+}
+
 TEST_CASE("A warm-up as long as the training, or longer, divides by nothing", "[train]") {
   for (const std::size_t warmup : {5, 9}) {
     const LearningRate rate{.peak = 0.8, .floor = 0.1, .warmup = warmup, .steps = 5};

@@ -22,7 +22,7 @@ namespace bora::inline BORA_ABI {
 class Executor {
  public:
   virtual ~Executor() = default;
-  /// How many lanes run at the same time.
+  /// How many lanes run at the same time: the same number for as long as it lives, since memory is made for as many.
   virtual std::size_t lanes() const noexcept = 0;
 
   /// `work(lane)` must not throw: there is nobody to catch it on a lane.
@@ -36,8 +36,8 @@ class Executor {
 
  protected:
   using Function = void (*)(void* context, std::size_t lane) noexcept;
-  /// Calls `function(context, lane)` on all lanes at the same time. It may throw only before the first call: lanes that
-  /// have begun wait for each other, and what `context` points to must outlive them.
+  /// Calls `function(context, lane)` on all lanes at the same time, and returns when all have returned. It must not
+  /// throw: lanes that have begun wait for each other. Whether there are threads is for its constructor to find out.
   virtual void run_on_lanes(Function function, void* context) = 0;
 };
 

@@ -70,8 +70,10 @@ class TextPacker {
   /// A text file, cut at the separator. Throws FileError where it cannot be read.
   void add_text_file(const std::filesystem::path& file) {
     if (is_empty(file)) return add("");
-    const MappedFile mapped(file);
-    std::string_view text = mapped.text();
+    add_texts(MappedFile(file).text());
+  }
+  /// The same for a text in memory.
+  void add_texts(std::string_view text) {
     if (options_.separator.empty()) return add(text);
     while (!text.empty()) {
       const std::size_t cut = text.find(options_.separator);
@@ -138,8 +140,23 @@ PackReport pack_text(const Tokenizer& tokenizer, std::span<const std::filesystem
   return packer.commit();
 }
 
-/// A text file as two documents: its last `share`, from the beginning of a line on where there is one, into `held_out`,
-/// and what stands before it into `training`. Throws ConfigError unless 0 < share < 1, FileError for an empty file.
+namespace detail {
+
+/// Where the last `share` of a text begins: behind a `mark`, unless there is none near; never within a character.
+inline std::size_t held_out_begin(std::string_view text, double share, std::string_view mark) {
+  const auto size = static_cast<std::size_t>(share * static_cast<double>(text.size()));
+  std::size_t begin = text.size() - size;
+  const std::string_view near = text.substr(begin, size / 4);
+  if (const std::size_t at = near.find(mark); at != near.npos) return begin + at + mark.size();
+  while (begin < text.size() && (static_cast<unsigned char>(text[begin]) & 0xc0) == 0x80) ++begin;
+  return begin;
+}
+
+}  // namespace detail
+
+/// A text file into two token files: its last `share`, from the beginning of a document or line on where there is one
+/// near, into `held_out`, and what stands before it into `training`. Throws ConfigError unless 0 < share < 1, FileError
+/// for an empty file.
 template <TextEncoder Tokenizer>
 void pack_held_out(const Tokenizer& tokenizer, const std::filesystem::path& file, double share,
                    const std::filesystem::path& training, const std::filesystem::path& held_out,
@@ -148,11 +165,11 @@ void pack_held_out(const Tokenizer& tokenizer, const std::filesystem::path& file
     throw ConfigError(detail::message("pack_held_out: the share is ", share, ", expected above 0 and below 1"));
   const MappedFile mapped(file);
   const std::string_view text = mapped.text();
-  std::size_t cut = text.size() - static_cast<std::size_t>(share * static_cast<double>(text.size()));
-  if (const std::size_t line = text.find('\n', cut); line != text.npos && line + 1 < text.size()) cut = line + 1;
+  const std::size_t begin =
+      detail::held_out_begin(text, share, options.separator.empty() ? "\n" : std::string_view(options.separator));
   TextPacker before(tokenizer, training, options), after(tokenizer, held_out, options);
-  before.add(text.substr(0, cut));
-  after.add(text.substr(cut));
+  before.add_texts(text.substr(0, begin));
+  after.add_texts(text.substr(begin));
   before.commit();
   after.commit();
 }

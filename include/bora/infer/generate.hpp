@@ -7,8 +7,9 @@
 #include <cstdint>
 #include <iterator>
 #include <limits>
-#include <utility>
 #include <span>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace bora::inline BORA_ABI {
@@ -28,6 +29,9 @@ struct GenerateOptions {
 /// session is full; the session then holds the prompt and every token but the last one drawn.
 template <class Session>
 class Generation {
+  static_assert(std::is_same_v<typename Session::Number, float>,
+                "bora: generate: a sampler draws from F32 logits; load the model in F32 or Bf16");
+
  public:
   /// See `generate`.
   Generation(Session& session, std::span<const TokenId> prompt, GenerateOptions options)

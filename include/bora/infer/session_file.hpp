@@ -120,10 +120,10 @@ inline void check_header(const MappedFile& file, const SessionHeader& found, con
                 name_text(expected.element));
 }
 
-/// Checks everything; nothing in the file sizes a buffer. \param limit  the most tokens that fit, 0 without a bound
+/// Checks all but the checksum. \param limit  the most tokens that fit, 0 without a bound
 template <CacheFormat E>
-SessionRuns check_session_file(const KeyValueCache<E>& cache, const SessionHeader& expected, std::size_t limit,
-                               const MappedFile& file) {
+SessionRuns check_session_shape(const KeyValueCache<E>& cache, const SessionHeader& expected, std::size_t limit,
+                                const MappedFile& file) {
   const auto& path = file.path();
   const std::span<const std::byte> bytes = file.bytes();
   constexpr std::size_t word = sizeof(std::uint64_t);
@@ -158,18 +158,25 @@ SessionRuns check_session_file(const KeyValueCache<E>& cache, const SessionHeade
   if (bytes.size() < size.value()) refuse_file(path, "ends after ", bytes.size(), " bytes, expected ", size.value());
   if (bytes.size() > size.value())
     refuse_file(path, "has ", bytes.size() - size.value(), " bytes after its end, expected ", size.value(), " in all");
+  return found;
+}
+
+inline void check_session_sum(const MappedFile& file) {
+  const std::span<const std::byte> bytes = file.bytes();
+  constexpr std::size_t word = sizeof(std::uint64_t);
   WordSum sum;
   sum.add(bytes.first(bytes.size() - word));
   if (const auto stored = load_number<std::uint64_t>(bytes.data() + bytes.size() - word); stored != sum.value())
-    refuse_file(path, "is damaged: its checksum is ", sum.value(), ", expected ", stored);
-  return found;
+    refuse_file(file.path(), "is damaged: its checksum is ", sum.value(), ", expected ", stored);
 }
 
 template <CacheFormat E>
 void restore_keys(KeyValueCache<E>& cache, std::size_t sequence, const SessionHeader& expected, std::size_t limit,
                   const std::filesystem::path& path) {
+  check_session_shape(cache, expected, limit, MappedFile(path));  // before memory is taken for as much as it holds
   const MappedFile file(path, FileAccess::read);
-  const SessionRuns found = check_session_file(cache, expected, limit, file);
+  const SessionRuns found = check_session_shape(cache, expected, limit, file);
+  check_session_sum(file);
   cache.adopt(sequence, found.length, found.first);
   const std::size_t runs = (found.length + simd::run_length - 1) / simd::run_length;
   const std::byte* from = found.data;

@@ -40,7 +40,9 @@ inline std::string json_complaint(std::string_view what) {
     what.remove_prefix(dash + 3);
   else if (const std::size_t bracket = what.find("] "); bracket != what.npos)
     what.remove_prefix(bracket + 2);
-  return std::string(what.substr(0, what.find("; last read")));
+  what = what.substr(0, what.find("; last read"));
+  constexpr std::size_t longest = 200;  // a number that overflows is quoted whole
+  return what.size() <= longest ? std::string(what) : std::string(what.substr(0, longest)) + "…";
 }
 
 /// Refuses duplicate keys and depth while the text is read: a parsed value would show neither.

@@ -1,6 +1,7 @@
 /// Models and parameters from files: what a path names decides the format.
 #pragma once
 #include <bora/core/error.hpp>
+#include <bora/core/mapped_file.hpp>
 #include <bora/io/hugging_face.hpp>
 #include <bora/io/llama2c.hpp>
 #include <bora/model/decoder.hpp>
@@ -8,10 +9,19 @@
 #include <bora/model/parameters.hpp>
 #include <filesystem>
 #include <span>
+#include <string_view>
 
 namespace bora::inline BORA_ABI {
 
 namespace detail {
+
+/// PyTorch's files end in .bin too: archives of pickles, or pickles.
+inline void refuse_pickle(const std::filesystem::path& path) {
+  const MappedFile file(path);
+  const std::string_view text = file.text();
+  if (text.starts_with("PK\3\4") || text.starts_with("\x80\2"))
+    refuse_file(path, "is a file of PyTorch's, which is not read, expected it converted to safetensors");
+}
 
 /// with(names, fill): how the checkpoint at `path`, now checked against S, calls its tensors, and what supplies them.
 template <ModelSpec S, class With>
@@ -32,6 +42,7 @@ decltype(auto) with_checkpoint(const std::filesystem::path& path, With&& with) {
     return from_folder(HuggingFaceFolder::of<S>(folder, path));
   }
   if (path.extension() == ".bin") {
+    refuse_pickle(path);
     const Llama2cCheckpoint file(path);
     file.check(describe<S>());
     return from(file, {});

@@ -246,7 +246,7 @@ struct GroupedQueryAttention {
     static simd::QueryRow<T> query_row(const AttentionContext<T, E>& context, const Kept<Format>& kept, std::size_t r,
                                        std::size_t h) noexcept {
       const std::size_t position = context.places[r].position;
-      return {h, position, Mask::first_visible(position), kept.query.row(r) + h * head_dim,
+      return {h, position, static_cast<std::size_t>(Mask::first_visible(position)), kept.query.row(r) + h * head_dim,
               context.keep_sums ? kept.log_sum_exp.row(r) + h : nullptr};
     }
 
@@ -333,17 +333,33 @@ struct GroupedQueryAttention {
   };
 };
 
-/// Every query head has its own key/value head (Vaswani et al. 2017, §3.2.2).
-template <HeadShape shape, MaskPolicy Mask = Causal, class Position = NoPosition, class... Options>
-using MultiHeadAttention =
-    GroupedQueryAttention<HeadShape{.heads = shape.heads, .kv_heads = shape.heads, .head_dim = shape.head_dim}, Mask,
-                          Position, Options...>;
+namespace detail {
 
-/// All query heads share one key/value head (Shazeer 2019).
+/// A shape whose key/value heads follow from the kind of attention.
+template <HeadShape shape>
+constexpr HeadShape multi_head_shape() {
+  static_assert(shape.kv_heads == 0 || shape.kv_heads == shape.heads,
+                "bora: MultiHeadAttention: each head has a key/value head of its own; leave kv_heads out, or use "
+                "GroupedQueryAttention");
+  return {.heads = shape.heads, .kv_heads = shape.heads, .head_dim = shape.head_dim};
+}
+template <HeadShape shape>
+constexpr HeadShape multi_query_shape() {
+  static_assert(shape.kv_heads <= 1,
+                "bora: MultiQueryAttention: all heads share one key/value head; leave kv_heads out, or use "
+                "GroupedQueryAttention");
+  return {.heads = shape.heads, .kv_heads = 1, .head_dim = shape.head_dim};
+}
+
+}  // namespace detail
+
+/// Every query head has its own key/value head (Vaswani et al. 2017, §3.2.2); `kv_heads` is left out.
 template <HeadShape shape, MaskPolicy Mask = Causal, class Position = NoPosition, class... Options>
-using MultiQueryAttention =
-    GroupedQueryAttention<HeadShape{.heads = shape.heads, .kv_heads = 1, .head_dim = shape.head_dim}, Mask, Position,
-                          Options...>;
+using MultiHeadAttention = GroupedQueryAttention<detail::multi_head_shape<shape>(), Mask, Position, Options...>;
+
+/// All query heads share one key/value head (Shazeer 2019); `kv_heads` is left out.
+template <HeadShape shape, MaskPolicy Mask = Causal, class Position = NoPosition, class... Options>
+using MultiQueryAttention = GroupedQueryAttention<detail::multi_query_shape<shape>(), Mask, Position, Options...>;
 
 /// Facts: heads, mask and position. A model also needs its nested `Layer<dim>`, which only this library's have.
 template <class A>

@@ -27,6 +27,7 @@ struct Causal {
 template <std::size_t keys>
 struct SlidingWindow {
   static_assert(keys > 0, "bora: SlidingWindow: the window counts the current token; use 1 or more");
+  static_assert(keys <= 0xffffffff, "bora: SlidingWindow: no sequence is that long; use Causal");
   static constexpr std::size_t window = keys;
   /// The oldest key that `position` sees.
   static constexpr std::size_t first_visible(std::size_t position) noexcept {

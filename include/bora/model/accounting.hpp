@@ -34,8 +34,9 @@ constexpr std::size_t inactive(Counts&& counts) {
 template <ModelSpec S>
 constexpr std::size_t count_parameters() {
   using A = Anatomy<S>;
-  std::size_t count = S::vocab_size * S::dim * (S::tie_embeddings ? 1 : 2);
-  if constexpr (A::positions_learned) count += S::context * S::dim;
+  constexpr std::size_t vocab_size = S::vocab_size, dim = S::dim, context = S::context;  // a spec's may be narrower
+  std::size_t count = vocab_size * dim * (S::tie_embeddings ? 1 : 2);
+  if constexpr (A::positions_learned) count += context * dim;
   if constexpr (A::has_bias_table)
     count += A::template Position<A::bias_kind>::buckets * A::template Attention<A::bias_kind>::heads;
   A::Norm::visit("", "", S::dim, [&](TensorId, TensorShape shape) { count += shape.size(); });
@@ -57,7 +58,7 @@ constexpr std::size_t count_inactive() {
 /// looked up (embedding, learned positions, T5's table) or added (norms, biases) is none.
 template <ModelSpec S>
 constexpr std::size_t count_multiplied() {
-  return S::vocab_size * S::dim + sum_over_layers<S>([]<std::size_t kind>() {
+  return std::size_t{S::vocab_size} * S::dim + sum_over_layers<S>([]<std::size_t kind>() {
            using A = Anatomy<S>;
            const auto is_matrix = [](TensorShape shape) { return shape.matrix(); };
            std::size_t layer = 0;

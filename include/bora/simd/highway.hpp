@@ -8,8 +8,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
-#if defined(__AVX512BF16__) && !defined(HWY_COMPILE_ONLY_SCALAR)
+// Debian's Highway knows no native bfloat16 dot product for AVX-512; the compilers do. Highway may use narrower vectors
+// than the compiler could.
+#if defined(__AVX512BF16__) && HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
 #include <immintrin.h>
+#define BORA_HIGHWAY_BF16_PAIRS 1
+#else
+#define BORA_HIGHWAY_BF16_PAIRS 0
 #endif
 
 BORA_BEFORE_NAMESPACE();
@@ -141,8 +146,7 @@ struct HighwayVector {
   BORA_INLINE float sum() const noexcept { return hn::GetLane(hn::SumOfLanes(D(), v)); }
   BORA_INLINE float largest() const noexcept { return hn::GetLane(hn::MaxOfLanes(D(), v)); }
 
-#if defined(__AVX512BF16__) && !defined(HWY_COMPILE_ONLY_SCALAR)
-  // Debian's Highway knows no native bfloat16 dot product for AVX-512; the compilers do.
+#if BORA_HIGHWAY_BF16_PAIRS
   static constexpr bool native_pairs = true;
   struct Pairs {
     __m512bh v;

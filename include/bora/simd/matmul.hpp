@@ -174,6 +174,7 @@ void matmul(const Panels<Format>& w, Range share, const typename Format::Activat
   using S = detail::StepOf<B, Format>;
   constexpr bool widens = std::is_same_v<Format, Bf16> && !B::native_pairs;
   constexpr std::size_t tall = B::tile_rows, w_step = S::group * block_lanes;
+  if (rows == 0) return;
   const std::size_t steps = PanelLayout<Format>::padded_cols(w.cols) / S::group;
   const auto arguments = [&](std::size_t panel, std::size_t k, std::size_t m, std::size_t count) {
     return detail::TileArguments<typename Format::Storage, typename Format::Activation, Number>{

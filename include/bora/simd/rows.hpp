@@ -193,16 +193,18 @@ void add_normal_product(const T* x, std::size_t n, RowStatistics<T> s, const T* 
   });
 }
 
-/// Where the largest element is, the first of equals; a NaN is never the largest. n if there is none above -infinity.
+namespace detail {
+
+/// Of at most 2^24 elements, whose indices a float holds exactly.
 template <class T>
-std::size_t largest_index(const T* x, std::size_t n) noexcept {
+std::size_t largest_of_stretch(const T* x, std::size_t n) noexcept {
   using B = Block<T>;
   T steps[block_lanes], largest[block_lanes], place[block_lanes];
   for (std::size_t i = 0; i < block_lanes; ++i) steps[i] = static_cast<T>(i);
   const B step = B::load(steps);
   B most = B::broadcast(-std::numeric_limits<T>::infinity()), at = B::broadcast(T(-1));
   std::size_t i = 0;
-  for (; i + block_lanes <= n; i += block_lanes) {  // indices are exact up to 2^24
+  for (; i + block_lanes <= n; i += block_lanes) {
     const B value = B::load(x + i), index = step + B::broadcast(static_cast<T>(i));
     at = B::where_less(most, value, index, at);
     most = B::where_less(most, value, value, most);
@@ -224,6 +226,20 @@ std::size_t largest_index(const T* x, std::size_t n) noexcept {
       top = x[i];
       best = i;
     }
+  return best;
+}
+
+}  // namespace detail
+
+/// Where the largest element is, the first of equals; a NaN is never the largest. n if there is none above -infinity.
+template <class T>
+std::size_t largest_index(const T* x, std::size_t n) noexcept {
+  constexpr std::size_t stretch = std::size_t{1} << 24;
+  std::size_t best = n;
+  for (std::size_t first = 0; first < n; first += stretch) {
+    const std::size_t size = std::min(stretch, n - first), i = detail::largest_of_stretch(x + first, size);
+    if (i < size && (best == n || x[first + i] > x[best])) best = first + i;
+  }
   return best;
 }
 

@@ -3,6 +3,7 @@
 #include <bora/core/format.hpp>
 #include <bora/simd/scalar.hpp>
 #include <bora/simd/twice.hpp>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
@@ -42,7 +43,7 @@ struct XsimdVector {
   static BORA_INLINE XsimdVector load(const bfloat16* p) noexcept {
     std::uint32_t bits[lanes];
     for (std::size_t i = 0; i < lanes; ++i) bits[i] = static_cast<std::uint32_t>(p[i].bits) << 16;
-    return {xsimd::bitwise_cast<V>(U32::load_unaligned(bits))};
+    return {std::bit_cast<V>(U32::load_unaligned(bits))};
   }
   static BORA_INLINE XsimdVector load(const std::int8_t* p) noexcept {
     float wide[lanes];
@@ -58,13 +59,12 @@ struct XsimdVector {
   BORA_INLINE void store(float* p) const noexcept { v.store_unaligned(p); }
   /// Rounds as `to_bfloat16` does.
   BORA_INLINE void store(bfloat16* p) const noexcept {
-    const U32 bits = xsimd::bitwise_cast<U32>(v);
+    const U32 bits = std::bit_cast<U32>(v);
     const U32 odd = (bits >> 16) & U32(1u);
     const U32 rounded = bits + U32(0x7fffu) + odd;
-    const V chosen =
-        xsimd::select(xsimd::isnan(v), xsimd::bitwise_cast<V>(bits | U32(0x400000u)), xsimd::bitwise_cast<V>(rounded));
+    const V chosen = xsimd::select(xsimd::isnan(v), std::bit_cast<V>(bits | U32(0x400000u)), std::bit_cast<V>(rounded));
     std::uint32_t wide[lanes];
-    xsimd::bitwise_cast<U32>(chosen).store_unaligned(wide);
+    std::bit_cast<U32>(chosen).store_unaligned(wide);
     for (std::size_t i = 0; i < lanes; ++i) p[i].bits = static_cast<std::uint16_t>(wide[i] >> 16);
   }
   template <class U>
@@ -110,7 +110,7 @@ struct XsimdVector {
       std::uint32_t both[lanes];
       __builtin_memcpy(both, p, sizeof both);
       const U32 bits = U32::load_unaligned(both);
-      return {xsimd::bitwise_cast<V>(bits << 16), xsimd::bitwise_cast<V>(bits & U32(0xffff0000u))};
+      return {std::bit_cast<V>(bits << 16), std::bit_cast<V>(bits & U32(0xffff0000u))};
     }
     template <class U>
     static BORA_INLINE Pairs broadcast(const U* p) noexcept {

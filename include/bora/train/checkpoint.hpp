@@ -54,9 +54,7 @@ struct TrainingState {
 
 namespace detail {
 
-inline void write_json(const fs::path& path, const Json& json) {
-  write_file(path, json.dump() + "\n");
-}
+inline void write_json(const fs::path& path, const Json& json) { write_file(path, json.dump() + "\n"); }
 inline Json points_to_json(const std::vector<LossPoint>& points) {
   Json list = Json::array();
   for (const LossPoint& point : points) list.push_back({point.step, point.loss});

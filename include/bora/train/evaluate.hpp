@@ -23,7 +23,7 @@ struct Evaluation {
 
   /// exp(loss): by token, so of use between models with one tokenizer.
   double perplexity() const noexcept { return std::exp(loss); }
-  /// \param bytes_per_token  of the text: TokenFile::text_bytes() / tokens(); 1 for tokens that are bytes
+  /// \param bytes_per_token  of the text: TokenFile::bytes_per_token(); 1 for tokens that are bytes
   double bits_per_byte(double bytes_per_token) const noexcept { return loss / std::numbers::ln2 / bytes_per_token; }
 };
 

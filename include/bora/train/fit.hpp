@@ -70,6 +70,8 @@ class Fit {
       : trainer_(trainer), mixture_(mixture), options_(options) {
     check();
     if (options_.steps == 0) options_.steps = trainer.options().learning_rate.steps;
+    if (options_.steps == 0)
+      throw ConfigError("fit: neither the run nor its learning rate says how many steps, expected 1 or more");
     if (saves()) open_folder();
     run_.builds = with_this_build(std::move(run_.builds));
   }

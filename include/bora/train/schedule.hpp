@@ -15,7 +15,7 @@ namespace bora::inline BORA_ABI {
 enum class Decay { cosine, linear, constant };
 
 /// Linear warm-up to `peak`, then down to `floor` where the cool-down begins, then linearly to 0 at the last of
-/// `steps`:
+/// `steps`. Without `steps` there is no end to come down to, and the rate stays at the peak:
 ///     rate(s) = peak (s + 1) / warmup                                           while s < warmup
 ///               peak (f + (1 - f) s / warmup)                                   the same, from a share f of the peak
 ///     cosine    floor + (peak - floor) (1 + cos(pi u)) / 2      u = (s - warmup) / (steps - cooldown - warmup)
@@ -26,7 +26,7 @@ enum class Decay { cosine, linear, constant };
 /// the 7B in a line, with 1000 steps more to 0; the 1B, as it was released, along a cosine.
 struct LearningRate {
   double peak = 3e-4, floor = 0;
-  std::size_t warmup = 0, steps = 1;
+  std::size_t warmup = 0, steps = 0;
   Decay decay = Decay::cosine;
   std::optional<double> warmup_from = {};  ///< where the warm-up begins, as a share of the peak; else one step above 0
   std::size_t cooldown = 0;
@@ -54,7 +54,7 @@ struct LearningRate {
   double decayed(std::size_t s, std::size_t end) const noexcept {
     if (s < warmup && warmup_from) return peak * *warmup_from + peak * (1 - *warmup_from) * ratio(s, warmup);
     if (s < warmup) return peak * static_cast<double>(s + 1) / static_cast<double>(warmup);
-    if (decay == Decay::constant) return peak;
+    if (decay == Decay::constant || steps == 0) return peak;
     const double u = end <= warmup ? 1 : std::min(1.0, ratio(s - warmup, end - warmup));
     if (decay == Decay::linear) return peak + (floor - peak) * u;
     return floor + (peak - floor) * (1 + std::cos(std::numbers::pi * u)) / 2;
