@@ -102,10 +102,11 @@ inline void join(Symbols& symbols, const Pair& pair) {
 
 }  // namespace bpe
 
-/// A vocabulary of `size` pieces: three marks, 256 bytes, the characters of `words`, and as many merges as still fit.
+/// A vocabulary of `size` pieces: three special tokens, 256 bytes, the characters of `words`, and as many merges as
+/// still fit.
 inline bora::BpeVocabulary train_bpe(const WordCounts& words, std::size_t size) {
   bora::BpeVocabulary vocabulary;
-  vocabulary.pieces = vocabulary.marks;
+  vocabulary.pieces = vocabulary.special_tokens;
   for (std::size_t byte = 0; byte < 256; ++byte) vocabulary.pieces.push_back(bpe::byte_piece(byte));
   std::vector<std::pair<bpe::Symbols, std::size_t>> split;
   std::set<std::string> known;

@@ -10,7 +10,8 @@
 namespace {
 
 std::string good_file() {
-  bora::BpeVocabulary vocabulary{.pieces = {"<unk>", "<s>", "</s>"}, .merges = {}, .marks = {"<unk>", "<s>", "</s>"}};
+  bora::BpeVocabulary vocabulary{
+      .pieces = {"<unk>", "<s>", "</s>"}, .merges = {}, .special_tokens = {"<unk>", "<s>", "</s>"}};
   for (std::size_t byte = 0; byte < 256; ++byte) vocabulary.pieces.push_back(bora::detail::byte_piece(byte));
   for (const char* piece : {"a", "b", "\u2581", "ab", "\u2581a"}) vocabulary.pieces.emplace_back(piece);
   vocabulary.merges = {{"a", "b"}, {"\u2581", "a"}};

@@ -12,7 +12,7 @@ using bora::Json;
 
 bora::BpeTokenizer small_tokenizer() {
   bora::BpeVocabulary v;
-  v.pieces = v.marks;
+  v.pieces = v.special_tokens;
   for (std::size_t byte = 0; byte < 256; ++byte) v.pieces.push_back(bora::detail::byte_piece(byte));
   for (const char* piece : {"▁", "a", "b", "é", "\"", "▁a", "ab", "▁ab"}) v.pieces.emplace_back(piece);
   v.merges = {{"▁", "a"}, {"a", "b"}, {"▁a", "b"}};
@@ -49,7 +49,7 @@ TEST_CASE("A tokenizer.json is read as it was written", "[io]") {
   const bora::BpeTokenizer again = bora::load_tokenizer(folder / "tokenizer.json");
   CHECK(again.vocabulary().pieces == tokenizer.vocabulary().pieces);
   CHECK(again.vocabulary().merges == tokenizer.vocabulary().merges);
-  CHECK(again.vocabulary().marks == tokenizer.vocabulary().marks);
+  CHECK(again.vocabulary().special_tokens == tokenizer.vocabulary().special_tokens);
   for (const std::string text : {"", "ab ab", "é\n\"", "日本", " a▁"}) {
     CHECK(again.encode(text) == tokenizer.encode(text));
     CHECK(again.decode(again.encode(text)) == text);
@@ -121,7 +121,7 @@ TEST_CASE("A tokenizer.json of another kind is refused with its key", "[io]") {
   for (const auto& [change, expected] : cases) CHECK(support::lacks(refused(change), expected) == "");
 }
 
-TEST_CASE("Ids, merges and marks that do not fit together are refused", "[io]") {
+TEST_CASE("Ids, merges and special tokens that do not fit together are refused", "[io]") {
   struct Case {
     std::function<void(Json&)> change;
     std::string expected;
@@ -154,7 +154,7 @@ TEST_CASE("Ids, merges and marks that do not fit together are refused", "[io]") 
       {[](Json& j) { j["model"]["merges"][1] = "b a"; }, "merge 1 names 'ba', which is no piece of text"},
       {[](Json& j) { j["model"]["merges"].push_back("a b"); }, "merge 3 joins 'a' and 'b', expected a new one"},
       {[](Json& j) { j["added_tokens"] = nullptr; }, "has no key 'added_tokens', expected an array"},
-      {[](Json& j) { j["added_tokens"].erase(1); }, "piece 1 is '<s>' and no mark, expected one"},
+      {[](Json& j) { j["added_tokens"].erase(1); }, "piece 1 is '<s>' and no special token, expected one"},
       {[](Json& j) { j["added_tokens"][1]["id"] = 5; },
        "key 'added_tokens[1].id' is 5, expected the id of '<s>' in model.vocab"},
       {[](Json& j) { j["added_tokens"][1]["special"] = false; },

@@ -16,7 +16,7 @@ using Merges = std::vector<std::pair<std::string, std::string>>;
 /// Marks, bytes, the characters "▁", a … e and é, then what `merges` make.
 bora::BpeVocabulary vocabulary(const Merges& merges) {
   bora::BpeVocabulary v;
-  v.pieces = v.marks;
+  v.pieces = v.special_tokens;
   for (std::size_t byte = 0; byte < 256; ++byte) v.pieces.push_back(bora::detail::byte_piece(byte));
   for (const char* character : {"▁", "a", "b", "c", "d", "e", "é"}) v.pieces.emplace_back(character);
   for (const auto& [left, right] : merges)
@@ -100,7 +100,7 @@ TEST_CASE("A merge whose pair is gone does not bring another forward", "[text]")
   CHECK(pieces_of(tokenizer, "abcd") == Pieces{"▁", "a", "bcd"});
 }
 
-TEST_CASE("A space goes in front of text, and marks around it where asked", "[text]") {
+TEST_CASE("A space goes in front of text, and special tokens around it where asked", "[text]") {
   const bora::BpeTokenizer tokenizer(vocabulary({}));
   CHECK(tokenizer.encode("") == Ids{tokenizer.bos()});
   CHECK(tokenizer.encode("", {.bos = false}).empty());
@@ -188,9 +188,9 @@ TEST_CASE("An impossible vocabulary is refused with a sentence", "[text]") {
   CHECK(refused([](V& v) { v.pieces[261] = "a"; }) == "piece 261 is 'a', expected a new one: it is piece 260 already");
   CHECK(refused([](V& v) { v.pieces[1] = "[s]"; }) == "vocabulary has no piece '<s>', expected one");
   CHECK(refused([](V& v) { v.pieces[3] = "x"; }) == "vocabulary has no piece '<0x00>', expected one");
-  CHECK(refused([](V& v) { v.marks.pop_back(); }) == "piece 2 is '</s>' and no mark, expected one");
-  CHECK(refused([](V& v) { v.marks.push_back("<0x0A>"); }) ==
-        "piece 13 is both a mark and a byte, expected one of the two");
+  CHECK(refused([](V& v) { v.special_tokens.pop_back(); }) == "piece 2 is '</s>' and no special token, expected one");
+  CHECK(refused([](V& v) { v.special_tokens.push_back("<0x0A>"); }) ==
+        "piece 13 is both a special token and a byte, expected one of the two");
   CHECK(refused([](V& v) { v.merges.emplace_back("a", "x"); }) ==
         "merge 1 names 'x', which is no piece of text, expected one");
   CHECK(refused([](V& v) { v.merges.emplace_back("a", "c"); }) ==

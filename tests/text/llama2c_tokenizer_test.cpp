@@ -56,7 +56,7 @@ std::string entry(std::string_view piece, float score) {
          std::string(piece);
 }
 
-/// The three marks and the bytes, then `pieces`.
+/// The three special tokens and the bytes, then `pieces`.
 Pieces vocabulary(const Pieces& pieces) {
   Pieces all = {{"<unk>", 0.f}, {"\n<s>\n", 0.f}, {"\n</s>\n", 0.f}};
   for (unsigned byte = 0; byte < 256; ++byte) {
@@ -297,7 +297,7 @@ TEST_CASE("A tokenizer file that is cut anywhere is refused", "[text]") {
     CHECK(refusal(bytes.substr(0, size), pieces.size()) != "accepted");
   CHECK(refusal("") == "ends inside the header: 0 bytes are left, expected 4 or more");
   CHECK(refusal(bytes.substr(0, bytes.size() - 1)) == "ends inside piece 266: 2 bytes are left, expected 3 or more");
-  CHECK(refusal(word(8)) == "holds 0 pieces, expected at least 259: 3 marks and 256 bytes");
+  CHECK(refusal(word(8)) == "holds 0 pieces, expected at least 259: 3 special tokens and 256 bytes");
 }
 
 TEST_CASE("A tokenizer file holds as many pieces as the model", "[text]") {
@@ -337,7 +337,7 @@ TEST_CASE("A tokenizer file without the byte pieces is refused", "[text]") {
   pieces[3 + 0x0a].first = "newline\n";
   CHECK(refusal(file_of(pieces)) == "piece 13 is 'newline<0x0A>', expected the byte <0x0A>");
   pieces.resize(13);
-  CHECK(refusal(file_of(pieces)) == "holds 13 pieces, expected at least 259: 3 marks and 256 bytes");
+  CHECK(refusal(file_of(pieces)) == "holds 13 pieces, expected at least 259: 3 special tokens and 256 bytes");
 }
 
 TEST_CASE("A tokenizer file that holds a piece twice is refused", "[text]") {

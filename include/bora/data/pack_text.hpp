@@ -26,7 +26,7 @@ concept TextEncoder = requires(const T& tokenizer, std::string_view text) {
 
 /// What becomes of the texts.
 struct PackOptions {
-  /// Whether each document begins with the tokenizer's mark for that, where it has one (`encode(text, {.bos = …})`). It
+  /// Whether each document begins with the BOS token, where the tokenizer has one (`encode(text, {.bos = …})`). It
   /// does unless this is false: prompts are encoded with it too, and a model should meet what it was trained on.
   bool bos = true;
   /// Appended to each document: the model learns where texts end.

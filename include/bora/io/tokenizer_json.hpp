@@ -59,8 +59,8 @@ class TokenizerFile {
     require_null(root_, "pre_tokenizer", "");
     require_same("normalizer", bpe_normalizer());
     require_same("decoder", bpe_decoder());
-    BpeVocabulary vocabulary{.pieces = pieces(model), .merges = merges(model), .marks = {}};
-    vocabulary.marks = marks(vocabulary.pieces);
+    BpeVocabulary vocabulary{.pieces = pieces(model), .merges = merges(model), .special_tokens = {}};
+    vocabulary.special_tokens = special_tokens(vocabulary.pieces);
     check_post_processor(vocabulary.pieces);
     try {
       return BpeTokenizer(vocabulary);
@@ -169,10 +169,10 @@ class TokenizerFile {
   }
 
   /// Added tokens must be pieces that are no text: others would be cut out of a text before the merges.
-  std::vector<std::string> marks(const std::vector<std::string>& pieces) const {
-    std::vector<std::string> marks;
+  std::vector<std::string> special_tokens(const std::vector<std::string>& pieces) const {
+    std::vector<std::string> found;
     for (const Json& added : require_array(root_, "added_tokens", file_)) {
-      const std::string parent = message("added_tokens[", marks.size(), "]");
+      const std::string parent = message("added_tokens[", found.size(), "]");
       const std::string content = require_string(added, "content", file_, parent);
       const std::size_t id = require_size(added, "id", file_, parent);
       if (id >= pieces.size() || pieces[id] != content)
@@ -180,9 +180,9 @@ class TokenizerFile {
                " in model.vocab");
       if (!require_bool(added, "special", file_, parent))
         refuse("key ", json_path(parent, "special"), " is false, expected true");
-      marks.push_back(content);
+      found.push_back(content);
     }
-    return marks;
+    return found;
   }
 
   const std::filesystem::path& file_;
@@ -229,7 +229,8 @@ inline void save_tokenizer(const BpeTokenizer& tokenizer, const std::filesystem:
   Json added = Json::array();
   for (const std::string& piece : vocabulary.pieces) detail::check_written_piece(piece);
   for (std::size_t id = 0; id < vocabulary.pieces.size(); ++id)
-    if (std::find(vocabulary.marks.begin(), vocabulary.marks.end(), vocabulary.pieces[id]) != vocabulary.marks.end())
+    if (std::find(vocabulary.special_tokens.begin(), vocabulary.special_tokens.end(), vocabulary.pieces[id]) !=
+        vocabulary.special_tokens.end())
       added.push_back(detail::bpe_added_token(static_cast<TokenId>(id), vocabulary.pieces[id]));
   const Json root = {{"version", "1.0"},
                      {"truncation", nullptr},

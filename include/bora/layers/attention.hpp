@@ -1,5 +1,6 @@
 /// Attention: heads, mask and position composed; forward, what it keeps, backward.
 #pragma once
+#include <bora/layers/bias.hpp>
 #include <bora/layers/mask.hpp>
 #include <bora/layers/position.hpp>
 #include <bora/layers/tensors.hpp>
@@ -18,9 +19,6 @@ struct HeadShape {
   std::size_t kv_heads = 0;  ///< key/value heads; divides `heads`. Multi-head and multi-query layers leave it out
   std::size_t head_dim;      ///< features per head
 };
-
-/// Option of attention and feed-forward: every linear layer has a bias.
-struct Bias {};
 
 /// Option of attention: q, k and v are clamped to [-limit, limit] after the projection, before the rotation
 /// (MPT; OLMo's clip_qkv).

@@ -3,7 +3,7 @@
 /// Each comes in two halves, `expand` and `contract`, with one barrier between them, so that a mixture of
 /// experts runs all its experts' halves between the same two barriers.
 #pragma once
-#include <bora/layers/attention.hpp>
+#include <bora/layers/bias.hpp>
 #include <bora/layers/tensors.hpp>
 #include <bora/simd/activation.hpp>
 #include <cstddef>

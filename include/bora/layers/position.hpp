@@ -2,7 +2,6 @@
 /// added to the embedding (LearnedPositions, SinusoidalPositions) are the spec's `Position`.
 #pragma once
 #include <bora/core/abi.hpp>
-#include <bora/simd/attention.hpp>
 #include <algorithm>
 #include <array>
 #include <cmath>

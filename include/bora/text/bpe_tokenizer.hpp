@@ -24,9 +24,10 @@ namespace bora::inline BORA_ABI {
 
 /// What a byte-pair tokenizer is made of. A piece spells a space as "▁" (U+2581) and the byte 10 as "<0x0A>".
 struct BpeVocabulary {
-  std::vector<std::string> pieces;                            ///< by id
-  std::vector<std::pair<std::string, std::string>> merges;    ///< which pieces join, the first first
-  std::vector<std::string> marks = {"<unk>", "<s>", "</s>"};  ///< pieces that are no text; these three at least
+  std::vector<std::string> pieces;                          ///< by id
+  std::vector<std::pair<std::string, std::string>> merges;  ///< which pieces join, the first first
+  /// Pieces that are no text; these three at least.
+  std::vector<std::string> special_tokens = {"<unk>", "<s>", "</s>"};
 };
 
 namespace detail {
@@ -44,17 +45,17 @@ class BpeTable {
   explicit BpeTable(const BpeVocabulary& vocabulary) : vocabulary_(vocabulary) {
     add_pieces();
     kinds_.assign(size(), Kind::text);
-    for (const std::string& mark : vocabulary_.marks) mark_piece(mark);
-    for (std::size_t byte = 0; byte < 256; ++byte) mark_byte(byte);
+    for (const std::string& piece : vocabulary_.special_tokens) set_special(piece);
+    for (std::size_t byte = 0; byte < 256; ++byte) set_byte(byte);
     add_texts();
     add_merges();
   }
 
   const BpeVocabulary& vocabulary() const noexcept { return vocabulary_; }
   std::size_t size() const noexcept { return vocabulary_.pieces.size(); }
-  /// What `id` decodes to; nothing for marks.
+  /// What `id` decodes to; nothing for special tokens.
   const std::string& text(TokenId id) const noexcept { return texts_[static_cast<std::size_t>(id)]; }
-  bool is_mark(TokenId id) const noexcept { return kinds_[static_cast<std::size_t>(id)] == Kind::mark; }
+  bool is_special(TokenId id) const noexcept { return kinds_[static_cast<std::size_t>(id)] == Kind::special; }
   TokenId byte(unsigned char value) const noexcept { return bytes_[value]; }
   TokenId require(std::string_view piece) const {
     const auto found = ids_.find(std::string(piece));
@@ -73,7 +74,7 @@ class BpeTable {
   }
 
  private:
-  enum class Kind : unsigned char { text, byte, mark };
+  enum class Kind : unsigned char { text, byte, special };
 
   static std::uint64_t pair(TokenId left, TokenId right) noexcept {
     return std::uint64_t{static_cast<std::uint32_t>(left)} << 32 | static_cast<std::uint32_t>(right);
@@ -91,10 +92,11 @@ class BpeTable {
                                   entry->second, " already"));
     }
   }
-  void mark_piece(const std::string& mark) { kinds_[static_cast<std::size_t>(require(mark))] = Kind::mark; }
-  void mark_byte(std::size_t value) {
+  void set_special(const std::string& piece) { kinds_[static_cast<std::size_t>(require(piece))] = Kind::special; }
+  void set_byte(std::size_t value) {
     const TokenId id = require(byte_piece(value));
-    if (is_mark(id)) throw ConfigError(message("piece ", id, " is both a mark and a byte, expected one of the two"));
+    if (is_special(id))
+      throw ConfigError(message("piece ", id, " is both a special token and a byte, expected one of the two"));
     kinds_[static_cast<std::size_t>(id)] = Kind::byte;
     bytes_[value] = id;
   }
@@ -236,10 +238,10 @@ class BpeMerger {
 /// spelled out in a text are plain text. Copyable; const members may be called from several threads at once.
 class BpeTokenizer {
  public:
-  /// Throws ConfigError where pieces are empty or come twice, a mark or one of the 256 bytes is missing, or a merge
-  /// names what is no piece of text or comes twice.
+  /// Throws ConfigError where pieces are empty or come twice, a special token or one of the 256 bytes is missing, or a
+  /// merge names what is no piece of text or comes twice.
   explicit BpeTokenizer(const BpeVocabulary& vocabulary)
-      : table_(vocabulary), unknown_(mark("<unk>")), bos_(mark("<s>")), eos_(mark("</s>")) {}
+      : table_(vocabulary), unknown_(special("<unk>")), bos_(special("<s>")), eos_(special("</s>")) {}
 
   /// Ids are below it.
   std::size_t vocab_size() const noexcept { return table_.size(); }
@@ -309,10 +311,11 @@ class BpeTokenizer {
   Stream stream(InvalidBytes invalid = InvalidBytes::replace) const&& = delete;  // it would outlive the tokenizer
 
  private:
-  TokenId mark(std::string_view piece) const {
+  TokenId special(std::string_view piece) const {
     const TokenId id = table_.require(piece);
-    if (!table_.is_mark(id))
-      throw ConfigError(detail::message("piece ", id, " is ", detail::legible(piece), " and no mark, expected one"));
+    if (!table_.is_special(id))
+      throw ConfigError(
+          detail::message("piece ", id, " is ", detail::legible(piece), " and no special token, expected one"));
     return id;
   }
 

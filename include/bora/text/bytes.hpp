@@ -10,7 +10,7 @@
 
 namespace bora::inline BORA_ABI {
 
-/// Raw bytes as tokens: id = byte, 256 of them, no marks for beginning or end. `decode(encode(text)) == text`
+/// Raw bytes as tokens: id = byte, 256 of them, no BOS, no EOS. `decode(encode(text)) == text`
 /// for any bytes.
 class ByteTokenizer {
  public:

@@ -23,7 +23,7 @@
 
 namespace bora::inline BORA_ABI {
 
-/// Which marks `encode` puts around a text.
+/// Which special tokens `encode` puts around a text.
 struct EncodeOptions {
   bool bos = true;   ///< the beginning-of-sequence id in front: what a prompt needs
   bool eos = false;  ///< the end-of-sequence id behind: what a training text needs
@@ -56,11 +56,11 @@ inline std::string legible(std::string_view piece) {
 class PieceTable {
  public:
   std::size_t size() const noexcept { return texts_.size(); }
-  /// What `id` decodes to; nothing for the two marks.
+  /// What `id` decodes to; nothing for BOS and EOS.
   const std::string& text(TokenId id) const noexcept { return texts_[static_cast<std::size_t>(id)]; }
   float score(TokenId id) const noexcept { return scores_[static_cast<std::size_t>(id)]; }
 
-  /// The id whose piece is exactly `text`, or -1. The marks and the bytes are no text: "<s>" in a prompt must
+  /// The id whose piece is exactly `text`, or -1. Special tokens and bytes are no text: "<s>" in a prompt must
   /// not end it, and "<0x0A>" must come back as six characters.
   TokenId find(std::string_view text) const {
     if (text.size() > longest_) return -1;
@@ -118,7 +118,8 @@ class PieceFile {
     if (remaining_ > 0)
       refuse("holds ", remaining_, " bytes after its last piece, expected none: vocab_size is ", vocab_size);
     if (table.size() < static_cast<std::size_t>(llama2c_first_piece))
-      refuse("holds ", table.size(), " pieces, expected at least ", llama2c_first_piece, ": 3 marks and 256 bytes");
+      refuse("holds ", table.size(), " pieces, expected at least ", llama2c_first_piece,
+             ": 3 special tokens and 256 bytes");
     return table;
   }
 
