@@ -142,7 +142,7 @@ TEST_CASE("Five steps in F32 follow those in double", "[train]") {
   check_against_naive<small::Mixture, F32>(1e-4);
 }
 
-TEST_CASE("Ten steps have the same bits for every number of threads", "[train]") {
+TEST_CASE("Ten steps have the same bits for every number of threads", "[train][threads]") {
   SECTION("F32, dense") { check_threads<small::Dense, F32>(); }
   SECTION("F32, experts") { check_threads<small::Mixture, F32>(); }
   SECTION("Bf16, dense") { check_threads<small::Dense, Bf16>(); }

@@ -1,0 +1,2 @@
+#define BORA_COMPILE_KERNELS
+#include <bora/simd/kernels.hpp>
