@@ -18,32 +18,31 @@ namespace detail {
 
 /// The parts of the file that are the same for every tokenizer of this kind.
 inline Json bpe_normalizer() {
-  return {
-      {"type", "Sequence"},
-      {"normalizers", Json::array({{{"type", "Prepend"}, {"prepend", bpe_space}},
-                                   {{"type", "Replace"}, {"pattern", {{"String", " "}}}, {"content", bpe_space}}})}};
+  return parse_json(R"({"type": "Sequence",
+                        "normalizers": [{"type": "Prepend", "prepend": "▁"},
+                                        {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]})",
+                    "normalizer");
 }
 inline Json bpe_decoder() {
-  return {{"type", "Sequence"},
-          {"decoders", Json::array({{{"type", "Replace"}, {"pattern", {{"String", bpe_space}}}, {"content", " "}},
-                                    {{"type", "ByteFallback"}},
-                                    {{"type", "Fuse"}},
-                                    {{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}}})}};
-}
-inline Json bpe_template_part(std::string_view kind, std::string_view id, int type) {
-  return {{kind, {{"id", id}, {"type_id", type}}}};
-}
-inline Json bpe_template_single() {
-  return Json::array({bpe_template_part("SpecialToken", "<s>", 0), bpe_template_part("Sequence", "A", 0)});
+  return parse_json(R"({"type": "Sequence",
+                        "decoders": [{"type": "Replace", "pattern": {"String": "▁"}, "content": " "},
+                                     {"type": "ByteFallback"},
+                                     {"type": "Fuse"},
+                                     {"type": "Strip", "content": " ", "start": 1, "stop": 0}]})",
+                    "decoder");
 }
 inline Json bpe_post_processor(TokenId bos) {
-  Json pair = bpe_template_single();
-  pair.push_back(bpe_template_part("SpecialToken", "<s>", 1));
-  pair.push_back(bpe_template_part("Sequence", "B", 1));
-  return {{"type", "TemplateProcessing"},
-          {"single", bpe_template_single()},
-          {"pair", std::move(pair)},
-          {"special_tokens", {{"<s>", {{"id", "<s>"}, {"ids", {bos}}, {"tokens", {"<s>"}}}}}}};
+  Json json = parse_json(R"({"type": "TemplateProcessing",
+                             "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}},
+                                        {"Sequence": {"id": "A", "type_id": 0}}],
+                             "pair": [{"SpecialToken": {"id": "<s>", "type_id": 0}},
+                                      {"Sequence": {"id": "A", "type_id": 0}},
+                                      {"SpecialToken": {"id": "<s>", "type_id": 1}},
+                                      {"Sequence": {"id": "B", "type_id": 1}}],
+                             "special_tokens": {"<s>": {"id": "<s>", "ids": [], "tokens": ["<s>"]}}})",
+                         "post_processor");
+  json["special_tokens"]["<s>"]["ids"].push_back(bos);
+  return json;
 }
 
 /// Reads one file, refusing what is of another kind: a tokenizer that differs in a detail gives other ids, silently.
@@ -118,9 +117,9 @@ class TokenizerFile {
     const Json* post = optional_object(root_, "post_processor", file_);
     if (post == nullptr) return;
     if (require_string(*post, "type", file_, "post_processor") != "TemplateProcessing" ||
-        require_array(*post, "single", file_, "post_processor") != bpe_template_single())
+        require_array(*post, "single", file_, "post_processor") != bpe_post_processor(0)["single"])
       refuse("key 'post_processor' is ", shown(post), ", expected none or a TemplateProcessing whose 'single' is ",
-             bpe_template_single().dump());
+             bpe_post_processor(0)["single"].dump());
     // The template's own table gives the id, whatever the vocabulary says.
     const Json& special = require_object(*post, "special_tokens", file_, "post_processor");
     const Json& bos = require_object(special, "<s>", file_, "post_processor.special_tokens");
