@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/checks.hpp"
 #include <bora/cache/key_value_cache.hpp>
 #include <cstddef>
 #include <cstdint>
@@ -60,16 +61,6 @@ bool holds(const KeyValueCache<bora::F32>& cache, std::size_t sequence, std::siz
   for (std::size_t l = 0; l < cache.layer_count(); ++l)
     if (!holds(cache, l, sequence, text, first, last)) return false;
   return true;
-}
-
-template <class Action>
-std::string refusal(Action action) {
-  try {
-    action();
-  } catch (const bora::CapacityError& error) {
-    return error.what();
-  }
-  return "accepted";
 }
 
 constexpr CacheShape shape{.capacity = 100, .chunk = 8, .rewind = 10, .sequences = 3};
@@ -157,14 +148,15 @@ TEST_CASE("A ring takes back what it promised, and refuses what it has overwritt
   KeyValueCache<bora::F32> cache(Rolling(), windows, shape);
   append(cache, 0, 1, 200);
   CHECK(
-      refusal([&] { cache.rewind(0, 100); }) ==
+      support::refusal<bora::CapacityError>([&] { cache.rewind(0, 100); }) ==
       "rewind: sequence 0 cannot be taken back from 200 to 100 tokens: the ring of a window of 5 has overwritten what "
       "is seen from there; this session was made with rewind 10");
   CHECK(cache.length(0) == 200);
   cache.rewind(0, 190);
-  CHECK(refusal([&] { cache.rewind(0, 150); }) != "accepted");  // it has been 200 long, and 190 is no excuse
+  CHECK(support::refusal<bora::CapacityError>([&] { cache.rewind(0, 150); }) !=
+        "accepted");  // it has been 200 long, and 190 is no excuse
   append(cache, 0, 2, 1);
-  CHECK(refusal([&] { cache.rewind(0, 179); }) != "accepted");  // nor is 191
+  CHECK(support::refusal<bora::CapacityError>([&] { cache.rewind(0, 179); }) != "accepted");  // nor is 191
   CHECK(cache.length(0) == 191);
   cache.rewind(0, 0);  // nothing is seen from there
   CHECK(cache.length(0) == 0);
@@ -173,7 +165,8 @@ TEST_CASE("A ring takes back what it promised, and refuses what it has overwritt
 TEST_CASE("Nothing can be taken back to more than there is", "[cache]") {
   KeyValueCache<bora::F32> cache(Linear(), whole, shape);
   append(cache, 2, 1, 20);
-  CHECK(refusal([&] { cache.rewind(2, 21); }) == "rewind: sequence 2 holds 20 tokens, and cannot be taken back to 21");
+  CHECK(support::refusal<bora::CapacityError>([&] { cache.rewind(2, 21); }) ==
+        "rewind: sequence 2 holds 20 tokens, and cannot be taken back to 21");
   cache.rewind(2, 20);
   CHECK(cache.length(2) == 20);
 }
@@ -237,7 +230,7 @@ TEST_CASE("What was adopted is held from its first run on", "[cache]") {
       CHECK(cache.first_held_run(l, 1) >= 10 + l);
       CHECK(cache.first_held_run(l, 1) <= cache.first_needed_run(l, 200));
     }
-    CHECK(refusal([&] { cache.rewind(1, 194); }) ==
+    CHECK(support::refusal<bora::CapacityError>([&] { cache.rewind(1, 194); }) ==
           "rewind: sequence 1 cannot be taken back to 194 tokens: it was restored from a ring, and holds what is seen "
           "from 195 tokens on");
     CHECK_NOTHROW(cache.rewind(1, 195));  // sees 176 .. 194: run 11 on
@@ -250,7 +243,7 @@ TEST_CASE("What was adopted is held from its first run on", "[cache]") {
     write(cache, 1, 2, 48, 60);
     CHECK(holds(cache, 0, 1, 0, 100));
     cache.fork(1, 2);  // knows as much and as little
-    CHECK(refusal([&] { cache.rewind(2, 51); }) != "accepted");
+    CHECK(support::refusal<bora::CapacityError>([&] { cache.rewind(2, 51); }) != "accepted");
     CHECK_NOTHROW(cache.rewind(2, 52));
     CHECK(cache.first_held_run(1, 1) == 0);
     CHECK_NOTHROW(cache.rewind(1, 0));

@@ -2,14 +2,31 @@
 #include "support/catch.hpp"
 #include "pocket_report.hpp"
 #include <bora/bora.hpp>
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
+#include <string>
+#include <string_view>
 
 namespace {
 
 const std::filesystem::path folder = BORA_POCKET_FOLDER;
+
+/// A number as the README has it: 1,814,400.
+std::string grouped(std::size_t number) {
+  std::string text = std::to_string(number);
+  for (std::size_t at = text.size(); at > 3;) text.insert(at -= 3, ",");
+  return text;
+}
+/// A share as the README has it: two digits of a percentage.
+std::string percent(double share) {
+  char text[16];
+  std::snprintf(text, sizeof text, share < 0.0995 ? "%.1f" : "%.0f", 100 * share);
+  return text;
+}
 
 /// What training.json says.
 bora::Json reported() {
@@ -53,4 +70,28 @@ TEST_CASE("The report's figures are those of the type and of the stories", "[exa
     for (const bora::Json& share : layer) sum += share.get<double>();
     CHECK(std::abs(sum - 1) < 1e-9);
   }
+}
+
+TEST_CASE("The README's figures of the model are the report's", "[examples]") {
+  const bora::MappedFile file(folder / "../../README.md");
+  const auto says = [&](const std::string& text) {
+    INFO(text);
+    CHECK(file.text().find(text) != std::string_view::npos);
+  };
+  const bora::Json report = reported();
+  says(grouped(bora::parameter_count<Pocket>) + " parameters, " + grouped(bora::active_parameter_count<Pocket>) +
+       " of them active");
+  says(grouped(report["training"]["steps"]) + " steps over\n" + grouped(report["training"]["stories"]) + " stories, ");
+  char bits[16];
+  std::snprintf(bits, sizeof bits, "%.3f", report["held_out"]["bits_per_byte"].get<double>());
+  says("| bits per byte | " + std::string(bits) + " |");
+  const bora::Json& overlap = report["overlap"];
+  says("| runs of 8, 16, 32 words that are also in the training text | " + percent(overlap["runs of 8 words"]) +
+       " %, " + percent(overlap["runs of 16 words"]) + " %, " + percent(overlap["runs of 32 words"]) + " % |");
+  std::string shares;
+  for (const bora::Json& layer : report["expert_shares"]) {
+    const auto [least, most] = std::minmax_element(layer.begin(), layer.end());
+    shares += (shares.empty() ? "" : "; ") + percent(*least) + "–" + percent(*most) + " %";
+  }
+  says("least and most in each layer | " + shares + " |");
 }

@@ -1,18 +1,19 @@
 /// Models so small that a test can run them thousands of times, and what tests of sessions compare with.
 #pragma once
 #include "support/catch.hpp"
+#include "support/checks.hpp"
 #include <bora/core/random.hpp>
 #include <bora/infer/session.hpp>
 #include <bora/model/decoder.hpp>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace tiny {
 
+using support::refusal, support::same_bits;
 using Tokens = std::vector<bora::TokenId>;
 using Logits = std::vector<float>;
 
@@ -66,26 +67,11 @@ inline Tokens text(std::uint64_t seed, std::size_t length) {
 
 inline Logits copy(std::span<const float> logits) { return {logits.begin(), logits.end()}; }
 
-inline bool same_bits(std::span<const float> a, std::span<const float> b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
-}
-
 /// The truth: all tokens from the beginning, in one chunk, in a session that has seen nothing else.
 template <class Element, class Model>
 Logits from_scratch(const Model& model, std::span<const bora::TokenId> tokens) {
   bora::Session<Model, bora::LinearCache<Element>> session{model, {.capacity = tokens.size(), .chunk = tokens.size()}};
   return copy(session.prefill(tokens));
-}
-
-/// What an action is refused with; "accepted" where it is not.
-template <class Refusal, class Action>
-std::string refusal(Action action) {
-  try {
-    action();
-  } catch (const Refusal& error) {
-    return error.what();
-  }
-  return "accepted";
 }
 
 /// The layers' memory that belongs to positions `first` .. `last` - 1 of a sequence, made NaN (Q8: its scales). What is

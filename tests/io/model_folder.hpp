@@ -2,10 +2,10 @@
 #pragma once
 #include "io/temporary_folder.hpp"
 #include "support/catch.hpp"
+#include "support/checks.hpp"
 #include <bora/io/safetensors.hpp>
 #include <bora/model/parameters.hpp>
 #include <cstddef>
-#include <cstring>
 #include <filesystem>
 #include <exception>
 #include <map>
@@ -46,9 +46,7 @@ bora::Parameters<S> counted_parameters() {
   return parameters;
 }
 
-inline bool same_bits(std::span<const float> a, std::span<const float> b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
-}
+using support::same_bits;
 
 /// What `f` throws, as text; empty where it throws nothing.
 template <class Thrown, class F>
