@@ -113,7 +113,8 @@ TEST_CASE("Empty files and texts are counted and left out, and nothing fails", "
 }
 
 TEST_CASE("A document begins with the tokenizer's mark unless that is not wanted", "[data]") {
-  bora::BpeVocabulary vocabulary{.pieces = {"<unk>", "<s>", "</s>"}, .merges = {}, .marks = {"<unk>", "<s>", "</s>"}};
+  bora::BpeVocabulary vocabulary{
+      .pieces = {"<unk>", "<s>", "</s>"}, .merges = {}, .special_tokens = {"<unk>", "<s>", "</s>"}};
   for (std::size_t byte = 0; byte < 256; ++byte) vocabulary.pieces.push_back(bora::detail::byte_piece(byte));
   for (const char* piece : {"a", "b", "\u2581", "ab", "\u2581ab"}) vocabulary.pieces.emplace_back(piece);
   vocabulary.merges = {{"a", "b"}, {"\u2581", "ab"}};
