@@ -8,14 +8,26 @@
 #include <cstddef>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
 #include <random>
 #include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
+#if defined(BORA_POSIX_FILES)
+#include <dirent.h>
+#endif
 
 namespace bora::inline BORA_ABI {
+
+#if defined(BORA_POSIX_FILES)
+namespace detail {
+struct CloseFolder {
+  void operator()(DIR* folder) const noexcept { ::closedir(folder); }
+};
+}  // namespace detail
+#endif
 
 /// A file written beside its place, as TARGET.PID-N.partial, and moved there when it is whole: readers see the old one
 /// or the new one, and a full disk or an exception leaves the old one and nothing else. What a program that was killed
@@ -114,15 +126,19 @@ class AtomicFile {
     const std::string_view middle = name.substr(own.size(), name.size() - own.size() - suffix.size());
     return middle.find_first_not_of("-0123456789") == middle.npos;
   }
+  /// Reads the folder as the system gives it: std::filesystem ends the program where an allocation fails meanwhile.
   void remove_abandoned() const {
-    std::error_code error, ignored;
-    for (std::filesystem::directory_iterator entry(folder_, error), end; !error && entry != end;
-         entry.increment(error)) {
-      const std::filesystem::path& path = entry->path();
+#if defined(BORA_POSIX_FILES)
+    const std::unique_ptr<DIR, detail::CloseFolder> folder(::opendir(folder_.c_str()));
+    if (folder == nullptr) return;
+    while (const dirent* entry = ::readdir(folder.get())) {
+      if (!is_partial(entry->d_name)) continue;
+      const std::filesystem::path path = folder_ / entry->d_name;
       detail::FileLock lock;
-      if (is_partial(path.filename().string()) && lock.take(path) == detail::LockState::held && lock.is_at(path))
-        std::filesystem::remove(path, ignored);
+      std::error_code ignored;
+      if (lock.take(path) == detail::LockState::held && lock.is_at(path)) std::filesystem::remove(path, ignored);
     }
+#endif
   }
 
   void discard() noexcept {
