@@ -2,7 +2,6 @@
 #pragma once
 #include "generate.hpp"
 #include <bora/infer.hpp>
-#include <bora/simd/kernels.hpp>  // those of all models are in kernels.cpp
 #include <chrono>
 #include <cstddef>
 #include <cstdio>

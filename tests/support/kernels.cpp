@@ -1,3 +1,2 @@
-// The kernels of the programs that call them as bora/simd/kernels.hpp says.
-#define BORA_COMPILE_KERNELS
-#include <bora/simd/kernels.hpp>
+#define BORA_TEST_COMPILE_KERNELS
+#include "kernels.hpp"

@@ -1,2 +1,0 @@
-#define BORA_COMPILE_KERNELS
-#include <bora/simd/kernels.hpp>

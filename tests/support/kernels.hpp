@@ -1,0 +1,55 @@
+/// The kernels, compiled once for the many sources of the tests: one that includes this header calls them, and does not
+/// compile them again; kernels.cpp holds them.
+#pragma once
+#include <bora/simd/attention.hpp>
+#include <bora/simd/attention_backward.hpp>
+#include <bora/simd/matmul.hpp>
+
+#if defined(BORA_TEST_COMPILE_KERNELS)
+#define BORA_TEST_KERNEL template
+#else
+#define BORA_TEST_KERNEL extern template
+#endif
+
+BORA_BEFORE_NAMESPACE();
+namespace bora::inline BORA_ABI::simd {
+
+BORA_TEST_KERNEL void matmul<F32>(const Panels<F32>&, Range, const float*, std::size_t, std::size_t, float*,
+                                  std::size_t) noexcept;
+BORA_TEST_KERNEL void matmul<Bf16>(const Panels<Bf16>&, Range, const bfloat16*, std::size_t, std::size_t, float*,
+                                   std::size_t) noexcept;
+BORA_TEST_KERNEL void matmul<F64>(const Panels<F64>&, Range, const double*, std::size_t, std::size_t, double*,
+                                  std::size_t) noexcept;
+
+BORA_TEST_KERNEL void matmul_transposed<F32>(const Panels<F32>&, Range, const float*, std::size_t, std::size_t, float*,
+                                             std::size_t) noexcept;
+BORA_TEST_KERNEL void matmul_transposed<Bf16>(const Panels<Bf16>&, Range, const float*, std::size_t, std::size_t,
+                                              float*, std::size_t) noexcept;
+BORA_TEST_KERNEL void matmul_transposed<F64>(const Panels<F64>&, Range, const double*, std::size_t, std::size_t,
+                                             double*, std::size_t) noexcept;
+
+BORA_TEST_KERNEL void outer_product(Range, const float*, std::size_t, const float*, std::size_t, std::size_t, float*,
+                                    std::size_t) noexcept;
+BORA_TEST_KERNEL void outer_product(Range, const float*, std::size_t, const bfloat16*, std::size_t, std::size_t, float*,
+                                    std::size_t) noexcept;
+BORA_TEST_KERNEL void outer_product(Range, const double*, std::size_t, const double*, std::size_t, std::size_t, double*,
+                                    std::size_t) noexcept;
+
+BORA_TEST_KERNEL void attend(const KeyRuns<F32>&, std::size_t, const QueryRow<float>*, std::size_t, float,
+                             const ScoreBias<float>&, const AttentionScratch<float>&) noexcept;
+BORA_TEST_KERNEL void attend(const KeyRuns<Bf16>&, std::size_t, const QueryRow<float>*, std::size_t, float,
+                             const ScoreBias<float>&, const AttentionScratch<float>&) noexcept;
+BORA_TEST_KERNEL void attend(const KeyRuns<Q8>&, std::size_t, const QueryRow<float>*, std::size_t, float,
+                             const ScoreBias<float>&, const AttentionScratch<float>&) noexcept;
+BORA_TEST_KERNEL void attend(const KeyRuns<F64>&, std::size_t, const QueryRow<double>*, std::size_t, double,
+                             const ScoreBias<double>&, const AttentionScratch<double>&) noexcept;
+
+BORA_TEST_KERNEL Range attend_backward(const KeyRuns<F32>&, std::size_t, const QueryRow<float>*, std::size_t, float,
+                                       const ScoreBias<float>&, AttentionGradients<float>&) noexcept;
+BORA_TEST_KERNEL Range attend_backward(const KeyRuns<F64>&, std::size_t, const QueryRow<double>*, std::size_t, double,
+                                       const ScoreBias<double>&, AttentionGradients<double>&) noexcept;
+
+}  // namespace bora::inline BORA_ABI::simd
+BORA_AFTER_NAMESPACE();
+
+#undef BORA_TEST_KERNEL
