@@ -6,12 +6,12 @@
 #include <cstdio>
 
 struct Pocket : bora::DecoderSpec {  // a model is a type
-  static constexpr std::size_t vocab_size = 1024, dim = 128, layers = 5, context = 512;
+  static constexpr std::size_t vocab_size = 1024, dim = 128, layers = 6, context = 512;
   static constexpr bool tie_embeddings = true;
   using Norm = bora::RmsNorm<1e-5>;
-  using Attention = bora::GroupedQueryAttention<bora::HeadShape{.heads = 8, .kv_heads = 2, .head_dim = 16},
-                                                bora::SlidingWindow<128>, bora::Rope<1e4>>;
-  using FeedForward = bora::MixtureOfExperts<4, bora::TopKRouter<2>, bora::SwiGlu<192>>;
+  using Attention = bora::GroupedQueryAttention<bora::HeadShape{.heads = 8, .kv_heads = 4, .head_dim = 32},
+                                                bora::SlidingWindow<192>, bora::Rope<1e4>>;
+  using FeedForward = bora::MixtureOfExperts<4, bora::TopKRouter<2>, bora::SwiGlu<128>>;
 };
 
 int main(int, char** argv) {
@@ -20,7 +20,7 @@ int main(int, char** argv) {
   bora::Session session{model};  // keys and values in a ring: the mask is a window
   auto text = words.stream();    // whole characters only
   for (auto t :
-       bora::generate(session, words.encode("There once was a girl"), {.temperature = 0, .stop = {words.eos()}}))
+       bora::generate(session, words.encode("There once was a rabbit"), {.temperature = 0, .stop = {words.eos()}}))
     std::fputs(text.push(t).c_str(), stdout);
   std::puts(text.finish().c_str());
 }

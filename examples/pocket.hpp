@@ -5,12 +5,12 @@
 #include <cstddef>
 
 struct Pocket : bora::DecoderSpec {
-  static constexpr std::size_t vocab_size = 1024, dim = 128, layers = 5, context = 512;
+  static constexpr std::size_t vocab_size = 1024, dim = 128, layers = 6, context = 512;
   static constexpr bool tie_embeddings = true;
   using Norm = bora::RmsNorm<1e-5>;
-  using Attention = bora::GroupedQueryAttention<bora::HeadShape{.heads = 8, .kv_heads = 2, .head_dim = 16},
-                                                bora::SlidingWindow<128>, bora::Rope<1e4>>;
-  using FeedForward = bora::MixtureOfExperts<4, bora::TopKRouter<2>, bora::SwiGlu<192>>;
+  using Attention = bora::GroupedQueryAttention<bora::HeadShape{.heads = 8, .kv_heads = 4, .head_dim = 32},
+                                                bora::SlidingWindow<192>, bora::Rope<1e4>>;
+  using FeedForward = bora::MixtureOfExperts<4, bora::TopKRouter<2>, bora::SwiGlu<128>>;
 };
-static_assert(bora::parameter_count<Pocket> == 1'814'400);
-static_assert(bora::active_parameter_count<Pocket> == 1'077'120);
+static_assert(bora::parameter_count<Pocket> == 1'905'280);
+static_assert(bora::active_parameter_count<Pocket> == 1'315'456);
