@@ -44,12 +44,12 @@ BORA_INLINE void score_tile(const Run<E> (&run)[R], const T* queries, std::size_
       for (std::size_t m = 0; m < M; ++m) sum[m][r] = sum[m][r] * B::load(run[r].key_scales());
 }
 
-/// Scaled and biased scores of the runs for M rows, -infinity where a row does not see: scores [M, score_stride].
-/// largest[m] is the largest of row m.
+/// Scaled scores of the runs for M rows, -infinity where a row does not see: scores [M, score_stride]. largest[m] is
+/// the largest of row m.
 template <std::size_t M, CacheFormat E, class T>
 BORA_NOINLINE void tile_scores(const KeyRuns<E>& keys, std::size_t kv_head, Range runs, const QueryRow<T>* row, T scale,
-                               const ScoreBias<T>& bias, const T* queries, std::size_t stride, T* scores,
-                               std::size_t score_stride, T* largest) noexcept {
+                               const T* queries, std::size_t stride, T* scores, std::size_t score_stride,
+                               T* largest) noexcept {
   using B = Block<T>;
   const B nothing = B::broadcast(-std::numeric_limits<T>::infinity()), factor = B::broadcast(scale);
   B most[M];
@@ -66,11 +66,6 @@ BORA_NOINLINE void tile_scores(const KeyRuns<E>& keys, std::size_t kv_head, Rang
       for (std::size_t i = 0; i < R; ++i) {
         T* at = scores + m * score_stride + (r + i - runs.begin) * run_length;
         B s = sum[m][i] * factor;
-        if (bias.any()) {
-          s.store(at);
-          bias.add(at, row[m].head, row[m].position, (r + i) * run_length);
-          s = B::load(at);
-        }
         if constexpr (decltype(masked)::value) {
           const Slots slots = view_of(row[m]).slots(r + i);
           s = B::keep(static_cast<int>(slots.begin), static_cast<int>(slots.end), s, nothing);
@@ -95,15 +90,29 @@ BORA_NOINLINE void tile_scores(const KeyRuns<E>& keys, std::size_t kv_head, Rang
   for (std::size_t m = 0; m < M; ++m) largest[m] = most[m].largest();
 }
 
-/// The same for any number of rows up to `query_tile`.
+/// Adds the bias to the scores of a row; what it does not see stays at -infinity. Returns the largest.
+template <class T>
+BORA_NOINLINE T add_bias(const ScoreBias<T>& bias, const QueryRow<T>& row, Range runs, T* scores) noexcept {
+  using B = Block<T>;
+  B most = B::broadcast(-std::numeric_limits<T>::infinity());
+  for (std::size_t r = runs.begin; r < runs.end; ++r, scores += run_length) {
+    bias.add(scores, row.head, row.position, r * run_length);
+    most = max(most, B::load(scores));
+  }
+  return most.largest();
+}
+
+/// Scaled and biased scores of any number of rows up to `query_tile`, and the largest of each.
 template <CacheFormat E, class T>
 BORA_INLINE void row_scores(const KeyRuns<E>& keys, std::size_t kv_head, Range runs, const QueryRow<T>* row,
                             std::size_t rows, T scale, const ScoreBias<T>& bias, const T* queries, std::size_t stride,
                             T* scores, std::size_t score_stride, T* largest) noexcept {
   for_tiles<Block<T>::tile_rows>(rows, [&](auto height, std::size_t m) {
-    tile_scores<decltype(height)::value>(keys, kv_head, runs, row + m, scale, bias, queries + m * stride, stride,
+    tile_scores<decltype(height)::value>(keys, kv_head, runs, row + m, scale, queries + m * stride, stride,
                                          scores + m * score_stride, score_stride, largest + m);
   });
+  if (bias.any())
+    for (std::size_t m = 0; m < rows; ++m) largest[m] = add_bias(bias, row[m], runs, scores + m * score_stride);
 }
 
 /// Scores [M, score_stride] become weights exp(score - largest) in place, 0 where a row does not see; sum[m] is what

@@ -24,7 +24,7 @@ struct ScoreBias {
   /// Whether there is a bias.
   bool any() const noexcept { return slopes != nullptr || by_distance != nullptr; }
   /// Adds the bias of head `head` to the scores of keys first .. first + 15; future keys get anything.
-  BORA_NOINLINE void add(T* scores, std::size_t head, std::size_t query, std::size_t first) const noexcept {
+  void add(T* scores, std::size_t head, std::size_t query, std::size_t first) const noexcept {
     for (std::size_t i = 0; i < run_length; ++i) {
       const std::size_t key = first + i;
       if (key > query) return;
