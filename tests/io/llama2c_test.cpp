@@ -357,6 +357,9 @@ TEST_CASE("A model written as a llama2.c file is read back bit for bit", "[io]")
     CHECK_NOTHROW(file.check(bora::describe<S>()));
     const bora::Parameters<S> read = parameters_of<S>(file);
     CHECK(std::ranges::equal(written.values(), read.values()));
+    // The path says what kind of file it is.
+    CHECK(std::ranges::equal(written.values(), bora::load_parameters<S>(folder / "model.bin").values()));
+    CHECK(std::ranges::equal(written.values(), bora::load<S, bora::F32>(folder / "model.bin").parameters().values()));
   };
   round_trip(Tiny{});
   round_trip(TinyTied{});

@@ -307,6 +307,38 @@ TEST_CASE("Damage to any file of a checkpoint is seen", "[train]") {
   }
 }
 
+TEST_CASE("A checkpoint whose sums are right and whose words are not is refused", "[train]") {
+  const TemporaryFolder folder;
+  const Trained<> trained(2);
+  bora::save_checkpoint(folder.path(), trained.trainer, state);
+  const fs::path checkpoint = folder / "step-000000002";
+  const auto read = [&](const char* name) { return bora::parse_json(bytes_of(checkpoint / name), name); };
+  const bora::Json whole = read("state.json")["state"], history = read("history.json");
+  const auto write = [&](const char* name, const bora::Json& json) {
+    bora::write_file(checkpoint / name, json.dump());
+  };
+  const auto says = [&](const char* place, const bora::Json& value, std::string_view part) {
+    bora::Json changed = whole;
+    changed[bora::Json::json_pointer(place)] = value;
+    fs::remove(checkpoint / "state.json");
+    changed["files"] = bora::detail::list_files(checkpoint);
+    write("state.json", {{"state", changed}, {"checksum", bora::detail::hex(bora::detail::text_sum(changed.dump()))}});
+    return lacks(refused(folder.path()), part);
+  };
+  CHECK(says("/best/checkpoint", "../step-000000001", "names '../step-000000001' as the best checkpoint") == "");
+  CHECK(says("/data/fingerprint", "fedcba987654321", "is 'fedcba987654321', expected 16 hexadecimal digits") == "");
+  CHECK(says("/data/fingerprint", "FEDCBA9876543210", "expected 16 hexadecimal digits") == "");
+  for (const char* point : {"[1]", "[1, 2, 3]", "[-1, 2]", "[1, \"x\"]", "7"}) {
+    bora::Json other = history;
+    other["training"] = {bora::parse_json(point, "a point")};
+    write("history.json", other);
+    CHECK(says("/version", 1, "expected pairs of step and loss") == "");
+  }
+  write("history.json", history);
+  CHECK(says("/version", 1, "accepted") == "");
+  CHECK(refused(folder.path()) == "accepted");
+}
+
 TEST_CASE("Checkpoints of another model, format or run are refused by the option that differs", "[train]") {
   const TemporaryFolder folder;
   const Trained<> trained(1);

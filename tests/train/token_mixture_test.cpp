@@ -142,6 +142,7 @@ TEST_CASE("Impossible mixtures are refused", "[train]") {
   CHECK_THROWS_AS(TokenMixture({.sources = {{file}}, .batch = 1, .time = 1}), bora::ConfigError);
   for (const double bad : {0.0, -1.0, std::nan(""), std::numeric_limits<double>::infinity()})
     CHECK_THROWS_AS(TokenMixture({.sources = {{file, bad}}, .batch = 1, .time = 5}), bora::ConfigError);
+  CHECK_THROWS_AS(TokenMixture({.sources = {{file, 1e308}, {file, 1e308}}, .batch = 1, .time = 5}), bora::ConfigError);
   for (const std::size_t many : {std::size_t{1} << 61, std::size_t{1} << 58, ~std::size_t{0}})
     CHECK_THROWS_AS(TokenMixture({.sources = {{file}}, .batch = many, .time = 8}), bora::ConfigError);
   CHECK_THROWS_AS(TokenMixture({.sources = {{file}}, .batch = 1, .time = std::size_t{1} << 62}), bora::ConfigError);

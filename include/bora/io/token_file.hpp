@@ -218,22 +218,18 @@ class TokenFile {
 
   /// Where the documents' ends begin. Throws FileError unless the counts make up the file's size.
   std::size_t checked_ends() const {
-    const auto say = [&](const auto& takes) {
-      refuse("is ", file_.size(), " bytes long, but its last words give ", tail_.tokens, " tokens in ", tail_.documents,
-             " documents, which take ", takes, ": it is cut short or damaged");
-    };
-    try {
-      const CheckedSize token_bytes = CheckedSize(tail_.tokens) * head_.width;
-      const CheckedSize ends_at = (token_bytes + (word - 1)).value() / word * word + CheckedSize(sizeof head_);
-      const CheckedSize size = ends_at + CheckedSize(tail_.documents) * word + sizeof tail_;
-      if (size == file_.size()) return ends_at.value();
-      say(size.value());
-    } catch (const FileError&) {
-      if (CheckedSize(tail_.tokens) > file_.size() || CheckedSize(tail_.documents) > file_.size())
-        say(std::string_view("more than memory can hold"));
-      throw;
-    }
-    return 0;
+    if (CheckedSize(tail_.tokens) > file_.size() || CheckedSize(tail_.documents) > file_.size())
+      refuse_size(std::string_view("more than that"));  // perhaps more than can be counted
+    const CheckedSize token_bytes = CheckedSize(tail_.tokens) * head_.width;
+    const CheckedSize ends_at = (token_bytes + (word - 1)).value() / word * word + CheckedSize(sizeof head_);
+    const CheckedSize size = ends_at + CheckedSize(tail_.documents) * word + sizeof tail_;
+    if (size != file_.size()) refuse_size(size.value());
+    return ends_at.value();
+  }
+  template <class Size>
+  [[noreturn]] void refuse_size(Size takes) const {
+    refuse("is ", file_.size(), " bytes long, but its last words give ", tail_.tokens, " tokens in ", tail_.documents,
+           " documents, which take ", takes, ": it is cut short or damaged");
   }
 
   std::size_t end(std::size_t i) const noexcept {
