@@ -2,6 +2,7 @@
 #include "support/catch.hpp"
 #include "support/reference.hpp"
 #include <bora/io/llama2c.hpp>
+#include <bora/io/load.hpp>
 #include <bora/io/safetensors.hpp>
 #include <bora/model/parameters.hpp>
 #include <cmath>
