@@ -153,8 +153,10 @@ class TokenFile {
   std::size_t documents() const noexcept { return static_cast<std::size_t>(tail_.documents); }
   /// How much text the tokens stand for, 0 where the writer did not know.
   std::size_t text_bytes() const noexcept { return static_cast<std::size_t>(tail_.text_bytes); }
-  /// The mean, 0 where the writer did not know: for Evaluation::bits_per_byte.
-  double bytes_per_token() const noexcept { return static_cast<double>(text_bytes()) / static_cast<double>(tokens()); }
+  /// The mean, 0 where the writer did not know or there are no tokens: for Evaluation::bits_per_byte.
+  double bytes_per_token() const noexcept {
+    return tokens() == 0 ? 0 : static_cast<double>(text_bytes()) / static_cast<double>(tokens());
+  }
   /// Tells this file's contents from others'.
   std::uint64_t checksum() const noexcept { return tail_.checksum; }
 

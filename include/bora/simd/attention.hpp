@@ -96,7 +96,7 @@ BORA_NOINLINE T add_bias(const ScoreBias<T>& bias, const QueryRow<T>& row, Range
   using B = Block<T>;
   B most = B::broadcast(-std::numeric_limits<T>::infinity());
   for (std::size_t r = runs.begin; r < runs.end; ++r, scores += run_length) {
-    bias.add(scores, row.head, row.position, r * run_length);
+    bias.add(scores, row.head, row.first_visible, row.position, r * run_length);
     most = max(most, B::load(scores));
   }
   return most.largest();

@@ -23,15 +23,16 @@ struct ScoreBias {
 
   /// Whether there is a bias.
   bool any() const noexcept { return slopes != nullptr || by_distance != nullptr; }
-  /// Adds the bias of head `head` to the scores of keys first .. first + 15; future keys get anything.
-  void add(T* scores, std::size_t head, std::size_t query, std::size_t first) const noexcept {
-    for (std::size_t i = 0; i < run_length; ++i) {
-      const std::size_t key = first + i;
-      if (key > query) return;
+  /// Adds the bias of head `head` to the scores of keys first .. first + 15, as far as the query sees them.
+  void add(T* scores, std::size_t head, std::size_t first_visible, std::size_t query,
+           std::size_t first) const noexcept {
+    const std::size_t end = std::min(first + run_length, query + 1);
+    for (std::size_t key = std::max(first, first_visible); key < end; ++key) {
+      T& score = scores[key - first];
       if (slopes != nullptr)
-        scores[i] = scores[i] - slopes[head] * static_cast<T>(query - key);
+        score = score - slopes[head] * static_cast<T>(query - key);
       else
-        scores[i] = scores[i] + by_distance[head * reach + std::min(query - key, reach - 1)];
+        score = score + by_distance[head * reach + std::min(query - key, reach - 1)];
     }
   }
 };
