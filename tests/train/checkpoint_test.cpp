@@ -330,7 +330,7 @@ TEST_CASE("A checkpoint whose sums are right and whose words are not is refused"
   CHECK(says("/data/fingerprint", "FEDCBA9876543210", "expected 16 hexadecimal digits") == "");
   for (const char* point : {"[1]", "[1, 2, 3]", "[-1, 2]", "[1, \"x\"]", "7"}) {
     bora::Json other = history;
-    other["training"] = {bora::parse_json(point, "a point")};
+    other["training"] = bora::Json::array({bora::parse_json(point, "a point")});
     write("history.json", other);
     CHECK(says("/version", 1, "expected pairs of step and loss") == "");
   }
