@@ -52,7 +52,7 @@ void add_rotation() {
   add_rows("rotate", 2, [](const float*, const float*, float* x) {
     static const std::vector<float> cosine(head_dim / 2, 0.8f), sine(head_dim / 2, 0.6f);  // keeps the numbers' size
     for (std::size_t h = 0; h < width; h += head_dim)
-      simd::rotate(x + h, cosine.data(), sine.data(), head_dim / 2, 1.0f);
+      simd::rotate(x + h, cosine.data(), sine.data(), head_dim / 2, 1.0f, x + h);
   });
 }
 

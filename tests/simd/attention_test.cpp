@@ -225,6 +225,20 @@ TEST_CASE("A window as long as the text is no window", "[simd]") {
   CHECK(same_bits(attend(sequence, windowed, 0, 6), attend(sequence, causal, 0, 6)));
 }
 
+TEST_CASE("What a bias says of keys out of sight is not felt", "[simd]") {
+  constexpr std::size_t window = 17, n = 12;
+  static_assert(window < reach);
+  const Sequence<F32, float> sequence(700, n);
+  const std::vector<std::size_t> positions = {0, 15, 16, 17, 511, 512, 528, 699};
+  const Rows<float> clean(positions, window, n, Bias::table);
+  Rows<float> planted(positions, window, n, Bias::table);
+  for (std::size_t h = 0; h < heads; ++h) {
+    planted.table[h * reach + window] = numbers::poison<float>();
+    planted.table[h * reach + window + 1] = std::numeric_limits<float>::infinity();
+  }
+  CHECK(same_bits(attend(sequence, planted, 0, positions.size()), attend(sequence, clean, 0, positions.size())));
+}
+
 TEST_CASE("A query that sees itself alone returns its value", "[simd]") {
   const Sequence<F32, float> sequence(40, 12);
   const Rows<float> rows({0, 17, 39}, 1, 12, Bias::none);

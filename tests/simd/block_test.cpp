@@ -173,18 +173,21 @@ TEMPLATE_TEST_CASE("Lanes are summed and compared", "[simd]", float, double) {
 
 TEMPLATE_TEST_CASE("exp and tanh agree with the library's", "[simd]", float, double) {
   using B = Block<TestType>;
-  numbers::Worst worst_exp, worst_tanh;
+  numbers::Worst worst_exp, worst_softmax, worst_tanh;
   for (double base = -87; base < 88; base += 0.0625) {
     Lanes<TestType> x;
     for (std::size_t i = 0; i < block_lanes; ++i) x[i] = static_cast<TestType>(base + static_cast<double>(i) / 259);
     const auto e = lanes_of<TestType>(exp(B::load(x.data()))), t = lanes_of<TestType>(tanh(B::load(x.data())));
+    const auto s = lanes_of<TestType>(exp_nonpositive(B::load(x.data())));
     for (std::size_t i = 0; i < block_lanes; ++i) {
       const double exact = std::exp(static_cast<double>(x[i])), exact_tanh = std::tanh(static_cast<double>(x[i]));
       worst_exp.see(static_cast<double>(e[i]), exact, exact);
+      if (x[i] <= 0) worst_softmax.see(static_cast<double>(s[i]), exact, exact);
       if (exact_tanh != 0) worst_tanh.see(static_cast<double>(t[i]), exact_tanh, std::abs(exact_tanh));
     }
   }
   CHECK(worst_exp < 4 * numbers::rounding<TestType>);  // Highway and xsimd promise one unit in the last place
+  CHECK(worst_softmax < 4 * numbers::rounding<TestType>);
   CHECK(worst_tanh < 10 * numbers::rounding<TestType>);
 }
 
@@ -194,9 +197,26 @@ TEMPLATE_TEST_CASE("exp of far away numbers is 0 or infinity", "[simd]", float, 
   CHECK(each<TestType>(exp(B::broadcast(-infinity)), [](std::size_t) { return TestType(0); }));
   CHECK(each<TestType>(exp(B::broadcast(TestType(-1e5))), [](std::size_t) { return TestType(0); }));
   CHECK(each<TestType>(exp(B::zero()), [](std::size_t) { return TestType(1); }));
+  CHECK(each<TestType>(exp_nonpositive(B::broadcast(-infinity)), [](std::size_t) { return TestType(0); }));
+  CHECK(each<TestType>(exp_nonpositive(B::broadcast(TestType(-1e5))), [](std::size_t) { return TestType(0); }));
+  CHECK(each<TestType>(exp_nonpositive(B::zero()), [](std::size_t) { return TestType(1); }));
   CHECK(each<TestType>(exp(B::broadcast(TestType(1e5))), [](std::size_t) { return infinity; }));
   CHECK(each<TestType>(tanh(B::broadcast(TestType(-1e5))), [](std::size_t) { return TestType(-1); }));
   CHECK(each<TestType>(tanh(B::zero()), [](std::size_t) { return TestType(0); }));
+}
+
+TEMPLATE_TEST_CASE("Functions of a NaN are NaN, whatever its bits", "[simd]", float, double) {
+  using B = Block<TestType>;
+  const auto check = [](TestType bad) {
+    const Lanes<TestType> found[] = {lanes_of<TestType>(exp(B::broadcast(bad))),
+                                     lanes_of<TestType>(exp_nonpositive(B::broadcast(bad))),
+                                     lanes_of<TestType>(tanh(B::broadcast(bad)))};
+    for (const Lanes<TestType>& lanes : found)
+      for (const TestType lane : lanes) CHECK(std::isnan(lane));
+  };
+  check(std::numeric_limits<TestType>::quiet_NaN());
+  check(-std::numeric_limits<TestType>::quiet_NaN());
+  check(std::numeric_limits<TestType>::signaling_NaN());
 }
 
 TEMPLATE_TEST_CASE("A dot product of pairs adds both products", "[simd]", float, double) {

@@ -186,13 +186,20 @@ struct GroupedQueryAttention {
     }
 
    private:
-    template <class T>
-    static void clip_row(T* x, std::size_t n) noexcept {
-      if constexpr (clip != 0) simd::clip(static_cast<T>(clip), x, n);
-    }
+    /// to = the head `from`, turned by its row's angles; they may be one.
     template <class T, CacheFormat E>
-    static void turn(const AttentionContext<T, E>& context, std::size_t r, T* head, T direction) noexcept {
-      if constexpr (rotary != 0) simd::rotate(head, context.cosine.row(r), context.sine.row(r), rotary / 2, direction);
+    static void turn(const AttentionContext<T, E>& context, std::size_t r, const T* from, T* to, T direction) noexcept {
+      if constexpr (rotary != 0)
+        simd::rotate(from, context.cosine.row(r), context.sine.row(r), rotary / 2, direction, to);
+      if (from != to) simd::copy_row(from + rotary, to + rotary, head_dim - rotary);
+    }
+    /// `projected`, clipped, in `memory` unless it can stay where it is.
+    template <class T>
+    static const T* clipped(const T* projected, T* memory) noexcept {
+      if constexpr (clip == 0) return projected;
+      simd::copy_row(projected, memory, head_dim);
+      simd::clip(static_cast<T>(clip), memory, head_dim);
+      return memory;
     }
 
     /// Clips and rotates this lane's rows; queries stay here, keys and values go to the cache.
@@ -201,18 +208,15 @@ struct GroupedQueryAttention {
       const Range share = lane.share(context.rows);
       T *key = context.scratch, *value = key + row_stride(head_dim);
       for (std::size_t r = share.begin; r < share.end; ++r) {
-        T* query = kept.query.row(r);
-        std::copy_n(kept.projected_query.row(r), query_width, query);
-        clip_row(query, query_width);
-        for (std::size_t h = 0; h < heads; ++h) turn(context, r, query + h * head_dim, T(1));
+        for (std::size_t c = 0; c < query_width; c += head_dim) {
+          T* query = kept.query.row(r) + c;
+          turn(context, r, clipped(kept.projected_query.row(r) + c, query), query, T(1));
+        }
+        const RowPlace at = context.places[r];
         for (std::size_t h = 0; h < kv_heads; ++h) {
-          std::copy_n(kept.projected_key.row(r) + h * head_dim, head_dim, key);
-          std::copy_n(kept.projected_value.row(r) + h * head_dim, head_dim, value);
-          clip_row(key, head_dim);
-          clip_row(value, head_dim);
-          turn(context, r, key, T(1));
-          const RowPlace at = context.places[r];
-          simd::store_key_value(context.keys[at.sequence], at.position, h, key, value);
+          turn(context, r, clipped(kept.projected_key.row(r) + h * head_dim, key), key, T(1));
+          simd::store_key_value(context.keys[at.sequence], at.position, h, key,
+                                clipped(kept.projected_value.row(r) + h * head_dim, value));
         }
       }
     }
@@ -289,7 +293,7 @@ struct GroupedQueryAttention {
         const std::size_t i = r - tokens.begin, c = kv_head * head_dim;
         std::copy_n(g.d_key + i * g.stride, head_dim, d.key.row(r) + c);
         std::copy_n(g.d_value + i * g.stride, head_dim, d.value.row(r) + c);
-        turn(context, r, d.key.row(r) + c, T(-1));
+        turn(context, r, d.key.row(r) + c, d.key.row(r) + c, T(-1));
         unclip(kept.projected_key.row(r) + c, d.key.row(r) + c);
         unclip(kept.projected_value.row(r) + c, d.value.row(r) + c);
       }
@@ -310,7 +314,7 @@ struct GroupedQueryAttention {
       for (std::size_t m = 0; m < n; ++m) {
         T* d_query = d.query.row(tokens.begin + m) + c;
         std::copy_n(g.d_query + m * g.stride, head_dim, d_query);
-        turn(context, tokens.begin + m, d_query, T(-1));
+        turn(context, tokens.begin + m, d_query, d_query, T(-1));
         unclip(kept.projected_query.row(tokens.begin + m) + c, d_query);
       }
       if constexpr (is_t5_bias<Position>) {

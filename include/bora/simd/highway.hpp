@@ -124,8 +124,8 @@ struct HighwayVector {
                            0.0013941108803230049f};  // Chebyshev interpolation on |r| <= ln 2 / 2
     V p = constant(c[6]);
     for (std::size_t i = 6; i-- > 0;) p = hn::MulAdd(p, r, constant(c[i]));
-    const V whole = hn::Max(n, constant(-126.0f));  // a number even where n is not: r carries the NaN
-    const auto exponent = hn::ShiftLeft<23>(hn::Add(hn::ConvertTo(I32(), whole), hn::Set(I32(), 127)));
+    // 1.5 * 2^23 + 127 + n: the last bits are the exponent of 2^n. Where n is no number, p is none either.
+    const auto exponent = hn::ShiftLeft<23>(hn::BitCast(I32(), hn::Add(n, constant(12583039.0f))));
     const V e = hn::Mul(p, hn::BitCast(d, exponent));
     return {hn::IfThenElse(hn::Lt(a.v, constant(-87.0f)), hn::Zero(d), e)};
   }

@@ -80,15 +80,16 @@ BORA_INLINE void copy_row(const T* a, T* out, std::size_t n) noexcept {
   });
 }
 
-/// Turns the pairs (x[c], x[c + half]) by the angles whose cosine and sine are given; `direction` -1 turns back.
+/// y = x, its pairs (x[c], x[c + half]) turned by the angles whose cosine and sine are given; `direction` -1 turns
+/// back. y may be x.
 template <class T>
-BORA_INLINE void rotate(T* x, const T* cosine, const T* sine, std::size_t half, T direction) noexcept {
+BORA_INLINE void rotate(const T* x, const T* cosine, const T* sine, std::size_t half, T direction, T* y) noexcept {
   using B = Block<T>;
   detail::for_blocks(half, [&](std::size_t i, std::size_t valid) {
     const B a = detail::load<B>(x + i, valid), b = detail::load<B>(x + half + i, valid);
     const B c = detail::load<B>(cosine + i, valid), s = detail::load<B>(sine + i, valid) * B::broadcast(direction);
-    detail::store(a * c - b * s, x + i, valid);
-    detail::store(b * c + a * s, x + half + i, valid);
+    detail::store(a * c - b * s, y + i, valid);
+    detail::store(b * c + a * s, y + half + i, valid);
   });
 }
 
