@@ -2,6 +2,7 @@
 #pragma once
 #include <bora/core/abi.hpp>
 #include <concepts>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -35,20 +36,59 @@ struct TokenError : Error {
 
 namespace detail {
 
-inline void append(std::string& text, std::string_view part) { text += part; }
-inline void append(std::string& text, char part) { text += part; }
-template <class Number>
-  requires std::integral<Number> || std::floating_point<Number>
-void append(std::string& text, Number part) {
-  text += std::to_string(part);
+/// A part of a sentence: text, or a number as std::to_string writes it. A view. One type for all, so that hundreds of
+/// sentences are hundreds of lists and not hundreds of functions to compile.
+class Part {
+ public:
+  Part(std::string_view text) : text_(text) {}
+  Part(const std::string& text) : text_(text) {}
+  Part(const char* text) : text_(text) {}
+  Part(char character) : kind_(Kind::character), character_(character) {}
+  Part(std::signed_integral auto number) : kind_(Kind::whole), whole_(number) {}
+  Part(std::unsigned_integral auto number) : kind_(Kind::natural), natural_(number) {}
+  Part(std::floating_point auto number) : kind_(Kind::fraction), fraction_(number) {}
+
+  void append_to(std::string& sentence) const {
+    switch (kind_) {
+      case Kind::text:
+        sentence += text_;
+        break;
+      case Kind::character:
+        sentence += character_;
+        break;
+      case Kind::whole:
+        sentence += std::to_string(whole_);
+        break;
+      case Kind::natural:
+        sentence += std::to_string(natural_);
+        break;
+      case Kind::fraction:
+        sentence += std::to_string(fraction_);
+        break;
+    }
+  }
+
+ private:
+  enum class Kind { text, character, whole, natural, fraction } kind_ = Kind::text;
+  union {
+    std::string_view text_;
+    char character_;
+    long long whole_;
+    unsigned long long natural_;
+    double fraction_;
+  };
+};
+
+inline std::string join(std::initializer_list<Part> parts) {
+  std::string sentence;
+  for (const Part& part : parts) part.append_to(sentence);
+  return sentence;
 }
 
 /// Joins its arguments into one sentence: message("found ", 3, " rows").
 template <class... Parts>
 std::string message(const Parts&... parts) {
-  std::string text;
-  (append(text, parts), ...);
-  return text;
+  return join({Part(parts)...});
 }
 
 /// "[3, 5]": a shape as it is written in messages.

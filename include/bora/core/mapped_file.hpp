@@ -33,9 +33,12 @@ static_assert(std::endian::native == std::endian::little,
               "bora: MappedFile: files hold little-endian numbers, and this machine's are not");
 
 /// Throws FileError: the file, then the sentence that the parts make.
+[[noreturn]] inline void refuse_file_for(const std::filesystem::path& file, std::initializer_list<Part> sentence) {
+  throw FileError(message(file.string(), ": ", join(sentence)));
+}
 template <class... Parts>
 [[noreturn]] void refuse_file(const std::filesystem::path& file, const Parts&... parts) {
-  throw FileError(message(file.string(), ": ", parts...));
+  refuse_file_for(file, {Part(parts)...});
 }
 
 inline std::string system_message(int error) { return std::generic_category().message(error); }
