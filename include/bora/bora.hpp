@@ -1,7 +1,7 @@
 /// The whole core: models, files, sessions, training, and the dependency-free part of text.
 #pragma once
 #include <bora/infer.hpp>
-#include <bora/io/safetensors.hpp>
+#include <bora/io/safetensors_writer.hpp>
 #include <bora/io/save.hpp>
 #include <bora/io/token_file.hpp>
 #include <bora/model/zoo.hpp>

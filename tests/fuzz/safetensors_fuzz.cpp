@@ -1,6 +1,6 @@
 // A safetensors file: it is refused, or everything that it names can be read.
 #include "fuzz/safetensors_mutation.hpp"
-#include <bora/io/safetensors.hpp>
+#include <bora/io/safetensors_writer.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <string>

@@ -3,7 +3,7 @@
 #include "io/temporary_folder.hpp"
 #include "support/catch.hpp"
 #include "support/checks.hpp"
-#include <bora/io/safetensors.hpp>
+#include <bora/io/safetensors_writer.hpp>
 #include <bora/model/parameters.hpp>
 #include <cstddef>
 #include <filesystem>

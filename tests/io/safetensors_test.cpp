@@ -1,6 +1,6 @@
 #include "io/temporary_folder.hpp"
 #include "support/catch.hpp"
-#include <bora/io/safetensors.hpp>
+#include <bora/io/safetensors_writer.hpp>
 #include <bit>
 #include <cmath>
 #include <cstddef>

@@ -2,7 +2,6 @@
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/io/families.hpp>
-#include <bora/io/safetensors.hpp>
 #include <bora/layers/tensors.hpp>
 #include <bora/model/description.hpp>
 #include <bora/model/parameters.hpp>
@@ -330,18 +329,4 @@ inline std::vector<FileTensor> file_tensors(CheckpointNames names, const ModelDe
   return list;
 }
 
-namespace detail {
-
-/// Every tensor of `parameters` (values, gradients or moments) under its file's name and in its file's layout.
-template <ModelSpec S, class T>
-void add_parameters(SafeTensorsWriter& out, std::string_view prefix, const Parameters<S, T>& parameters) {
-  std::vector<float> numbers;
-  for (const FileTensor& tensor : file_tensors(parameters.names, describe<S>(), tensors_of<S>())) {
-    numbers.resize(tensor.size());
-    tensor.gather(parameters.values(), numbers);
-    out.add(message(prefix, tensor.name()), tensor.shape(), numbers);
-  }
-}
-
-}  // namespace detail
 }  // namespace bora::inline BORA_ABI

@@ -10,7 +10,7 @@
 #include <bora/io/json.hpp>
 #include <bora/io/model_config.hpp>
 #include <bora/io/parameter_names.hpp>
-#include <bora/io/safetensors.hpp>
+#include <bora/io/safetensors_writer.hpp>
 #include <bora/model/decoder.hpp>
 #include <bora/model/description.hpp>
 #include <bora/model/parameters.hpp>

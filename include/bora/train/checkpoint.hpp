@@ -18,7 +18,7 @@
 #include <bora/io/json.hpp>
 #include <bora/io/load.hpp>
 #include <bora/io/parameter_names.hpp>
-#include <bora/io/safetensors.hpp>
+#include <bora/io/safetensors_writer.hpp>
 #include <bora/io/save.hpp>
 #include <bora/model/fingerprint.hpp>
 #include <bora/train/checkpoint_folder.hpp>
