@@ -1,6 +1,8 @@
 /// Attention: heads, mask and position composed; forward, what it keeps, backward.
 #pragma once
 #include <bora/layers/bias.hpp>
+#include <bora/layers/buffers.hpp>
+#include <bora/layers/linear.hpp>
 #include <bora/layers/mask.hpp>
 #include <bora/layers/position.hpp>
 #include <bora/layers/tensors.hpp>

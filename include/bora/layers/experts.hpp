@@ -1,6 +1,8 @@
 /// Mixtures of experts: routers, dispatch, combination; forward, what it keeps, backward.
 #pragma once
+#include <bora/layers/buffers.hpp>
 #include <bora/layers/feed_forward.hpp>
+#include <bora/layers/linear.hpp>
 #include <bora/layers/tensors.hpp>
 #include <algorithm>
 #include <array>

@@ -4,6 +4,8 @@
 /// experts runs all its experts' halves between the same two barriers.
 #pragma once
 #include <bora/layers/bias.hpp>
+#include <bora/layers/buffers.hpp>
+#include <bora/layers/linear.hpp>
 #include <bora/layers/tensors.hpp>
 #include <bora/simd/activation.hpp>
 #include <cstddef>

@@ -1,5 +1,7 @@
 /// Normalisation of a row: forward, what it keeps, backward.
 #pragma once
+#include <bora/layers/buffers.hpp>
+#include <bora/layers/linear.hpp>
 #include <bora/layers/tensors.hpp>
 #include <cstddef>
 #include <string_view>

@@ -1,0 +1,61 @@
+/// Linear layers on one lane's share: forward, the gradient of the weights, the gradient of the input.
+#pragma once
+#include <bora/core/executor.hpp>
+#include <bora/layers/buffers.hpp>
+#include <bora/layers/tensors.hpp>
+#include <bora/simd/matmul.hpp>
+#include <bora/simd/panels.hpp>
+#include <bora/simd/rows.hpp>
+#include <algorithm>
+#include <cstddef>
+#include <type_traits>
+
+BORA_BEFORE_NAMESPACE();
+namespace bora::inline BORA_ABI {
+
+/// The columns [begin, end) of y that a lane computes in `linear`, of `width` in all.
+inline Range lane_columns(const Lane& lane, std::size_t width) noexcept { return lane.share(width, simd::block_lanes); }
+
+/// y = x Wᵀ + b on this lane's share of the outputs, returned; no barrier.
+template <WeightFormat Format, class Vector>
+Range linear(const Lane& lane, const simd::Panels<Format>& w, const Vector& bias,
+             Rows<const typename Format::Activation> x, std::size_t rows, Rows<typename Format::Number> y) noexcept {
+  const Range panels = lane.share(w.count());
+  const Range columns{std::min(w.rows, panels.begin * simd::block_lanes),
+                      std::min(w.rows, panels.end * simd::block_lanes)};
+  simd::matmul(w, panels, x.data, x.stride, rows, y.data, y.stride);
+  if constexpr (!std::is_same_v<Vector, Absent>)
+    for (std::size_t r = 0; r < rows; ++r)
+      simd::add(y.row(r) + columns.begin, bias + columns.begin, y.row(r) + columns.begin, columns.size());
+  return columns;
+}
+
+/// dW += dyᵀ x, db += sum of dy, on this lane's share of the outputs.
+template <class T, class Activation, class Vector>
+void linear_gradient(const Lane& lane, const typename Flat<T>::Matrix& dw, const Vector& d_bias, Rows<const T> dy,
+                     Rows<const Activation> x, std::size_t rows) noexcept {
+  const Range share = lane.share(dw.rows, simd::block_lanes);
+  simd::outer_product(share, dy.data, dy.stride, x.data, x.stride, rows, dw.data, dw.cols);
+  if constexpr (!std::is_same_v<Vector, Absent>)
+    for (std::size_t r = 0; r < rows; ++r)
+      simd::add(d_bias + share.begin, dy.row(r) + share.begin, d_bias + share.begin, share.size());
+}
+
+/// dx += dy W on this lane's share of the inputs, returned.
+template <WeightFormat Format>
+Range linear_backward(const Lane& lane, const simd::Panels<Format>& w, Rows<const typename Format::Number> dy,
+                      std::size_t rows, Rows<typename Format::Number> dx) noexcept {
+  const Range share = lane.share(w.cols, simd::block_lanes);
+  simd::matmul_transposed(w, share, dy.data, dy.stride, rows, dx.data, dx.stride);
+  return share;
+}
+
+/// Zeroes this lane's share of the columns of `rows` rows.
+template <class T>
+void clear_columns(const Lane& lane, Rows<T> x, std::size_t rows, std::size_t width) noexcept {
+  const Range share = lane_columns(lane, width);
+  for (std::size_t r = 0; r < rows; ++r) std::fill(x.row(r) + share.begin, x.row(r) + share.end, T(0));
+}
+
+}  // namespace bora::inline BORA_ABI
+BORA_AFTER_NAMESPACE();
