@@ -58,6 +58,32 @@ struct AttentionGradients {
   }
 };
 
+namespace detail {
+
+/// One row: its scores become weights P = exp(S - L), 0 where it does not see, and the gradients dP of the weights
+/// become those of the biased scores, P (dP - sum of P dP).
+template <class T>
+BORA_INLINE void score_gradients(const QueryRow<T>& row, Range runs, T* scores, T* gradients) noexcept {
+  using B = Block<T>;
+  const B log_sum = B::broadcast(*row.log_sum_exp);
+  B projection = B::zero();
+  for (std::size_t r = runs.begin; r < runs.end; ++r) {
+    const Slots slots = view_of(row).slots(r);
+    T* at = scores + r * run_length;
+    const B p =
+        B::keep(static_cast<int>(slots.begin), static_cast<int>(slots.end), exp(B::load(at) - log_sum), B::zero());
+    p.store(at);
+    projection = mul_add(p, B::load(gradients + r * run_length), projection);
+  }
+  const B mean = B::broadcast(projection.sum());
+  for (std::size_t r = runs.begin; r < runs.end; ++r) {
+    T* at = gradients + r * run_length;
+    (B::load(scores + r * run_length) * (B::load(at) - mean)).store(at);
+  }
+}
+
+}  // namespace detail
+
 /// Backward of up to `query_tile` rows of one head. Reads queries, d_output and row[].log_sum_exp; leaves d_query,
 /// adds to d_key and d_value, and leaves the gradients of the biased scores in d_scores [rows, length] for keys
 /// low .. high, returned.
@@ -84,24 +110,8 @@ BORA_NOINLINE Range attend_backward(const KeyRuns<E>& keys, std::size_t kv_head,
                                        g.d_scores + r * run_length, g.length, false},
         rows);
   }
-  for (std::size_t m = 0; m < rows; ++m) {
-    T* weights = g.weights + m * g.length;
-    T* d_scores = g.d_scores + m * g.length;
-    B projection = B::zero();
-    for (std::size_t r = first; r <= last; ++r) {
-      const detail::Slots slots = detail::view_of(row[m]).slots(r);
-      T* at = weights + r * run_length;
-      const B p = B::keep(static_cast<int>(slots.begin), static_cast<int>(slots.end),
-                          exp(B::load(at) - B::broadcast(*row[m].log_sum_exp)), B::zero());
-      p.store(at);
-      projection = mul_add(p, B::load(d_scores + r * run_length), projection);
-    }
-    const B mean = B::broadcast(projection.sum());
-    for (std::size_t r = first; r <= last; ++r) {
-      T* at = d_scores + r * run_length;
-      (B::load(weights + r * run_length) * (B::load(at) - mean)).store(at);
-    }
-  }
+  for (std::size_t m = 0; m < rows; ++m)
+    detail::score_gradients(row[m], {first, last + 1}, g.weights + m * g.length, g.d_scores + m * g.length);
   const Range range{first * run_length, (last + 1) * run_length};
   outer_product(range, g.weights, g.length, g.d_output, stride, rows, g.d_value, stride);
   for (std::size_t c = 0; c < stride; c += block_lanes)
