@@ -2,6 +2,7 @@
 #include <bora/core/error.hpp>
 #include <array>
 #include <cstddef>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <type_traits>
@@ -20,7 +21,10 @@ TEST_CASE("A message joins words, characters and numbers", "[core]") {
   CHECK(bora::detail::message("found ", 3, " rows of ", std::string("W"), ',', " expected ", std::size_t{4}) ==
         "found 3 rows of W, expected 4");
   CHECK(bora::detail::message().empty());
-  CHECK(bora::detail::message(-1.5) == "-1.500000");
+  CHECK(bora::detail::message(-1.5) == "-1.5");
+  CHECK(bora::detail::message(1.0000001) == "1.0000001");  // what is refused for being above 1 reads so
+  CHECK(bora::detail::message(-1e-9) == "-1e-09");
+  CHECK(bora::detail::message(std::numeric_limits<double>::quiet_NaN()) == "NaN");
 }
 
 TEST_CASE("A shape is written in brackets", "[core]") {

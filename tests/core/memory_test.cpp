@@ -1,10 +1,12 @@
 #include "support/catch.hpp"
+#include "support/checks.hpp"
 #include <bora/core/memory.hpp>
+#include <bora/core/tensor.hpp>
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <new>
+#include <string>
 #include <utility>
 
 using bora::Buffer;
@@ -68,8 +70,15 @@ TEST_CASE("A moved buffer leaves an empty one behind", "[core]") {
   CHECK(second.span().empty());
 }
 
-TEST_CASE("Memory that does not exist is bad_alloc", "[core]") {
-  CHECK_THROWS_AS(Buffer<std::int8_t>(std::numeric_limits<std::size_t>::max() / 4), std::bad_alloc);
+TEST_CASE("Memory that does not exist is refused by what it was for", "[core]") {
+  constexpr std::size_t quarter = std::numeric_limits<std::size_t>::max() / 4;
+  CHECK(support::refusal<bora::MemoryError>([] { Buffer<std::int8_t>(quarter, "a tail"); }) ==
+        "there is no memory for a tail: " + std::to_string(quarter) + " bytes were asked for");
+  CHECK(support::refusal<bora::MemoryError>([] { Buffer<double>(quarter, "tails"); }) ==
+        "there is no memory for tails: " + std::to_string(quarter) + " numbers were asked for");
+  using Row = bora::Tensor<float, 1>;
+  CHECK(support::refusal<bora::MemoryError>([] { Row(std::array<std::size_t, 1>{quarter / 8}); }) ==
+        "there is no memory for a tensor of the shape [" + std::to_string(quarter / 8) + "]");
 }
 
 TEST_CASE("round_up goes to the next multiple", "[core]") {

@@ -189,7 +189,7 @@ class KeyValueCache {
     if (runs > std::numeric_limits<std::size_t>::max() / sequences_.size() / layer.run_bytes())
       throw ConfigError(detail::message("session: the keys of ", sequences_.size(), " sequences of ", runs, " runs of ",
                                         layer.run_bytes(), " bytes fit no memory"));
-    layer.memory = Buffer<std::byte>(runs * sequences_.size() * layer.run_bytes());
+    layer.memory = Buffer<std::byte>(runs * sequences_.size() * layer.run_bytes(), "the keys and values of a layer");
     for (std::size_t s = 0; s < sequences_.size(); ++s) {
       Runs r;
       r.base = layer.memory.data();

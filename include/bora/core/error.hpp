@@ -1,6 +1,7 @@
 /// What the library throws. Every message says what is wrong, where, and what was expected.
 #pragma once
 #include <bora/core/abi.hpp>
+#include <charconv>
 #include <concepts>
 #include <initializer_list>
 #include <stdexcept>
@@ -29,6 +30,11 @@ struct CapacityError : Error {
   using Error::Error;
 };
 
+/// The system has not the memory for what a model, a session or a training step needs.
+struct MemoryError : Error {
+  using Error::Error;
+};
+
 /// A token id outside the vocabulary, or an empty prompt.
 struct TokenError : Error {
   using Error::Error;
@@ -36,7 +42,14 @@ struct TokenError : Error {
 
 namespace detail {
 
-/// A part of a sentence: text, or a number as std::to_string writes it. A view. One type for all, so that hundreds of
+/// The shortest text that reads as this number again: "0.01", "1e-50"; "NaN".
+inline std::string number_text(double number) {
+  if (number != number) return "NaN";
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, number).ptr};
+}
+
+/// A part of a sentence: text or a number. A view. One type for all, so that hundreds of
 /// sentences are hundreds of lists and not hundreds of functions to compile.
 class Part {
  public:
@@ -63,7 +76,7 @@ class Part {
         sentence += std::to_string(natural_);
         break;
       case Kind::fraction:
-        sentence += std::to_string(fraction_);
+        sentence += number_text(fraction_);
         break;
     }
   }

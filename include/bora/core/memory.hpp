@@ -1,11 +1,11 @@
 /// Memory for numbers: aligned to a cache line, zeroed, never resized.
 #pragma once
-#include <bora/core/abi.hpp>
+#include <bora/core/error.hpp>
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <memory>
-#include <new>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -25,13 +25,17 @@ constexpr std::size_t round_up(std::size_t size, std::size_t multiple) noexcept 
 
 namespace detail {
 
+[[noreturn]] inline void refuse_memory(const char* what, std::size_t bytes) {
+  throw MemoryError(message("there is no memory for ", what, ": ", bytes, " bytes were asked for"));
+}
+
 /// Zeroed bytes. Blocks of 1 MB and more ask the kernel for huge pages: a matrix then costs 512 times fewer TLB misses,
 /// and lies in a cache without conflicts that depend on which small pages there happened to be.
-inline void* allocate_zeroed(std::size_t bytes) {
+inline void* allocate_zeroed(std::size_t bytes, const char* what) {
   constexpr std::size_t huge = std::size_t{2} << 20;
   const bool large = bytes >= huge / 2;
   void* block = std::aligned_alloc(large ? huge : alignment, round_up(bytes, large ? huge : alignment));
-  if (block == nullptr) throw std::bad_alloc();
+  if (block == nullptr) refuse_memory(what, bytes);
 #if defined(__linux__)
   if (large) madvise(block, round_up(bytes, huge), MADV_HUGEPAGE);
 #endif
@@ -41,16 +45,19 @@ inline void* allocate_zeroed(std::size_t bytes) {
 
 }  // namespace detail
 
-/// A zeroed array of `size` numbers, aligned to `alignment`. Move-only; throws std::bad_alloc.
+/// A zeroed array of `size` numbers, aligned to `alignment`. Move-only.
 template <class T>
 class Buffer {
   static_assert(std::is_trivially_copyable_v<T>, "bora: Buffer: holds plain numbers only");
 
  public:
   Buffer() = default;
-  /// `size` zeros. Throws std::bad_alloc.
-  explicit Buffer(std::size_t size)
-      : data_(size == 0 ? nullptr : static_cast<T*>(detail::allocate_zeroed(size * sizeof(T)))), size_(size) {}
+  /// `size` zeros. Throws MemoryError, which says what they were for.
+  explicit Buffer(std::size_t size, const char* what = "numbers") : size_(size) {
+    if (size > std::numeric_limits<std::ptrdiff_t>::max() / sizeof(T))
+      throw MemoryError(detail::message("there is no memory for ", what, ": ", size, " numbers were asked for"));
+    if (size != 0) data_.reset(static_cast<T*>(detail::allocate_zeroed(size * sizeof(T), what)));
+  }
   /// Leaves `other` empty.
   Buffer(Buffer&& other) noexcept : data_(std::move(other.data_)), size_(std::exchange(other.size_, 0)) {}
   Buffer& operator=(Buffer&& other) noexcept {

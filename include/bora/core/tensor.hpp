@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <new>
 #include <span>
 #include <utility>
 #include <vector>
@@ -21,8 +22,12 @@ template <class T, std::size_t rank>
 class Tensor {
  public:
   Tensor() = default;
-  /// Throws ConfigError for a shape of more numbers than memory has addresses for.
-  explicit Tensor(const std::array<std::size_t, rank>& shape) : shape_(shape), values_(count(shape)) {}
+  /// Zeros. Throws ConfigError for a shape of more numbers than memory has addresses for, MemoryError where the system
+  /// has not as much.
+  explicit Tensor(const std::array<std::size_t, rank>& shape) try : shape_(shape), values_(count(shape)) {
+  } catch (const std::bad_alloc&) {
+    throw MemoryError(detail::message("there is no memory for a tensor of the shape ", detail::shape_text(shape)));
+  }
 
   /// Extents, the last index fastest.
   const std::array<std::size_t, rank>& shape() const noexcept { return shape_; }

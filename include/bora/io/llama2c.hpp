@@ -85,12 +85,6 @@ void for_rotary_rows(std::size_t rows, std::size_t head_dim, Place place) {
 
 inline bool llama2c_rotates(std::string_view name) noexcept { return name == "query" || name == "key"; }
 
-inline std::string llama2c_number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.9g", value);
-  return text;
-}
-
 /// Throws ConfigError where a type is no Llama with the numbers the format takes for granted.
 inline void check_llama2c_form(const ModelDescription& model, const std::filesystem::path& file) {
   const auto require = [&](bool fits, const auto&... sentence) {
@@ -102,17 +96,15 @@ inline void check_llama2c_form(const ModelDescription& model, const std::filesys
   require(model.position == EmbeddingPositionKind::none, "no positions beside the embedding; the type adds some");
   require(model.residual == ResidualKind::sequential, "sequential residuals; the type's are parallel");
   require(model.norm.weight && !model.norm.bias && !model.norm.centred, "RMSNorm weights; the type has another norm");
-  require(model.norm.eps == llama2c_eps, "models of eps ", llama2c_number(llama2c_eps), "; the type's is ",
-          llama2c_number(model.norm.eps));
+  require(model.norm.eps == llama2c_eps, "models of eps ", llama2c_eps, "; the type's is ", model.norm.eps);
   require(a.position == PositionKind::rope, "models with rotary positions; the type has others");
   require(a.rotary == a.head_dim, "models that rotate whole heads; the type rotates ", a.rotary, " of ", a.head_dim);
-  require(a.theta == llama2c_theta, "models of theta ", llama2c_number(llama2c_theta), "; the type's is ",
-          llama2c_number(a.theta));
+  require(a.theta == llama2c_theta, "models of theta ", llama2c_theta, "; the type's is ", a.theta);
   require(a.scaling.kind == ScalingKind::none, "unscaled rotary positions; the type scales them");
   require(a.window == 0, "no sliding window; the type has one of ", a.window);
   require(a.mask == MaskKind::causal, "models with causal masks; the type has another");
   require(!a.bias && !f.bias, "no biases; the type has some");
-  require(a.clip == 0, "no clipped projections; the type clips at ", llama2c_number(a.clip));
+  require(a.clip == 0, "no clipped projections; the type clips at ", a.clip);
   require(a.heads * a.head_dim == model.dim, "heads that fill dim; the type has ", a.heads, " of ", a.head_dim,
           " in dim ", model.dim);
   require(a.head_dim % 2 == 0, "heads of even width; the type's have ", a.head_dim);

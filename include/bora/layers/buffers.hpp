@@ -38,6 +38,17 @@ class Arena {
   std::size_t used_ = 0;
 };
 
+/// One block for all that `carve(Arena&)` takes: counted dry, then cut. Throws MemoryError, which says what it was for.
+template <class Carve>
+Buffer<std::byte> carve_buffer(const char* what, Carve&& carve) {
+  Arena counting;
+  carve(counting);
+  Buffer<std::byte> memory(counting.used(), what);
+  Arena arena(memory.data());
+  carve(arena);
+  return memory;
+}
+
 /// Elements between rows of an activation buffer: whole blocks, the padding stays zero. Strides that are a multiple of
 /// a page would send all rows of a tile to the same sets of the first-level cache; they get a cache line more.
 constexpr std::size_t row_stride(std::size_t n) noexcept {

@@ -27,7 +27,7 @@ class Decoder {
   using Tree = typename detail::Anatomy<S>::template Tensors<Packed<F>>;
 
   /// All weights zero.
-  Decoder() : memory_(place(nullptr, tree_)) { place(memory_.data(), tree_); }
+  Decoder() : memory_(carve_buffer("the weights", [&](Arena& arena) { place(arena, tree_); })) {}
 
   /// Weights from `fill(TensorId, TensorShape, std::span<float> out)`, which supplies one tensor at a time,
   /// row-major [out, in], so that a model larger than half the memory can be loaded. What `fill` throws passes through.
@@ -35,11 +35,12 @@ class Decoder {
     requires std::invocable<Fill&, TensorId, TensorShape, std::span<float>>
   explicit Decoder(Fill&& fill, CheckpointNames names = {}) : Decoder() {
     names_ = names;
-    std::vector<float> staging;
+    std::size_t largest = 0;
+    detail::Anatomy<S>::visit([&](TensorId, TensorShape shape) { largest = std::max(largest, shape.size()); });
+    Buffer<float> staging(largest, "a tensor on its way into the weights");
     detail::Anatomy<S>::visit(
         [&](TensorId id, TensorShape shape, auto& at) {
-          staging.resize(shape.size());
-          fill(id, shape, std::span<float>(staging));
+          fill(id, shape, staging.span().first(shape.size()));
           pack_rows(staging.data(), {0, shape.rows}, at);
         },
         tree_);
@@ -115,9 +116,8 @@ class Decoder {
       std::copy(from + rows.begin, from + rows.end, const_cast<Number*>(to) + rows.begin);
   }
 
-  /// Lays all tensors out in `memory`, or counts the bytes when it is null.
-  static std::size_t place(std::byte* memory, Tree& tree) noexcept {
-    Arena arena(memory);
+  /// Lays all tensors out in `arena`.
+  static void place(Arena& arena, Tree& tree) noexcept {
     detail::Anatomy<S>::visit(
         [&](TensorId, TensorShape shape, auto& at) {
           if constexpr (is_matrix<decltype(at)>)
@@ -127,10 +127,9 @@ class Decoder {
             at = arena.take<Number>(row_stride(shape.rows));
         },
         tree);
-    return arena.used();
   }
 
-  Tree tree_;  // before memory_: it is sized by laying the tree out
+  Tree tree_;  // before memory_, which is made by laying the tree out
   Buffer<std::byte> memory_;
   CheckpointNames names_;
 };

@@ -44,11 +44,7 @@ class Forward {
   /// \param time  tokens of a sequence in backward; 0 where nothing is kept
   Forward(std::size_t rows, std::size_t lanes, Keep keep, std::size_t time = 0)
       : keep_(keep), lane_scratch_(row_stride(lane_numbers(time))), lanes_(lanes), places_(rows), tokens_(rows) {
-    Arena counting;
-    carve(counting, rows);
-    memory_ = Buffer<std::byte>(counting.used());
-    Arena arena(memory_.data());
-    carve(arena, rows);
+    memory_ = carve_buffer("the numbers of a forward pass", [&](Arena& arena) { carve(arena, rows); });
   }
 
   /// Where the caller puts the rows of the next run.
@@ -167,11 +163,7 @@ class Head {
   using T = typename F::Number;
 
   explicit Head(std::size_t rows) {
-    Arena counting;
-    carve(counting, rows);
-    memory_ = Buffer<std::byte>(counting.used());
-    Arena arena(memory_.data());
-    carve(arena, rows);
+    memory_ = carve_buffer("the numbers of a forward pass", [&](Arena& arena) { carve(arena, rows); });
   }
 
   /// Logits of `rows` rows of the last stream, from row `first` on.

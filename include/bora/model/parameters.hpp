@@ -25,7 +25,7 @@ class Parameters {
   using Number = T;
   using Tree = typename detail::Anatomy<S>::template Tensors<Flat<T>>;
 
-  Parameters() : values_(parameter_count<S>) {
+  Parameters() : values_(parameter_count<S>, "a model's parameters") {
     std::size_t at = 0;
     detail::Anatomy<S>::visit(
         [&](TensorId, TensorShape shape, auto& place) {

@@ -110,8 +110,7 @@ Parameters<S> read_moments(const SafeTensors& file, const CheckpointNames& names
 template <ModelSpec S>
 void require_squares(const Parameters<S>& second, const fs::path& file) {
   for (const float value : second.values())
-    if (value < 0)
-      refuse_file(file, "holds ", number_text(static_cast<double>(value)), " as a second moment, expected 0 or more");
+    if (value < 0) refuse_file(file, "holds ", value, " as a second moment, expected 0 or more");
 }
 
 /// Size and checksum of every file in a folder.
@@ -206,8 +205,8 @@ inline void require_finite_losses(const TrainingState& run, const fs::path& fold
   const auto check = [&](std::string_view what, std::span<const LossPoint> points) {
     for (const LossPoint& point : points)
       if (!std::isfinite(point.loss))
-        refuse_file(folder, "no checkpoint is written: the ", what, " loss of step ", point.step, " is ",
-                    number_text(point.loss), ", expected a finite number");
+        refuse_file(folder, "no checkpoint is written: the ", what, " loss of step ", point.step, " is ", point.loss,
+                    ", expected a finite number");
   };
   check("training", run.history.training);
   check("held-out", run.history.held_out);

@@ -155,7 +155,7 @@ class Fit {
   /// The step that led here had a finite loss; what it left cannot be gone on from.
   void require_finite_loss(double held_out) const {
     if (std::isfinite(held_out)) return;
-    throw Error(message("fit: after step ", trainer_.steps(), " the held-out loss is ", number_text(held_out),
+    throw Error(message("fit: after step ", trainer_.steps(), " the held-out loss is ", held_out,
                         ", expected a finite number; no checkpoint was written. A lower learning rate or a longer "
                         "warm-up may help"));
   }

@@ -44,11 +44,7 @@ class TrainingPass {
       : forward_(batch, time, lanes, Keep::everything),
         head_(std::min(batch * time, head_rows)),
         row_loss_(batch * time) {
-    Arena counting;
-    carve(counting);
-    memory_ = Buffer<std::byte>(counting.used());
-    Arena arena(memory_.data());
-    carve(arena);
+    memory_ = carve_buffer("the numbers of a backward pass", [&](Arena& arena) { carve(arena); });
   }
 
   bool fits(const TokenBatch& batch, std::size_t lanes) const noexcept {

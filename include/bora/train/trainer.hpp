@@ -145,8 +145,8 @@ class Trainer {
 
   void require_finite(const StepReport& report) const {
     if (std::isfinite(report.loss) && std::isfinite(report.gradient_norm)) return;
-    throw Error(detail::message("step ", report.step, ": the loss is ", detail::number_text(report.loss),
-                                " and the gradient norm ", detail::number_text(report.gradient_norm),
+    throw Error(detail::message("step ", report.step, ": the loss is ", report.loss, " and the gradient norm ",
+                                report.gradient_norm,
                                 ", expected finite numbers; nothing was updated. A lower learning rate or a longer "
                                 "warm-up may help"));
   }
