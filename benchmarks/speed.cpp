@@ -35,6 +35,7 @@ double median(std::vector<double> v) {
 
 int main(int argc, char** argv) {
   const std::size_t threads = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : std::thread::hardware_concurrency();
+  if (threads == 0) return std::fprintf(stderr, "usage: %s [THREADS]\n", argv[0]), 2;
   constexpr std::size_t prompt = 512, tokens = 16, repeats = 5;
   bora::ThreadPool pool{threads};
   const auto model = bora::random_model<Mistral8, bora::Bf16>(1);

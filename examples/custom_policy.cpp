@@ -51,25 +51,26 @@ static_assert(bora::cache_bytes<Mine>(1'000) == bora::cache_bytes<Mine>(16));  /
 int main() {
   auto model = bora::random_model<Mine, bora::F64>(/*seed=*/1);
   std::vector<bora::TokenId> ids(2 * 30);
-  for (bora::TokenId i = 0; bora::TokenId & id : ids) id = i * i % 37, ++i;
+  for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<bora::TokenId>(i * i % 37);
   const bora::TokenBatch batch{2, 30, ids};
   const auto gradients = bora::loss_and_gradients(model, batch).gradients;
   auto parameters = model.parameters<double>();
-  double* parameter = parameters.values().data();
   double worst = 0;
+  std::size_t first = 0;  // of the tensor's parameters
   gradients.for_each([&](bora::TensorId id, bora::TensorShape, std::span<const double> gradient) {
-    std::size_t i = 0;  // becomes the steepest
-    for (std::size_t j = 0; j < gradient.size(); ++j) i = std::abs(gradient[j]) > std::abs(gradient[i]) ? j : i;
+    const auto steepest = std::ranges::max_element(gradient, {}, [](double g) { return std::abs(g); });
+    double& parameter = parameters.values()[first + static_cast<std::size_t>(steepest - gradient.begin())];
     const auto loss_at = [&](double value) {
-      parameter[i] = value;
-      return model.assign(parameters), bora::loss_and_gradients(model, batch).loss;
+      parameter = value;
+      model.assign(parameters);
+      return bora::loss_and_gradients(model, batch).loss;
     };
-    const double step = 1e-5, at = parameter[i];
+    const double step = 1e-5, at = parameter;
     const double slope = (loss_at(at + step) - loss_at(at - step)) / (2 * step);
-    parameter[i] = at;
-    std::printf("%-12s %+.9f, by differences %+.9f\n", std::string(id.name).c_str(), gradient[i], slope);
-    worst = std::max(worst, std::abs(slope / gradient[i] - 1));
-    parameter += gradient.size();
+    parameter = at;
+    std::printf("%-12s %+.9f, by differences %+.9f\n", std::string(id.name).c_str(), *steepest, slope);
+    worst = std::max(worst, std::abs(slope / *steepest - 1));
+    first += gradient.size();
   });
   std::printf("largest relative error %.1e\n", worst);
   return worst < 1e-6 ? 0 : 1;

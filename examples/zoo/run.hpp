@@ -55,7 +55,8 @@ int run(int argc, char** argv) try {
   std::vector<bora::TokenId> prompt{1, 2, 3};
   if (argc > 2) prompt.clear();
   for (int i = 2; i < argc; ++i)
-    prompt.push_back(static_cast<bora::TokenId>(arguments::number(argc, argv, i, "ID", 0, 0)));
+    prompt.push_back(
+        static_cast<bora::TokenId>(arguments::number(argc, argv, i, "ID", 0, 0, Published::vocab_size - 1)));
   if (argc > 1) return load_and_generate<Published>(argv[1], prompt), 0;
 
   const TemporaryFolder folder;

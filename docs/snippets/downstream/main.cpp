@@ -8,6 +8,8 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <vector>
 
 // Mistral's layer at a size for a laptop: the bytes of a text are its tokens.
@@ -38,7 +40,6 @@ bora::TokenBatch draw_batch(const std::string& text, bora::Random& random) {
 }
 
 void train(const char* text_file, const std::filesystem::path& folder, std::size_t steps) {
-  if (steps == 0) throw bora::ConfigError("STEPS is no number, expected 1 or more");
   const std::string text = read_file(text_file);
   if (text.size() < 1'000) throw bora::FileError(std::string(text_file) + ": is too short to learn from");
   auto model = bora::random_model<Small, bora::F32>(/*seed=*/1);
@@ -63,10 +64,18 @@ void write_text(const std::filesystem::path& folder, const char* prompt) {
   std::puts(stream.finish().c_str());
 }
 
+std::size_t whole_number(std::string_view text) {
+  std::size_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number == 0)
+    throw bora::ConfigError("STEPS is \"" + std::string(text) + "\", expected a whole number, 1 or more");
+  return number;
+}
+
 int main(int argc, char** argv) try {
-  if (argc < 3) return std::fprintf(stderr, "usage: %s TEXT FOLDER [STEPS]\n", argv[0]), 2;
+  if (argc < 3 || argc > 4) return std::fprintf(stderr, "usage: %s TEXT FOLDER [STEPS]\n", argv[0]), 2;
   std::printf("kernels: %s, %zu parameters\n", bora::simd::target_name().c_str(), bora::parameter_count<Small>);
-  train(argv[1], argv[2], argc > 3 ? std::strtoul(argv[3], nullptr, 10) : 500);
+  train(argv[1], argv[2], argc > 3 ? whole_number(argv[3]) : 500);
   write_text(argv[2], "The ");
 } catch (const std::exception& e) {
   std::fprintf(stderr, "%s\n", e.what());
