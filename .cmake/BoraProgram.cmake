@@ -18,6 +18,13 @@ if(PROJECT_IS_TOP_LEVEL)
   endif()
 endif()
 
+# bora_skipped_test(<name> <label> <why>): a test that cannot be made here, so that tests/run.sh counts and names it.
+function(bora_skipped_test name label why)
+  add_test(NAME ${name} COMMAND "${CMAKE_COMMAND}" -E echo "skipped: ${why}")
+  set_tests_properties(${name} PROPERTIES LABELS ${label} SKIP_REGULAR_EXPRESSION "^skipped")
+  message(STATUS "bora: no test ${name}: ${why}")
+endfunction()
+
 function(bora_program target)
   target_link_libraries(${target} PRIVATE bora::bora)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow $<$<CONFIG:Release>:-O3 -g0>)

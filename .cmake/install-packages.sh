@@ -22,6 +22,7 @@ tests catch2 -
 tests libxsimd-dev -
 tests python3 python3
 tests python3-numpy -
+tests pkgconf pkg-config
 ci ccache ccache
 ci clang-19 clang++-19
 ci clang-format-19 clang-format-19

@@ -76,7 +76,7 @@ function(build_with_pkg_config)
   endif()
   separate_arguments(flags UNIX_COMMAND "${flags}")
   file(MAKE_DIRECTORY "${folder}/build")
-  execute_process(COMMAND "${COMPILER}" -std=c++20 "${consumer}/main.cpp" ${flags} -o "${folder}/build/consumer"
+  execute_process(COMMAND "${COMPILER}" -std=c++20 "${SOURCE}/tests/package/whole_way.cpp" ${flags} -o "${folder}/build/consumer"
                   COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
 
@@ -93,8 +93,9 @@ else()
   build_with_cmake(-D BORA_WAY=${WAY} -D "BORA_SOURCE=${SOURCE}")
 endif()
 
-execute_process(COMMAND "${folder}/build/consumer" OUTPUT_VARIABLE printed COMMAND_ERROR_IS_FATAL ANY)
-if(NOT printed MATCHES "^parameters: [1-9][0-9]*\n$")
+execute_process(COMMAND "${folder}/build/consumer" "${folder}/model" OUTPUT_VARIABLE printed
+                COMMAND_ERROR_IS_FATAL ANY)
+if(NOT printed STREQUAL "the whole way\n")
   message(FATAL_ERROR "the consumer printed '${printed}'")
 endif()
 message(STATUS "${WAY}: ${printed}")

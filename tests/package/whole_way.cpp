@@ -1,5 +1,5 @@
 // The whole way of a small model: made, saved, loaded, generated from, trained; and an error caught by its type. Built
-// with -fno-rtti, and with the single header instead of the library's folder.
+// with -fno-rtti, with the single header instead of the library's folder, and by projects that depend on the package.
 #if defined(BORA_SINGLE_HEADER)
 #include <bora_single.hpp>
 #else

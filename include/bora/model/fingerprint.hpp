@@ -20,7 +20,7 @@ inline std::uint64_t fingerprint(const ModelDescription& d) noexcept {
     add(a.heads, a.kv_heads, a.head_dim, a.window, a.position, a.rotary, a.bias, a.scaling.kind);
     add_reals(a.theta, a.rotary_fraction, a.alibi_max_bias, a.clip, a.scaling.factor, a.scaling.original_context,
               a.scaling.beta_fast, a.scaling.beta_slow, a.scaling.low_frequency, a.scaling.high_frequency);
-    // Facts of few models: the others keep the sums that they had before these were added.
+    // Only models that have these facts count them.
     if (a.position == PositionKind::t5_bias) add(a.relative_buckets, a.relative_max_distance);
     if (a.mask == MaskKind::other) add(a.mask, a.mask_sum);
   }
