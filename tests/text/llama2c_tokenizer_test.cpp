@@ -172,7 +172,7 @@ TEST_CASE("Among equal scores the leftmost pair is merged first", "[text]") {
   CHECK(tokenizer.encode("aab") == Ids{1, 259, 262, 261});
 }
 
-TEST_CASE("Marks are put where they are asked for", "[text]") {
+TEST_CASE("Special tokens are put where they are asked for", "[text]") {
   const auto tokenizer = tokenizer_of(abc);
   CHECK(tokenizer.encode("a", {.bos = false}) == Ids{space, a});
   CHECK(tokenizer.encode("a", {.bos = true, .eos = true}) == Ids{1, space, a, 2});
@@ -187,7 +187,7 @@ TEST_CASE("A character without a piece becomes its bytes", "[text]") {
   CHECK(tokenizer.encode("\xe6\x97") == Ids{1, space, 0xe6 + 3, 0x97 + 3});  // half of a known character
 }
 
-TEST_CASE("Marks and bytes spelled out in a text are plain text", "[text]") {
+TEST_CASE("Special tokens and bytes spelled out in a text are plain text", "[text]") {
   // Every step towards "<s>" and "<0x41>" is a piece, the last excepted: those are the mark and the byte.
   const auto tokenizer = tokenizer_of({{" ", 0.f},
                                        {"\n", 0.f},

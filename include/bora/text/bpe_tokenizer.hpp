@@ -179,8 +179,7 @@ class BpeMerger {
     }
   };
 
-  /// A space goes in front, and spaces become U+2581. A U+2581 of the text itself becomes bytes: it would come back as
-  /// a space.
+  /// A space goes in front, and spaces become U+2581. A U+2581 of the text itself is one too, as for SentencePiece.
   void split(std::string_view text) {
     if (text.empty()) return;
     symbols_.reserve(text.size() + 1);
@@ -188,8 +187,8 @@ class BpeMerger {
     while (!text.empty()) {
       const Utf8Start start = utf8_start(text);
       const std::string_view character = text.substr(0, start.length);
-      const bool own = start.kind == Utf8Kind::whole && character != bpe_space;
-      append_character(!own ? std::string_view() : character == " " ? bpe_space : character, character);
+      const bool whole = start.kind == Utf8Kind::whole;
+      append_character(!whole ? std::string_view() : character == " " ? bpe_space : character, character);
       text.remove_prefix(start.length);
     }
   }
@@ -234,8 +233,9 @@ class BpeMerger {
 /// io/tokenizer_json.hpp): "▁" in front of the text and for spaces, merges by rank, leftmost first among equals, and
 /// bytes for characters without a piece.
 ///
-/// Any bytes come back as they were: bytes that are no UTF-8, and U+2581 in a text, are encoded as byte pieces. Marks
-/// spelled out in a text are plain text. Copyable; const members may be called from several threads at once.
+/// Any bytes come back as they were, but for U+2581, which is a space, as for SentencePiece; bytes that are no UTF-8
+/// are encoded as byte pieces. Special tokens spelled out in a text are plain text. Copyable; const members may be
+/// called from several threads at once.
 class BpeTokenizer {
  public:
   /// Throws ConfigError where pieces are empty or come twice, a special token or one of the 256 bytes is missing, or a
@@ -264,8 +264,8 @@ class BpeTokenizer {
     return ids;
   }
 
-  /// The bytes of `ids`, without the space that encoding put in front: `decode(encode(text)) == text`. Marks are no
-  /// text. Throws TokenError for an id outside the vocabulary.
+  /// The bytes of `ids`, without the space that encoding put in front: `decode(encode(text)) == text`. Special
+  /// tokens are no text. Throws TokenError for an id outside the vocabulary.
   std::string decode(std::span<const TokenId> ids) const {
     check_tokens(ids, vocab_size());
     std::string text;

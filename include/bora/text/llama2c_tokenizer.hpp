@@ -285,7 +285,7 @@ class PieceMerger {
 ///
 /// Encoding gives SentencePiece's ids: a space goes before any text that is not empty; the text is cut into
 /// characters, and one without a piece becomes its bytes (id = byte + 3); then the adjacent pair whose joined
-/// piece scores highest is merged, leftmost first among equals, until none is left. Marks spelled out in the
+/// piece scores highest is merged, leftmost first among equals, until none is left. Special tokens spelled out in the
 /// text are plain text, and so is U+2581, which SentencePiece takes for a space: the file's pieces hold spaces.
 /// Copyable; const members may be called from several threads at once.
 class Llama2cTokenizer {
