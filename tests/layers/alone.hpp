@@ -132,22 +132,6 @@ class Alone : public Machine<typename F::Number> {
   std::vector<bora::Buffer<typename F::Storage>> tensors_;
 };
 
-/// Memory carved by `carve(arena)`.
-class Carved {
- public:
-  template <class Carve>
-  void make(Carve&& carve) {
-    bora::Arena counting;
-    carve(counting);
-    memory_ = bora::Buffer<std::byte>(counting.used());
-    bora::Arena arena(memory_.data());
-    carve(arena);
-  }
-
- private:
-  bora::Buffer<std::byte> memory_;
-};
-
 /// A norm with its tensors named as a layer's are.
 template <class Norm, std::size_t dim>
 struct NormLayer : Norm::Layer {
@@ -210,7 +194,7 @@ class FeedForwardAlone final : public Alone<typename Policy::template Layer<dim>
   using Layer = typename Policy::template Layer<dim>;
   using T = typename F::Number;
   FeedForwardAlone(std::size_t batch, std::size_t time) : Alone<Layer, F>({batch, time, dim}) {
-    carved_.make([&](bora::Arena& arena) {
+    carved_ = bora::carve_buffer("a layer alone", [&](bora::Arena& arena) {
       kept_ = decltype(kept_)::carve(arena, this->rows());
       d_ = decltype(d_)::carve(arena, this->rows());
     });
@@ -239,7 +223,7 @@ class FeedForwardAlone final : public Alone<typename Policy::template Layer<dim>
   }
   void add_pattern(Pattern& pattern) const override { add_feed_forward_pattern<Policy>(kept_, this->rows(), pattern); }
 
-  Carved carved_;
+  bora::Buffer<std::byte> carved_;
   typename Layer::template Kept<F> kept_;
   typename Layer::template Gradients<F> d_;
   std::vector<T> balance_;
@@ -258,7 +242,7 @@ class AttentionAlone final : public Alone<typename Attention::template Layer<dim
         bias_gradient_(batch * Attention::heads * Tables::reach()),
         lane_numbers_(bora::row_stride(std::max(Layer::lane_scratch(), Layer::backward_lane_scratch(time)))),
         scratch_(most_lanes * lane_numbers_) {
-    carved_.make([&](bora::Arena& arena) {
+    carved_ = bora::carve_buffer("a layer alone", [&](bora::Arena& arena) {
       kept_ = decltype(kept_)::carve(arena, this->rows());
       d_ = decltype(d_)::carve(arena, this->rows());
       tables_.carve(arena, this->rows());
@@ -313,7 +297,7 @@ class AttentionAlone final : public Alone<typename Attention::template Layer<dim
   std::vector<T> bias_gradient_;
   std::size_t lane_numbers_;
   bora::Buffer<T> scratch_, bias_table_;
-  Carved carved_;
+  bora::Buffer<std::byte> carved_;
   typename Layer::template Kept<F> kept_;
   typename Layer::template Gradients<F> d_;
 };

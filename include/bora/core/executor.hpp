@@ -60,6 +60,11 @@ inline void wait_while(const std::atomic<std::uint32_t>& value, std::uint32_t ol
   while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
 }
 
+/// How many lanes there are to work with; without a pool the caller's alone.
+inline std::size_t lanes_of(const Executor* pool) noexcept {
+  return pool == nullptr ? 1 : std::max<std::size_t>(pool->lanes(), 1);
+}
+
 inline std::size_t spins_for(std::size_t lanes) noexcept {
   const std::size_t cores = std::thread::hardware_concurrency();
   return lanes <= std::max<std::size_t>(cores, 1) ? 4'000 : 0;  // more lanes than cores: spinning steals the core

@@ -76,7 +76,7 @@ class BatchSession {
         options_(checked(options)),
         cache_(Cache(), detail::cache_layers<Spec>(),
                {options_.capacity, options_.chunk, options_.rewind, options_.sequences}),
-        forward_(std::max(options_.chunk, options_.sequences), lanes(), detail::Keep::nothing),
+        forward_(std::max(options_.chunk, options_.sequences), detail::lanes_of(options_.pool), detail::Keep::nothing),
         head_(options_.sequences),
         seen_(options_.sequences) {}
   /// A model that ends with the statement would leave the session without one: name it first.
@@ -197,10 +197,6 @@ class BatchSession {
     if (!windows_everywhere || Cache::kind(1) != CacheKind::rolling) o.chunk = std::min(o.chunk, o.capacity);
     return o;
   }
-  std::size_t lanes() const noexcept {
-    return options_.pool == nullptr ? 1 : std::max<std::size_t>(options_.pool->lanes(), 1);
-  }
-
   void check_sequence(std::size_t sequence) const {
     if (sequence >= options_.sequences)
       throw ConfigError(

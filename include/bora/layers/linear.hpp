@@ -20,9 +20,8 @@ inline Range lane_columns(const Lane& lane, std::size_t width) noexcept { return
 template <WeightFormat Format, class Vector>
 Range linear(const Lane& lane, const simd::Panels<Format>& w, const Vector& bias,
              Rows<const typename Format::Activation> x, std::size_t rows, Rows<typename Format::Number> y) noexcept {
-  const Range panels = lane.share(w.count());
-  const Range columns{std::min(w.rows, panels.begin * simd::block_lanes),
-                      std::min(w.rows, panels.end * simd::block_lanes)};
+  const Range columns = lane_columns(lane, w.rows);
+  const Range panels{columns.begin / simd::block_lanes, (columns.end + simd::block_lanes - 1) / simd::block_lanes};
   simd::matmul(w, panels, x.data, x.stride, rows, y.data, y.stride);
   if constexpr (!std::is_same_v<Vector, Absent>)
     for (std::size_t r = 0; r < rows; ++r)

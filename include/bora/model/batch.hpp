@@ -20,8 +20,7 @@ void check_batch(const TokenBatch& batch, std::size_t least_time) {
   check_tokens(batch.ids(), S::vocab_size);
 }
 
-inline std::size_t lanes_of(const Executor* pool) noexcept {
-  return pool == nullptr ? 1 : std::max<std::size_t>(pool->lanes(), 1);
-}
+/// Rows of a batch whose logits are in memory at a time.
+inline constexpr std::size_t head_rows = 256;
 
 }  // namespace bora::inline BORA_ABI::detail

@@ -295,12 +295,8 @@ BORA_NOINLINE void attend(const KeyRuns<E>& keys, std::size_t kv_head, const Que
                           T scale, const ScoreBias<T>& bias, const AttentionScratch<T>& scratch) noexcept {
   using B = Block<T>;
   const std::size_t stride = scratch.stride;
-  std::size_t low = row[0].first_visible, high = row[0].position;
-  for (std::size_t m = 0; m < rows; ++m) {
-    copy_row(row[m].query, scratch.queries + m * stride, keys.head_dim);
-    low = std::min(low, row[m].first_visible);
-    high = std::max(high, row[m].position);
-  }
+  for (std::size_t m = 0; m < rows; ++m) copy_row(row[m].query, scratch.queries + m * stride, keys.head_dim);
+  const auto [low, high] = detail::joint_view(row, rows);
   detail::RowState<T> state[query_tile];
   for (std::size_t s = low / segment_length; s <= high / segment_length; ++s) {
     const std::size_t first = std::max(low, s * segment_length), last = std::min(high, (s + 1) * segment_length - 1);

@@ -95,11 +95,7 @@ BORA_NOINLINE Range attend_backward(const KeyRuns<E>& keys, std::size_t kv_head,
   using B = Block<T>;
   using S = detail::Step<B, T>;
   const std::size_t n = keys.head_dim, stride = g.stride;
-  std::size_t low = row[0].first_visible, high = row[0].position;
-  for (std::size_t m = 0; m < rows; ++m) {
-    low = std::min(low, row[m].first_visible);
-    high = std::max(high, row[m].position);
-  }
+  const auto [low, high] = detail::joint_view(row, rows);
   const std::size_t first = low / run_length, last = high / run_length;
   T largest[query_tile];
   detail::row_scores(keys, kv_head, {first, last + 1}, row, rows, scale, bias, g.queries, stride,

@@ -115,6 +115,14 @@ template <class T>
 View view_of(const QueryRow<T>& row) noexcept {
   return {row.first_visible, row.position};
 }
+/// What any of `rows` rows sees, from the first key to the last.
+template <class T>
+View joint_view(const QueryRow<T>* row, std::size_t rows) noexcept {
+  View all = view_of(row[0]);
+  for (std::size_t m = 1; m < rows; ++m)
+    all = {std::min(all.first, row[m].first_visible), std::max(all.last, row[m].position)};
+  return all;
+}
 /// What every one of `rows` rows sees.
 template <class T>
 View common_view(const QueryRow<T>* row, std::size_t rows) noexcept {

@@ -250,6 +250,10 @@ struct LogSumExp {
   T largest, log_sum;
   /// log of the sum.
   T value() const noexcept { return largest + log_sum; }
+  /// -log softmax of one of the logits.
+  double cross_entropy(T logit) const noexcept {
+    return static_cast<double>(largest - logit) + static_cast<double>(log_sum);
+  }
 };
 
 /// log(sum exp(x[i])) of a row, in 16 partial sums and a fixed tree.

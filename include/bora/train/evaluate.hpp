@@ -55,7 +55,6 @@ class EvaluationPass {
   }
 
  private:
-  static constexpr std::size_t head_rows = 256;  ///< rows whose logits are in memory at a time
   std::size_t rows() const noexcept { return forward_.rows(); }
 
   void add_losses(const Lane& lane, const Decoder<S, F>& model, std::size_t first, std::size_t n) noexcept {
@@ -68,9 +67,8 @@ class EvaluationPass {
   /// The last token of a row predicts nothing.
   double loss_of(std::size_t row, const T* logits) noexcept {
     if (row % forward_.time() + 1 == forward_.time()) return 0;
-    const auto sum = simd::log_sum_exp(logits, S::vocab_size);
     const auto target = static_cast<std::size_t>(forward_.tokens()[row + 1]);
-    return static_cast<double>(sum.largest - logits[target]) + static_cast<double>(sum.log_sum);
+    return simd::log_sum_exp(logits, S::vocab_size).cross_entropy(logits[target]);
   }
 
   BatchForward<S, F> forward_;

@@ -76,9 +76,6 @@ class TrainingPass {
   const Balance<S, F>& balance() const noexcept { return balance_; }
 
  private:
-  /// Rows whose logits are in memory at a time.
-  static constexpr std::size_t head_rows = 256;
-
   std::size_t rows() const noexcept { return forward_.rows(); }
   std::size_t predictions() const noexcept { return forward_.batch() * (forward_.time() - 1); }
 
@@ -136,7 +133,7 @@ class TrainingPass {
     }
     const auto target = static_cast<std::size_t>(forward_.tokens()[row + 1]);
     const auto sum = simd::log_sum_exp(logits, S::vocab_size);
-    const double loss = static_cast<double>(sum.largest - logits[target]) + static_cast<double>(sum.log_sum);
+    const double loss = sum.cross_entropy(logits[target]);
     simd::exp_shifted(logits, sum.value(), scale, logits, S::vocab_size);
     logits[target] -= scale;
     return loss;
