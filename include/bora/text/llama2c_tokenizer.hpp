@@ -1,6 +1,7 @@
 /// Llama 2's tokenizer as llama2.c stores it (`tokenizer.py`, `run.c`): byte-pair merges by score, with bytes
 /// for what has no piece.
 #pragma once
+#include <bora/core/mapped_file.hpp>
 #include <bora/core/tensor.hpp>
 #include <bora/text/utf8.hpp>
 #include <algorithm>
@@ -9,14 +10,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <limits>
 #include <queue>
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -100,23 +99,18 @@ class PieceTable {
 /// that many bytes.
 class PieceFile {
  public:
-  explicit PieceFile(const std::filesystem::path& path) : path_(path) {
-    std::error_code error;
-    remaining_ = std::filesystem::file_size(path, error);
-    if (!error) stream_.open(path, std::ios::binary);
-    if (error || !stream_) refuse("cannot be opened, expected a llama2.c tokenizer file");
-  }
+  explicit PieceFile(const std::filesystem::path& path) : file_(path), rest_(file_.text()) {}
 
   /// \param vocab_size  pieces to expect; 0: as many as there are
   PieceTable read(std::size_t vocab_size) {
     read_longest();
     PieceTable table;
-    while (vocab_size == 0 ? remaining_ > 0 : table.size() < vocab_size) {
-      if (remaining_ == 0) refuse("ends after ", table.size(), " pieces, expected vocab_size ", vocab_size);
+    while (vocab_size == 0 ? !rest_.empty() : table.size() < vocab_size) {
+      if (rest_.empty()) refuse("ends after ", table.size(), " pieces, expected vocab_size ", vocab_size);
       read_piece(table);
     }
-    if (remaining_ > 0)
-      refuse("holds ", remaining_, " bytes after its last piece, expected none: vocab_size is ", vocab_size);
+    if (!rest_.empty())
+      refuse("holds ", rest_.size(), " bytes after its last piece, expected none: vocab_size is ", vocab_size);
     if (table.size() < static_cast<std::size_t>(llama2c_first_piece))
       refuse("holds ", table.size(), " pieces, expected at least ", llama2c_first_piece,
              ": 3 special tokens and 256 bytes");
@@ -126,7 +120,7 @@ class PieceFile {
  private:
   template <class... Parts>
   [[noreturn]] void refuse(const Parts&... parts) const {
-    throw FileError(message(path_.string(), ": ", parts...));
+    refuse_file(file_.path(), parts...);
   }
 
   void read_longest() {
@@ -141,7 +135,7 @@ class PieceFile {
     const std::int32_t length = read_word(name);
     if (length < 1 || length > longest_)
       refuse(name, " has length ", length, ", expected 1 to ", longest_, ", the longest that the file announces");
-    std::string piece = read_bytes(static_cast<std::size_t>(length), name);
+    std::string piece(read_bytes(static_cast<std::size_t>(length), name));
     check_byte(piece, table.size());
     const std::string shown = legible(piece);
     const auto next = static_cast<TokenId>(table.size());
@@ -158,25 +152,23 @@ class PieceFile {
 
   /// Little-endian, on any machine.
   std::int32_t read_word(std::string_view part) {
-    const std::string bytes = read_bytes(4, part);
+    const std::string_view bytes = read_bytes(4, part);
     std::uint32_t word = 0;
     for (std::size_t i = 0; i < 4; ++i)
       word |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes[i])) << (8 * i);
     return static_cast<std::int32_t>(word);
   }
 
-  std::string read_bytes(std::size_t count, std::string_view part) {
-    if (count > remaining_)
-      refuse("ends inside ", part, ": ", remaining_, " bytes are left, expected ", count, " or more");
-    std::string bytes(count, '\0');
-    if (!stream_.read(bytes.data(), static_cast<std::streamsize>(count))) refuse("cannot be read at ", part);
-    remaining_ -= count;
+  std::string_view read_bytes(std::size_t count, std::string_view part) {
+    if (count > rest_.size())
+      refuse("ends inside ", part, ": ", rest_.size(), " bytes are left, expected ", count, " or more");
+    const std::string_view bytes = rest_.substr(0, count);
+    rest_.remove_prefix(count);
     return bytes;
   }
 
-  std::filesystem::path path_;
-  std::ifstream stream_;
-  std::uintmax_t remaining_ = 0;
+  MappedFile file_;
+  std::string_view rest_;  ///< what was not read yet
   std::int32_t longest_ = 0;
 };
 
