@@ -331,7 +331,7 @@ TEST_CASE("A tokenizer file with a score that is no number is refused", "[text]"
   CHECK(refusal(file_of(vocabulary({{"a", Limits::infinity()}}))) ==
         "piece 259 has score inf, expected a finite number");
   CHECK(refusal(file_of(vocabulary({{"a", Limits::quiet_NaN()}}))) ==
-        "piece 259 has score nan, expected a finite number");
+        "piece 259 has score NaN, expected a finite number");
 }
 
 TEST_CASE("A tokenizer file without the byte pieces is refused", "[text]") {
