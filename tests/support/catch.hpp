@@ -9,8 +9,8 @@
 
 namespace support {
 
-/// Ends a test that cannot run here: `if (…) return support::skip("there is no …");`. tests/run.sh counts and names what
-/// is skipped so; Catch2 2 has no SKIP.
+/// Ends a test that cannot run here: `if (…) return support::skip("there is no …");`. tests/run.sh counts and names
+/// what is skipped so; Catch2 2 has no SKIP.
 inline void skip(const std::string& why) {
   WARN("skipped: " + why);
   SUCCEED();

@@ -17,15 +17,17 @@ namespace bora::inline BORA_ABI {
 
 /// One attention layer as the cache sees it.
 struct CacheLayer {
-  std::size_t kv_heads, head_dim, window;  ///< window 0: none
+  std::size_t kv_heads;  ///< key/value heads
+  std::size_t head_dim;  ///< features per head
+  std::size_t window;    ///< keys a query sees at most; 0: no bound
 };
 
 /// What a cache is made for.
 struct CacheShape {
-  std::size_t capacity;  ///< positions a linear or paged layer holds
-  std::size_t chunk;     ///< most positions written before anything attends
-  std::size_t rewind;    ///< most positions that will ever be taken back
-  std::size_t sequences;
+  std::size_t capacity;   ///< positions a linear or paged layer holds
+  std::size_t chunk;      ///< most positions written before anything attends
+  std::size_t rewind;     ///< most positions that will ever be taken back
+  std::size_t sequences;  ///< held side by side, numbered from 0
 };
 
 /// Runs of 16 that a ring needs: every key that the first row of a chunk (or of what follows a rewind) still sees, with

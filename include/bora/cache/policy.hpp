@@ -13,8 +13,8 @@ enum class CacheKind { linear, rolling, paged };
 template <CacheFormat E>
 struct LinearCache {
   using Element = E;
-  static constexpr std::size_t page = 0;
-  static constexpr bool needs_window = false;
+  static constexpr std::size_t page = 0;       ///< nothing is paged
+  static constexpr bool needs_window = false;  ///< holds the keys of any mask
   static constexpr CacheKind kind(std::size_t) noexcept { return CacheKind::linear; }
 };
 
@@ -23,8 +23,8 @@ struct LinearCache {
 template <CacheFormat E>
 struct RollingCache {
   using Element = E;
-  static constexpr std::size_t page = 0;
-  static constexpr bool needs_window = true;
+  static constexpr std::size_t page = 0;      ///< nothing is paged
+  static constexpr bool needs_window = true;  ///< every layer's mask must have a window
   static constexpr CacheKind kind(std::size_t) noexcept { return CacheKind::rolling; }
 };
 
@@ -34,8 +34,8 @@ struct PagedCache {
   static_assert(page_ > 0 && page_ % 16 == 0,
                 "bora: PagedCache: a page holds whole runs; use a multiple of 16 positions");
   using Element = E;
-  static constexpr std::size_t page = page_;
-  static constexpr bool needs_window = false;
+  static constexpr std::size_t page = page_;   ///< positions a page
+  static constexpr bool needs_window = false;  ///< holds the keys of any mask
   static constexpr CacheKind kind(std::size_t) noexcept { return CacheKind::paged; }
 };
 
@@ -43,8 +43,8 @@ struct PagedCache {
 template <class Spec, CacheFormat E>
 struct DefaultCache {
   using Element = E;
-  static constexpr std::size_t page = 0;
-  static constexpr bool needs_window = false;
+  static constexpr std::size_t page = 0;       ///< nothing is paged
+  static constexpr bool needs_window = false;  ///< holds the keys of any mask
   static constexpr CacheKind kind(std::size_t window) noexcept {
     return window == 0 ? CacheKind::linear : CacheKind::rolling;
   }

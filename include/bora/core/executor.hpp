@@ -101,7 +101,8 @@ class Barrier {
 
 /// Half-open range of a partition.
 struct Range {
-  std::size_t begin, end;
+  std::size_t begin;  ///< the first
+  std::size_t end;    ///< one past the last
   /// How many it spans.
   std::size_t size() const noexcept { return end - begin; }
 };
@@ -109,8 +110,9 @@ struct Range {
 /// One lane's view of a gang: which part of each loop is its own, and where it waits for the others.
 /// Work is partitioned statically, so which lane computes a number never depends on time.
 struct Lane {
-  std::size_t index = 0, count = 1;
-  Barrier* barrier = nullptr;
+  std::size_t index = 0;       ///< this lane, from 0; the calling thread is lane 0
+  std::size_t count = 1;       ///< lanes in the gang
+  Barrier* barrier = nullptr;  ///< where lanes wait; not needed where there is one lane
 
   /// Returns when all lanes have come here.
   void sync() const noexcept {

@@ -13,7 +13,7 @@ namespace bora::inline BORA_ABI {
 
 /// The upper half of an IEEE binary32: 8 bits of exponent, 7 of fraction.
 struct bfloat16 {
-  std::uint16_t bits;
+  std::uint16_t bits;  ///< from the highest: sign, 8 of exponent, 7 of fraction
 };
 
 /// Rounds to the nearest bfloat16, ties to even; a NaN stays one (its quiet bit is set).
@@ -45,10 +45,10 @@ constexpr float half_to_float(std::uint16_t half) noexcept {
 
 /// 32-bit floats: weights, activations, keys and values as they are.
 struct F32 {
-  using Number = float;      ///< what sums, norms and the residual stream are held in
-  using Storage = float;     ///< an element of a weight matrix
-  using Activation = float;  ///< what the input of a matrix product is rounded to
-  static constexpr std::string_view name = "F32";
+  using Number = float;                            ///< what sums, norms and the residual stream are held in
+  using Storage = float;                           ///< an element of a weight matrix
+  using Activation = float;                        ///< what the input of a matrix product is rounded to
+  static constexpr std::string_view name = "F32";  ///< as files and programs name it
 };
 
 /// bfloat16 weights; the input of each matrix product is rounded to bfloat16 (nearest even), sums are F32.
@@ -56,7 +56,7 @@ struct Bf16 {
   using Number = float;
   using Storage = bfloat16;
   using Activation = bfloat16;
-  static constexpr std::string_view name = "Bf16";
+  static constexpr std::string_view name = "Bf16";  ///< as files and programs name it
 };
 
 /// 64-bit floats on the scalar twins: the truth that tests compare with.
@@ -64,13 +64,13 @@ struct F64 {
   using Number = double;
   using Storage = double;
   using Activation = double;
-  static constexpr std::string_view name = "F64";
+  static constexpr std::string_view name = "F64";  ///< as files and programs name it
 };
 
 /// Cache format only: 8-bit integers with one F32 scale per token and head.
 struct Q8 {
   using Storage = std::int8_t;
-  static constexpr std::string_view name = "Q8";
+  static constexpr std::string_view name = "Q8";  ///< as files and programs name it
 };
 
 /// What weights can be held in.

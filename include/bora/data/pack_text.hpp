@@ -41,7 +41,9 @@ struct PackOptions {
 
 /// What a token file was made of.
 struct PackReport {
-  std::size_t documents = 0, tokens = 0, text_bytes = 0;
+  std::size_t documents = 0;    ///< written, those that are empty not counted
+  std::size_t tokens = 0;       ///< written, with BOS and end-of-document tokens
+  std::size_t text_bytes = 0;   ///< of the documents' text
   std::size_t empty_texts = 0;  ///< files, lines and texts that were left out since there is nothing in them to learn
 };
 

@@ -16,12 +16,12 @@ namespace bora::inline BORA_ABI {
 
 /// How `generate` draws tokens and when it stops. See SamplingOptions for the filters.
 struct GenerateOptions {
-  double temperature = 1.0;
-  std::size_t top_k = 0;
-  double top_p = 1.0;
-  double min_p = 0.0;
-  std::size_t max_tokens = std::numeric_limits<std::size_t>::max();
-  std::uint64_t seed = 0;
+  double temperature = 1.0;  ///< divides the logits; 0 always takes the largest
+  std::size_t top_k = 0;     ///< keeps the k largest logits; 0 keeps all
+  double top_p = 1.0;        ///< keeps the most probable tokens that hold this share; 1 keeps all
+  double min_p = 0.0;        ///< least probability relative to the most probable token; 0 keeps all
+  std::size_t max_tokens = std::numeric_limits<std::size_t>::max();  ///< most that are drawn; by default no bound
+  std::uint64_t seed = 0;          ///< of the draws: equal seeds and logits give equal tokens
   std::vector<TokenId> stop = {};  ///< any of these ends the text and is not part of it
 };
 

@@ -22,7 +22,7 @@ struct SamplingOptions {
                              ///< (Holtzman et al. 2020, §3.1); 1 keeps all
   double min_p = 0.0;        ///< keeps what is at least this probable relative to the most probable token
                              ///< (Nguyen et al. 2024, §3); 0 keeps all
-  std::uint64_t seed = 0;
+  std::uint64_t seed = 0;    ///< of the draws: equal seeds and logits give equal tokens
 };
 
 /// Throws ConfigError unless 0 <= temperature, finite; 0 < top_p <= 1; 0 <= min_p < 1.

@@ -29,8 +29,8 @@ struct PrefillOptions {
 
 /// A token for one sequence of a batch.
 struct BatchToken {
-  std::size_t sequence;
-  TokenId token;
+  std::size_t sequence;  ///< of the session's, from 0
+  TokenId token;         ///< what follows in it
 };
 
 /// Logits of several rows; a view that the session's next call overwrites.

@@ -30,9 +30,9 @@ struct ConfigValue {
   /// A word, which must outlive it.
   constexpr ConfigValue(const char* value) : kind(Kind::word), word(value) {}
 
-  Kind kind = Kind::absent;
-  double number = 0;  ///< of a whole one too: sizes are far below 2^53
-  std::string_view word;
+  Kind kind = Kind::absent;  ///< which of the others counts, if any
+  double number = 0;         ///< of a whole one too: sizes are far below 2^53
+  std::string_view word;     ///< where kind is word; a view
 };
 
 /// A key of config.json and what the model has there.
@@ -40,12 +40,12 @@ struct ConfigKey {
   /// Whether the key is looked at, written, or both.
   enum class Use { check_and_write, check, write };
 
-  std::string_view key;      ///< "n_embd|hidden_size" for two spellings; the first is written
-  ConfigValue model;         ///< what the model has: expected in files, and written
-  ConfigValue missing = {};  ///< what transformers takes a missing key for; where absent, the key must be there
-  ConfigValue if_null = {};  ///< what it takes null for; where absent, the same as missing
-  Use use = Use::check_and_write;
-  std::string_view within = {};  ///< the object that holds the key
+  std::string_view key;            ///< "n_embd|hidden_size" for two spellings; the first is written
+  ConfigValue model;               ///< what the model has: expected in files, and written
+  ConfigValue missing = {};        ///< what transformers takes a missing key for; where absent, the key must be there
+  ConfigValue if_null = {};        ///< what it takes null for; where absent, the same as missing
+  Use use = Use::check_and_write;  ///< whether files are checked for it, get it, or both
+  std::string_view within = {};    ///< the object that holds the key
 };
 
 namespace detail {

@@ -15,8 +15,9 @@ namespace bora::inline BORA_ABI {
 
 /// A `model_type` of Hugging Face's config.json, the class it names there, and the tensor names it uses.
 struct ModelType {
-  std::string_view name, architecture;
-  CheckpointNames::Family family;
+  std::string_view name;           ///< what `model_type` is in config.json
+  std::string_view architecture;   ///< the class in `architectures`; empty: none is written
+  CheckpointNames::Family family;  ///< whose tensor names its files use
 };
 
 /// Known model types. A model is saved as the first that can hold it; "bora" holds every model, in Llama's names.
@@ -34,8 +35,9 @@ inline constexpr std::array model_types{
 
 /// Something that all models of a family have in common, and what the described model has there.
 struct FamilyFact {
-  std::string_view what;
-  std::string family, model;
+  std::string_view what;  ///< its name in messages, as "norm"
+  std::string family;     ///< what every model of the family has there, in words
+  std::string model;      ///< what the described model has there, in the same words
   /// Whether the model has what the family has.
   bool holds() const { return family == model; }
 };

@@ -22,10 +22,15 @@ namespace bora::inline BORA_ABI {
 
 /// The facts in front of a llama2.c checkpoint.
 struct Llama2cHeader {
-  std::size_t dim, hidden, layers, heads, kv_heads, vocab_size;
+  std::size_t dim;         ///< width of the residual stream
+  std::size_t hidden;      ///< width of the feed-forward layers
+  std::size_t layers;      ///< blocks of attention and feed-forward
+  std::size_t heads;       ///< query heads
+  std::size_t kv_heads;    ///< key/value heads
+  std::size_t vocab_size;  ///< positive, whatever its sign in the file
   std::size_t context;  ///< the file's max_seq_len: rows of version 0's rotary tables. A type's context may be another
   bool tied;            ///< the head is the embedding: version 0 says so by vocab_size > 0
-  int version = 0;
+  int version = 0;      ///< 0 ("legacy") or 1
 
   /// Features per head.
   std::size_t head_dim() const noexcept { return dim / heads; }

@@ -19,8 +19,8 @@ namespace bora::inline BORA_ABI {
 
 /// A tensor of a model with its shape and its place among all the model's numbers.
 struct TensorEntry {
-  TensorId id;
-  TensorShape shape;
+  TensorId id;         ///< which tensor
+  TensorShape shape;   ///< as the model has it; a file's may be another
   std::size_t offset;  ///< of its first number in `Parameters::values()`
 };
 
@@ -39,10 +39,12 @@ std::vector<TensorEntry> tensors_of() {
 /// Where a tensor of a model stands in a file: in the tensor `name`, alone or fused with others. Its row r is the
 /// file's row `first + r / block * stride + r % block`; of a transposed tensor (GPT-2's are [in, out]), the column.
 struct TensorPlace {
-  std::string name;
+  std::string name;                ///< of the file's tensor
   std::vector<std::size_t> shape;  ///< of the file's tensor
-  bool transposed;
-  std::size_t first, block, stride;
+  bool transposed;                 ///< the file's tensor is [in, out]
+  std::size_t first;               ///< the file's row of row 0
+  std::size_t block;               ///< rows that stay together in the file
+  std::size_t stride;              ///< the file's rows from one block to the next
 
   /// Where the file has row `r` of the model.
   std::size_t row(std::size_t r) const noexcept { return first + r / block * stride + r % block; }
@@ -288,10 +290,10 @@ inline TensorPlace place_of(const CheckpointNames& names, const ModelDescription
 struct FileTensor {
   /// One of the model's tensors, and where it stands in the file's.
   struct Part {
-    TensorEntry entry;
-    TensorPlace place;
+    TensorEntry entry;  ///< the model's tensor
+    TensorPlace place;  ///< its rows in the file's
   };
-  std::vector<Part> parts;
+  std::vector<Part> parts;  ///< one or more, in the order of the model's; all have one name and shape in the file
 
   /// In the file.
   const std::string& name() const noexcept { return parts.front().place.name; }

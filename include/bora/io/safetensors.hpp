@@ -70,7 +70,8 @@ class SafeTensors {
   struct Entry {
     std::string dtype;               ///< "F32", "BF16", "I64", …
     std::vector<std::size_t> shape;  ///< empty for a single number
-    std::size_t begin, end;          ///< bytes, from the end of the header
+    std::size_t begin;               ///< its first byte, counted from the end of the header
+    std::size_t end;                 ///< one past its last byte, counted likewise
 
     /// Numbers in it.
     std::size_t elements() const noexcept { return (end - begin) / detail::stored_size(dtype); }

@@ -33,9 +33,10 @@ enum class StoredNumbers { f32, bf16 };
 
 /// What is written beside the numbers themselves.
 struct SaveOptions {
-  StoredNumbers numbers = StoredNumbers::f32;
+  StoredNumbers numbers = StoredNumbers::f32;   ///< bf16 rounds to the nearest, ties to even
   std::size_t max_shard_bytes = 5'000'000'000;  ///< a file's tensors; a larger tensor gets a file of its own
-  std::optional<TokenId> bos = {}, eos = {};    ///< for config.json; bora itself never looks there
+  std::optional<TokenId> bos = {};              ///< bos_token_id in config.json; bora itself never looks there
+  std::optional<TokenId> eos = {};              ///< eos_token_id, likewise
 };
 
 namespace detail {

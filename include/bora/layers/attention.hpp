@@ -27,7 +27,7 @@ struct HeadShape {
 template <double limit_>
 struct ClipQkv {
   static_assert(limit_ > 0, "bora: ClipQkv: the limit must be positive; leave the option out for none");
-  static constexpr double limit = limit_;
+  static constexpr double limit = limit_;  ///< largest magnitude left, above 0
 };
 
 namespace detail {
@@ -42,13 +42,14 @@ inline constexpr bool is_attention_option = std::is_same_v<Option, Bias> || clip
 /// What attention reads beside its weights: where the rows stand, where the keys are, how positions enter.
 template <class T, CacheFormat E>
 struct AttentionContext {
-  const RowPlace* places;  ///< [rows]
-  std::size_t rows;
+  const RowPlace* places;        ///< [rows]
+  std::size_t rows;              ///< tokens of this forward, of all sequences
   const simd::KeyRuns<E>* keys;  ///< [sequences]: this layer's runs
-  Rows<const T> cosine, sine;    ///< [rows, rotary / 2]
-  simd::ScoreBias<T> bias;
-  T* scratch;             ///< this lane's
-  bool keep_sums = true;  ///< for backward
+  Rows<const T> cosine;          ///< [rows, rotary / 2]: of the angles of Rope's pairs
+  Rows<const T> sine;            ///< [rows, rotary / 2]
+  simd::ScoreBias<T> bias;       ///< ALiBi's slopes or T5's table; otherwise none
+  T* scratch;                    ///< this lane's
+  bool keep_sums = true;         ///< for backward
 };
 
 /// Grouped-query attention (Ainslie et al. 2023, §2.2): query head h reads key/value head
@@ -69,11 +70,15 @@ struct GroupedQueryAttention {
 
   using Mask = Mask_;
   using Position = Position_;
-  static constexpr std::size_t heads = shape.heads, kv_heads = shape.kv_heads, head_dim = shape.head_dim;
-  static constexpr std::size_t group = heads / kv_heads;
-  static constexpr bool has_bias = (std::is_same_v<Options, Bias> || ...);
-  static constexpr double clip = (0.0 + ... + detail::clip_limit<Options>);
-  static constexpr std::size_t query_width = heads * head_dim, key_width = kv_heads * head_dim;
+  static constexpr std::size_t heads = shape.heads;                          ///< query heads
+  static constexpr std::size_t kv_heads = shape.kv_heads;                    ///< key/value heads
+  static constexpr std::size_t head_dim = shape.head_dim;                    ///< features per head
+  static constexpr std::size_t group = heads / kv_heads;                     ///< query heads a key/value head
+  static constexpr bool has_bias = (std::is_same_v<Options, Bias> || ...);   ///< of all four linear layers
+  static constexpr double clip = (0.0 + ... + detail::clip_limit<Options>);  ///< limit of q, k and v; 0: none
+  static constexpr std::size_t query_width = heads * head_dim;               ///< of all query heads
+  static constexpr std::size_t key_width = kv_heads * head_dim;  ///< of all key heads, and of all value heads
+  /// Components of a head that turn; 0 without Rope.
   static constexpr std::size_t rotary = [] {
     if constexpr (is_rope<Position>) {
       constexpr std::size_t r = Position::rotary(head_dim);

@@ -10,7 +10,8 @@ namespace bora::inline BORA_ABI {
 
 /// Rows that one forward works on: where each stands in its sequence.
 struct RowPlace {
-  std::size_t sequence, position;
+  std::size_t sequence;  ///< of the cache's, from 0
+  std::size_t position;  ///< in that sequence, from 0
 };
 
 /// A bump allocator over memory that was sized by a dry run of the same carving.
@@ -59,8 +60,8 @@ constexpr std::size_t row_stride(std::size_t n) noexcept {
 /// A buffer of rows; a view.
 template <class T>
 struct Rows {
-  T* data = nullptr;
-  std::size_t stride = 0;
+  T* data = nullptr;       ///< where row 0 begins
+  std::size_t stride = 0;  ///< elements from one row to the next
   /// Where a row begins.
   T* row(std::size_t r) const noexcept { return data + r * stride; }
   /// The rows from r on.

@@ -45,7 +45,7 @@ void softmax(std::size_t n, Score&& score, T* weight) noexcept {
 template <std::size_t k>
 struct TopKRouter {
   static_assert(k > 0, "bora: TopKRouter: a token needs at least one expert");
-  static constexpr std::size_t choices = k;
+  static constexpr std::size_t choices = k;  ///< experts a token goes to
 
   /// logits [experts] of a token to choice [k], and weight [k] in the same order.
   template <class T>
@@ -68,7 +68,7 @@ struct TopKRouter {
 template <std::size_t k>
 struct SoftmaxTopKRouter {
   static_assert(k > 0, "bora: SoftmaxTopKRouter: a token needs at least one expert");
-  static constexpr std::size_t choices = k;
+  static constexpr std::size_t choices = k;  ///< experts a token goes to
 
   /// Sum of exponentials relative to the largest logit.
   template <class T>
@@ -110,7 +110,7 @@ concept RouterPolicy = requires(const float* in, std::int32_t* choice, float* ou
 /// null for none. The same for all tokens of a layer, since no gradient flows through the counted shares.
 template <class T>
 struct BalanceGradient {
-  const T* probability = nullptr;
+  const T* probability = nullptr;  ///< [experts]; null: no loss
 };
 
 /// Each token goes to the router's choice of experts, and their outputs are added in the order of choice, weighted
@@ -123,7 +123,9 @@ struct MixtureOfExperts {
   static_assert(Expert_::experts == 0, "bora: MixtureOfExperts: an expert must be a plain feed-forward layer");
   using Router = Router_;
   using Expert = Expert_;
-  static constexpr std::size_t experts = experts_, choices = Router::choices, hidden = Expert::hidden;
+  static constexpr std::size_t experts = experts_;         ///< feed-forward layers to choose from
+  static constexpr std::size_t choices = Router::choices;  ///< experts a token goes to
+  static constexpr std::size_t hidden = Expert::hidden;    ///< inner width of one expert
 
   template <std::size_t dim>
   struct Layer {

@@ -22,11 +22,11 @@ struct Relu {
 struct Gelu {
   using Function = simd::GeluFunction;
 };
-/// GPT-2's approximation of GELU, by tanh.
+/// GPT-2's approximation of GELU (Hendrycks and Gimpel 2016, §2, the tanh form).
 struct GeluTanh {
   using Function = simd::GeluTanhFunction;
 };
-/// x sigmoid(x), also called swish.
+/// x sigmoid(x) (Elfwing et al. 2017; Ramachandran et al. 2017, "swish").
 struct Silu {
   using Function = simd::SiluFunction;
 };
@@ -183,7 +183,7 @@ struct SwiGlu : detail::FeedForwardFacts<hidden, Silu, true, Options...> {};
 template <std::size_t hidden, class... Options>
 struct GeGlu : detail::FeedForwardFacts<hidden, Gelu, true, Options...> {};
 
-/// down(f(up(x))) with f one of Relu, Gelu, GeluTanh, Silu.
+/// down(f(up(x))) with f one of Relu, Gelu, GeluTanh, Silu (Vaswani et al. 2017, §3.3, with Relu).
 template <std::size_t hidden, ActivationPolicy Activation, class... Options>
 struct Mlp : detail::FeedForwardFacts<hidden, Activation, false, Options...> {};
 

@@ -17,7 +17,7 @@ concept MaskPolicy = requires(std::size_t position) {
 
 /// Every key up to the query itself.
 struct Causal {
-  static constexpr std::size_t window = 0;
+  static constexpr std::size_t window = 0;  ///< no bound
   /// The first token.
   static constexpr std::size_t first_visible(std::size_t) noexcept { return 0; }
 };
@@ -28,7 +28,7 @@ template <std::size_t keys>
 struct SlidingWindow {
   static_assert(keys > 0, "bora: SlidingWindow: the window counts the current token; use 1 or more");
   static_assert(keys <= 0xffffffff, "bora: SlidingWindow: no sequence is that long; use Causal");
-  static constexpr std::size_t window = keys;
+  static constexpr std::size_t window = keys;  ///< keys a query sees at most, its own included
   /// The oldest key that `position` sees.
   static constexpr std::size_t first_visible(std::size_t position) noexcept {
     return position < window ? 0 : position + 1 - window;

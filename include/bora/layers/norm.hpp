@@ -82,8 +82,10 @@ struct NormLayer {
 template <double eps_>
 struct RmsNorm {
   static_assert(eps_ >= 0, "bora: RmsNorm: eps is added to the mean square and cannot be negative");
-  static constexpr double eps = eps_;
-  static constexpr bool has_weight = true, has_bias = false, centred = false;
+  static constexpr double eps = eps_;       ///< added to the mean square
+  static constexpr bool has_weight = true;  ///< w, [dim]
+  static constexpr bool has_bias = false;   ///< no b
+  static constexpr bool centred = false;    ///< the mean stays
   using Layer = detail::NormLayer<RmsNorm>;
 };
 
@@ -93,8 +95,10 @@ struct LayerNorm {
   static_assert(eps_ >= 0, "bora: LayerNorm: eps is added to the variance and cannot be negative");
   static_assert((std::is_same_v<Options, NoBias> && ...), "bora: LayerNorm: the only option is NoBias");
   static_assert(sizeof...(Options) <= 1, "bora: LayerNorm: NoBias is given twice; give it at most once");
-  static constexpr double eps = eps_;
-  static constexpr bool has_weight = true, has_bias = sizeof...(Options) == 0, centred = true;
+  static constexpr double eps = eps_;                        ///< added to the variance
+  static constexpr bool has_weight = true;                   ///< w, [dim]
+  static constexpr bool has_bias = sizeof...(Options) == 0;  ///< b, [dim], unless NoBias
+  static constexpr bool centred = true;                      ///< the mean is subtracted
   using Layer = detail::NormLayer<LayerNorm>;
 };
 
@@ -102,8 +106,10 @@ struct LayerNorm {
 template <double eps_>
 struct NonParametricLayerNorm {
   static_assert(eps_ >= 0, "bora: NonParametricLayerNorm: eps is added to the variance and cannot be negative");
-  static constexpr double eps = eps_;
-  static constexpr bool has_weight = false, has_bias = false, centred = true;
+  static constexpr double eps = eps_;        ///< added to the variance
+  static constexpr bool has_weight = false;  ///< nothing learned
+  static constexpr bool has_bias = false;    ///< nothing learned
+  static constexpr bool centred = true;      ///< the mean is subtracted
   using Layer = detail::NormLayer<NonParametricLayerNorm>;
 };
 

@@ -48,7 +48,8 @@ struct LinearScaling {
   static constexpr double amplitude() noexcept { return 1; }
 };
 
-/// NTK-aware scaling with a fixed factor: the base becomes theta * factor^(R / (R - 2)).
+/// NTK-aware scaling with a fixed factor (bloc97, NTK-aware scaled RoPE, 2023; Peng et al. 2023, §3.1): the base
+/// becomes theta * factor^(R / (R - 2)).
 template <double factor>
 struct NtkScaling {
   static_assert(factor >= 1, "bora: NtkScaling: the factor stretches the context; use 1 or more");
@@ -72,9 +73,10 @@ struct DynamicNtkScaling {
 
 /// The settings of YaRN, named.
 struct YarnSettings {
-  double factor;
-  double original_context;
-  double beta_fast = 32, beta_slow = 1;
+  double factor;            ///< by which the context is stretched, 1 or more
+  double original_context;  ///< positions the model was first trained on
+  double beta_fast = 32;    ///< pairs that turn at least this often in the original context stay
+  double beta_slow = 1;     ///< pairs that turn at most this often in it are divided by the factor
 };
 
 /// YaRN (Peng et al. 2023, "NTK-by-parts"): slow components interpolate, fast ones stay; cos and sin are multiplied
@@ -105,10 +107,15 @@ struct YarnScaling {
 
 /// The settings of Llama 3's scaling, named.
 struct Llama3Settings {
-  double factor = 8, low_frequency = 1, high_frequency = 4, original_context = 8192;
+  double factor = 8;               ///< by which low frequencies are divided, 1 or more
+  double low_frequency = 1;        ///< turns in the original context below which a frequency is divided
+  double high_frequency = 4;       ///< turns in the original context above which a frequency stays
+  double original_context = 8192;  ///< positions the model was first trained on
 };
 
-/// Llama 3.1's scaling: long wavelengths are divided by the factor, short ones stay, those between blend.
+/// Llama 3.1's scaling (Grattafiori et al. 2024, "The Llama 3 Herd of Models"; formula as in transformers'
+/// modeling_rope_utils.py): frequencies of long wavelengths are divided by the factor, those of short ones stay, those
+/// between blend.
 template <Llama3Settings settings>
 struct Llama3Scaling {
   static_assert(settings.factor >= 1, "bora: Llama3Scaling: the factor stretches the context; use 1 or more");
@@ -147,7 +154,8 @@ struct Rope {
                 "bora: Rope: the scaling must be a complete type with frequency(f, c, rotary, theta) and amplitude(), "
                 "both noexcept, as NoScaling has them");
   static_assert(fraction_ > 0 && fraction_ <= 1, "bora: Rope: fraction is the rotated share of a head, in (0, 1]");
-  static constexpr double theta = theta_, fraction = fraction_;
+  static constexpr double theta = theta_;        ///< base of the wavelengths, above 1
+  static constexpr double fraction = fraction_;  ///< share of a head's components that turn, in (0, 1]
   using Scaling = Scaling_;
 
   /// Components of a head that turn.
@@ -168,7 +176,7 @@ struct Rope {
 template <double max_bias_ = 8.0>
 struct Alibi {
   static_assert(max_bias_ > 0, "bora: Alibi: the largest bias exponent must be positive (8 in the paper)");
-  static constexpr double max_bias = max_bias_;
+  static constexpr double max_bias = max_bias_;  ///< the smallest slope is 2^-max_bias; 8 in the paper
 
   /// How much a score falls with each position of distance, for one of `heads` heads.
   static double slope(std::size_t head, std::size_t heads) noexcept {
@@ -186,7 +194,8 @@ struct T5RelativeBias {
   static_assert(buckets_ >= 4 && buckets_ % 2 == 0 && max_distance_ > buckets_ / 2,
                 "bora: T5RelativeBias: half of the buckets count single distances, the rest grow up to max_distance; "
                 "use an even number of buckets, 4 or more, and max_distance > buckets / 2");
-  static constexpr std::size_t buckets = buckets_, max_distance = max_distance_;
+  static constexpr std::size_t buckets = buckets_;            ///< learned scalars a head
+  static constexpr std::size_t max_distance = max_distance_;  ///< positions; from there on all share the last bucket
 
   /// Buckets of single distances first, then of growing ranges; beyond max_distance the last.
   static std::size_t bucket(std::size_t distance) noexcept {

@@ -16,13 +16,15 @@ namespace bora::inline BORA_ABI {
 /// Which tensor of a model. Names are the library's own ("query", "gate", "final_norm_bias"); file formats
 /// translate them.
 struct TensorId {
-  std::string_view name;
-  std::size_t layer = 0, expert = 0;
+  std::string_view name;   ///< one of the library's, the same in every layer and expert
+  std::size_t layer = 0;   ///< from 0; 0 too where the tensor is in no layer
+  std::size_t expert = 0;  ///< from 0; 0 too where the tensor is in no expert
 };
 
 /// A matrix is [rows, cols], row-major [out, in]; a vector has cols 0.
 struct TensorShape {
-  std::size_t rows, cols = 0;
+  std::size_t rows;      ///< outputs; of a vector all its numbers
+  std::size_t cols = 0;  ///< inputs; 0: a vector
   /// Whether it has two dimensions.
   constexpr bool matrix() const noexcept { return cols != 0; }
   /// Numbers in it.
@@ -43,8 +45,9 @@ struct Flat {
   using Number = T;
   /// Row-major [rows, cols]; a view.
   struct Matrix {
-    T* data = nullptr;
-    std::size_t rows = 0, cols = 0;
+    T* data = nullptr;     ///< its first number
+    std::size_t rows = 0;  ///< outputs
+    std::size_t cols = 0;  ///< inputs
   };
   using Vector = T*;
 };

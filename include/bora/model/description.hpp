@@ -25,8 +25,13 @@ enum class RouterKind { top_k, softmax_top_k, other };
 
 /// Rotary context scaling with the numbers its kind uses.
 struct ScalingDescription {
-  ScalingKind kind = ScalingKind::none;
-  double factor = 1, original_context = 0, beta_fast = 0, beta_slow = 0, low_frequency = 0, high_frequency = 0;
+  ScalingKind kind = ScalingKind::none;  ///< which of the numbers count
+  double factor = 1;                     ///< by which the context is stretched
+  double original_context = 0;           ///< positions first trained on: YaRN and Llama 3; else 0
+  double beta_fast = 0;                  ///< YarnSettings::beta_fast; else 0
+  double beta_slow = 0;                  ///< YarnSettings::beta_slow; else 0
+  double low_frequency = 0;              ///< Llama3Settings::low_frequency; else 0
+  double high_frequency = 0;             ///< Llama3Settings::high_frequency; else 0
 };
 
 /// Which keys a query sees; `other` is a mask that files cannot name, with a window or without.
@@ -34,43 +39,57 @@ enum class MaskKind { causal, sliding_window, other };
 
 /// An attention layer as numbers.
 struct AttentionDescription {
-  std::size_t heads, kv_heads, head_dim, window;  ///< window 0: none
-  MaskKind mask;
-  std::uint32_t mask_sum = 0;  ///< of a mask that files cannot name: over what each position of the context sees
-  PositionKind position;
-  double theta = 0, rotary_fraction = 0, alibi_max_bias = 0;
-  std::size_t relative_buckets = 0, relative_max_distance = 0;  ///< of T5's bias
-  std::size_t rotary = 0;
-  ScalingDescription scaling = {};
-  bool bias;
-  double clip;  ///< 0: none
+  std::size_t heads;                 ///< query heads
+  std::size_t kv_heads;              ///< key/value heads
+  std::size_t head_dim;              ///< features per head
+  std::size_t window;                ///< keys a query sees at most; 0: no bound
+  MaskKind mask;                     ///< which keys a query sees
+  std::uint32_t mask_sum = 0;        ///< of a mask that files cannot name: over what each position of the context sees
+  PositionKind position;             ///< which of the following numbers count
+  double theta = 0;                  ///< Rope's base; 0 without Rope
+  double rotary_fraction = 0;        ///< share of a head that turns; 0 without Rope
+  double alibi_max_bias = 0;         ///< the smallest slope is 2^-alibi_max_bias; 0 without ALiBi
+  std::size_t relative_buckets = 0;  ///< of T5's bias; 0 without
+  std::size_t relative_max_distance = 0;  ///< of T5's bias; 0 without
+  std::size_t rotary = 0;                 ///< components of a head that turn; 0 without Rope
+  ScalingDescription scaling = {};        ///< of Rope's frequencies
+  bool bias;                              ///< whether the four linear layers have biases
+  double clip;                            ///< limit of q, k and v; 0: none
 };
 
 /// A feed-forward layer as numbers; of a mixture, an expert and how it is chosen.
 struct FeedForwardDescription {
-  std::size_t hidden;
-  bool gated, bias;
-  ActivationKind activation;
-  std::size_t experts = 0, choices = 0;  ///< 0: dense
-  RouterKind router = RouterKind::other;
+  std::size_t hidden;                     ///< inner width; of a mixture, of one expert
+  bool gated;                             ///< down(f(gate(x)) * up(x)); if not, down(f(up(x)))
+  bool bias;                              ///< whether its linear layers have biases
+  ActivationKind activation;              ///< the f of these
+  std::size_t experts = 0;                ///< to choose from; 0: dense
+  std::size_t choices = 0;                ///< experts a token goes to; 0: dense
+  RouterKind router = RouterKind::other;  ///< how they are chosen; without meaning where dense
 };
 
 /// A norm as numbers.
 struct NormDescription {
-  double eps;
-  bool weight, bias, centred;
+  double eps;    ///< added under the root
+  bool weight;   ///< whether it has one, [dim]
+  bool bias;     ///< whether it has one, [dim]
+  bool centred;  ///< whether the mean is subtracted, as LayerNorm does
 };
 
 /// Layer l is described by attention[l % attention.size()], and so on.
 struct ModelDescription {
-  std::size_t vocab_size, dim, layers, context;
-  bool tie_embeddings;
-  EmbeddingPositionKind position;
-  NormDescription norm;
-  ResidualKind residual;
-  std::vector<AttentionDescription> attention;
-  std::vector<FeedForwardDescription> feed_forward;
-  std::size_t parameters, active_parameters;
+  std::size_t vocab_size;                            ///< rows of the embedding
+  std::size_t dim;                                   ///< width of the residual stream
+  std::size_t layers;                                ///< blocks of attention and feed-forward
+  std::size_t context;                               ///< positions the model was trained on
+  bool tie_embeddings;                               ///< the head is the embedding matrix
+  EmbeddingPositionKind position;                    ///< what is added to the embedding
+  NormDescription norm;                              ///< of all norms
+  ResidualKind residual;                             ///< how a layer's two halves are joined
+  std::vector<AttentionDescription> attention;       ///< 1, or 2 where layers alternate
+  std::vector<FeedForwardDescription> feed_forward;  ///< as many as of `attention`
+  std::size_t parameters;                            ///< numbers in all tensors; a tied head counts once
+  std::size_t active_parameters;                     ///< those that one token touches
 
   /// Of a layer, counted from 0.
   const AttentionDescription& attention_of(std::size_t layer) const { return attention[layer % attention.size()]; }

@@ -99,9 +99,10 @@ struct GeluFunction {
 
 /// 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))): GPT-2's approximation.
 struct GeluTanhFunction {
+  /// sqrt(2 / pi).
   template <class T>
   static constexpr T root = std::numbers::inv_sqrtpi_v<T> * std::numbers::sqrt2_v<T>;
-  static constexpr double cubic = 0.044715;
+  static constexpr double cubic = 0.044715;  ///< the coefficient of x^3
 
   /// The tanh of the formula.
   template <class B>

@@ -8,9 +8,14 @@ namespace bora::inline BORA_ABI::simd {
 
 /// The numbers of one step.
 struct AdamwStep {
-  double learning_rate, beta1, beta2, eps, weight_decay;
-  double correction1, correction2;  ///< 1 - beta1^s, 1 - beta2^s
-  double gradient_scale;            ///< from clipping
+  double learning_rate;   ///< lr of this step
+  double beta1;           ///< share of m that stays, in [0, 1)
+  double beta2;           ///< share of v that stays, in [0, 1)
+  double eps;             ///< added to sqrt(v / c2), above 0
+  double weight_decay;    ///< wd; 0: none
+  double correction1;     ///< c1 = 1 - beta1^s of step s = 1, 2, …
+  double correction2;     ///< c2 = 1 - beta2^s
+  double gradient_scale;  ///< what g is multiplied by first, from clipping; 1: not clipped
 };
 
 /// m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2,

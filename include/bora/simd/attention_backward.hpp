@@ -13,11 +13,18 @@ namespace bora::inline BORA_ABI::simd {
 /// the forward cache does not have, and their gradients.
 template <class T>
 struct AttentionGradients {
-  std::size_t time, stride, length;  ///< tokens, round_up(head_dim, 16), round_up(time, 16)
-  T *key_rows, *value_panels;        ///< [length, stride], [length / 16, head_dim, 16]
-  T *d_key, *d_value;                ///< [length, stride]
-  T *queries, *d_output, *d_query;   ///< [query_tile, stride]
-  T *weights, *d_scores;             ///< [query_tile, length]
+  std::size_t time;    ///< tokens of the sequence
+  std::size_t stride;  ///< round_up(head_dim, 16)
+  std::size_t length;  ///< round_up(time, 16)
+  T* key_rows;         ///< [length, stride]: keys, zeros beyond the text
+  T* value_panels;     ///< [length / 16, head_dim, 16]: values, zeros beyond the text
+  T* d_key;            ///< [length, stride]: sums over the query rows so far
+  T* d_value;          ///< [length, stride]: sums over the query rows so far
+  T* queries;          ///< [query_tile, stride]: as in forward; attend_backward scales them
+  T* d_output;         ///< [query_tile, stride]: gradients of the head's outputs
+  T* d_query;          ///< [query_tile, stride]: gradients of the queries
+  T* weights;          ///< [query_tile, length]: scores, then their softmax
+  T* d_scores;         ///< [query_tile, length]: gradients of the weights, then of the biased scores
 
   /// Numbers that a lane needs.
   static constexpr std::size_t size(std::size_t head_dim, std::size_t time) noexcept {

@@ -19,7 +19,7 @@ template <class T>
 struct ScoreBias {
   const T* slopes = nullptr;       ///< [heads]: - slope * (query - key)
   const T* by_distance = nullptr;  ///< [heads, reach]: indexed by min(query - key, reach - 1)
-  std::size_t reach = 0;
+  std::size_t reach = 0;           ///< distances in the table; 0 without one
 
   /// Whether there is a bias.
   bool any() const noexcept { return slopes != nullptr || by_distance != nullptr; }
@@ -40,10 +40,20 @@ struct ScoreBias {
 /// One query row: which keys it sees and where its numbers are.
 template <class T>
 struct QueryRow {
-  std::size_t head, position, first_visible;  ///< sees first_visible .. position
-  const T* query;                             ///< [head_dim], after the position encoding
-  T* log_sum_exp;                             ///< of its scaled, biased scores; kept for backward; null: not wanted
+  std::size_t head;           ///< query head, which decides the bias
+  std::size_t position;       ///< of the query, and the last key that it sees
+  std::size_t first_visible;  ///< the first key that it sees
+  const T* query;             ///< [head_dim], after the position encoding
+  T* log_sum_exp;             ///< of its scaled, biased scores; kept for backward; null: not wanted
 };
+
+namespace detail {
+
+/// The weighted sum of values runs in four chains, slot modulo 4, so that few rows still keep the multipliers busy; a
+/// segment ends with (0 + 1) + (2 + 3).
+inline constexpr std::size_t value_chains = 4;
+
+}  // namespace detail
 
 /// Memory of one lane of the kernels.
 template <class T>
@@ -51,19 +61,19 @@ struct AttentionScratch {
   T* queries;          ///< [query_tile, stride]
   T* scores;           ///< [query_tile, segment_length]
   T* output;           ///< [query_tile, stride]: the state
-  T* segment;          ///< [query_tile, stride]: one segment's output
+  T* segment;          ///< [value_chains, query_tile, stride]: one segment's output, in chains
   std::size_t stride;  ///< round_up(head_dim, 16)
 
   /// Numbers that a lane needs.
   static constexpr std::size_t size(std::size_t head_dim) noexcept {
-    return query_tile * (6 * round_up(head_dim, block_lanes) + segment_length);
+    return query_tile * ((2 + detail::value_chains) * round_up(head_dim, block_lanes) + segment_length);
   }
   /// In memory of `size` numbers.
   AttentionScratch(T* memory, std::size_t head_dim) noexcept : stride(round_up(head_dim, block_lanes)) {
     queries = memory;
     output = queries + query_tile * stride;
     segment = output + query_tile * stride;
-    scores = segment + 4 * query_tile * stride;
+    scores = segment + detail::value_chains * query_tile * stride;
   }
 };
 
@@ -83,10 +93,6 @@ BORA_INLINE void for_tiles(std::size_t rows, F&& f) noexcept {
   sweep(std::integral_constant<std::size_t, 2>{});
   sweep(std::integral_constant<std::size_t, 1>{});
 }
-
-/// The weighted sum of values runs in four chains, slot modulo 4, so that few rows still keep the multipliers busy; a
-/// segment ends with (0 + 1) + (2 + 3).
-inline constexpr std::size_t value_chains = 4;
 
 /// The keys of a run that a row sees, as slots [begin, end).
 struct Slots {

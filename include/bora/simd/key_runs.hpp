@@ -28,7 +28,7 @@ inline constexpr std::size_t run_length = block_lanes;
 template <CacheFormat E>
 struct RunLayout {
   using Element = typename E::Storage;
-  static constexpr bool scaled = std::is_same_v<E, Q8>;
+  static constexpr bool scaled = std::is_same_v<E, Q8>;  ///< whether scales follow the values
 
   /// Numbers from one value to the next.
   static constexpr std::size_t value_stride(std::size_t head_dim) noexcept { return round_up(head_dim, block_lanes); }
@@ -50,8 +50,8 @@ struct RunLayout {
 template <CacheFormat E>
 struct Run {
   using Layout = RunLayout<E>;
-  std::byte* data;
-  std::size_t head_dim;
+  std::byte* data;       ///< RunLayout<E>::bytes(head_dim) bytes, keys first
+  std::size_t head_dim;  ///< features of a key, and of a value
 
   /// The keys, feature by feature.
   typename E::Storage* keys() const noexcept { return reinterpret_cast<typename E::Storage*>(data); }
@@ -72,8 +72,9 @@ struct KeyRuns {
   const std::uint32_t* table = nullptr;  ///< paged: the page of each `page_runs` runs
   std::size_t first = 0;                 ///< not paged: this sequence's first run
   std::size_t modulus = 1;               ///< not paged: runs held, the ring's length
-  std::size_t page_runs = 1;
-  std::size_t kv_heads = 1, head_dim = 1;
+  std::size_t page_runs = 1;             ///< paged: runs in a page
+  std::size_t kv_heads = 1;              ///< key/value heads, whose runs lie side by side
+  std::size_t head_dim = 1;              ///< features per head
 
   /// Where the memory holds a run of the sequence.
   std::size_t place(std::size_t run) const noexcept {

@@ -22,7 +22,7 @@ namespace bora::inline BORA_ABI::simd {
 /// How a format lays out a panel: `group` columns are interleaved.
 template <WeightFormat Format>
 struct PanelLayout {
-  static constexpr std::size_t group = std::is_same_v<Format, Bf16> ? 2 : 1;
+  static constexpr std::size_t group = std::is_same_v<Format, Bf16> ? 2 : 1;  ///< columns interleaved; 1: none
 
   /// Columns with the padding at their end.
   static constexpr std::size_t padded_cols(std::size_t cols) noexcept { return round_up(cols, group); }
@@ -45,8 +45,9 @@ struct PanelLayout {
 template <WeightFormat Format>
 struct Panels {
   using Layout = PanelLayout<Format>;
-  typename Format::Storage* data = nullptr;
-  std::size_t rows = 0, cols = 0;
+  typename Format::Storage* data = nullptr;  ///< [count(), panel_size()]
+  std::size_t rows = 0;                      ///< of the matrix, padding not counted
+  std::size_t cols = 0;                      ///< of the matrix, padding not counted
 
   /// Panels.
   std::size_t count() const noexcept { return Layout::panels(rows); }

@@ -119,7 +119,8 @@ void round_row(const T* from, Activation* to, std::size_t n) noexcept {
 /// What a norm measured of a row: y = (x - mean) * inverse_deviation.
 template <class T>
 struct RowStatistics {
-  T mean, inverse_deviation;
+  T mean;               ///< 0 for RMSNorm, which subtracts none
+  T inverse_deviation;  ///< 1 / sqrt(variance + eps); of RMSNorm, of the mean square
 };
 
 /// RMS statistics: mean 0, 1 / sqrt(mean(x^2) + eps).
@@ -247,7 +248,8 @@ std::size_t largest_index(const T* x, std::size_t n) noexcept {
 /// Largest element, and log of the sum of exponentials relative to it.
 template <class T>
 struct LogSumExp {
-  T largest, log_sum;
+  T largest;  ///< the largest x
+  T log_sum;  ///< log(sum exp(x - largest))
   /// log of the sum.
   T value() const noexcept { return largest + log_sum; }
   /// -log softmax of one of the logits.

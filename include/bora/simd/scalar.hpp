@@ -19,9 +19,10 @@ inline constexpr std::size_t block_lanes = 16;
 template <class T>
 struct ScalarBlock {
   using Number = T;
-  static constexpr std::size_t lanes = block_lanes;
-  static constexpr std::size_t tile_rows = 4, tile_panels = 1;
-  T lane[lanes];
+  static constexpr std::size_t lanes = block_lanes;  ///< numbers in a block
+  static constexpr std::size_t tile_rows = 4;        ///< rows of input that a tile of a matrix product holds at most
+  static constexpr std::size_t tile_panels = 1;      ///< panels of weights that such a tile holds
+  T lane[lanes];                                     ///< the numbers
 
   /// The name that programs print.
   static constexpr const char* target() noexcept { return "scalar"; }
@@ -141,7 +142,8 @@ struct ScalarBlock {
   static constexpr bool native_pairs = false;
   /// Sixteen pairs of bfloat16, as a panel of `Bf16` holds them.
   struct Pairs {
-    ScalarBlock even, odd;
+    ScalarBlock even;  ///< the pairs' first numbers
+    ScalarBlock odd;   ///< the pairs' second numbers
     /// Sixteen pairs at `p`.
     static BORA_INLINE Pairs load(const bfloat16* p) noexcept {
       return {each([&](std::size_t i) { return T(to_float(p[2 * i])); }),

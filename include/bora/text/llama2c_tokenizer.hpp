@@ -282,7 +282,8 @@ class PieceMerger {
 /// Copyable; const members may be called from several threads at once.
 class Llama2cTokenizer {
  public:
-  static constexpr TokenId bos = detail::llama2c_bos, eos = detail::llama2c_eos;
+  static constexpr TokenId bos = detail::llama2c_bos;  ///< 1, which begins a sequence
+  static constexpr TokenId eos = detail::llama2c_eos;  ///< 2, which ends it
 
   /// \param path        a `tokenizer.bin`
   /// \param vocab_size  the model's, for the file does not hold it; 0 reads to the end of the file

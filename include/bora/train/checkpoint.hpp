@@ -44,8 +44,8 @@ namespace bora::inline BORA_ABI {
 
 /// What a checkpoint holds beside the trainer's own state.
 struct TrainingState {
-  TokenMixtureState data;
-  LossHistory history;
+  TokenMixtureState data;         ///< where the batches go on
+  LossHistory history;            ///< losses from the first step of the run on
   std::optional<LossPoint> best;  ///< the lowest held-out loss so far
   /// The builds of the library that took part, by version, backend, instruction set and compiler. Bits are promised
   /// for one; where there are more, the run goes on, but not with the bits of any one of them alone.

@@ -18,8 +18,8 @@ namespace bora::inline BORA_ABI {
 
 /// What a model lost on held-out text.
 struct Evaluation {
-  double loss = 0;  ///< mean cross entropy, natural logarithm
-  std::size_t predictions = 0;
+  double loss = 0;              ///< mean cross entropy, natural logarithm
+  std::size_t predictions = 0;  ///< tokens that the mean is over: all but the first of each row
 
   /// exp(loss): by token, so of use between models with one tokenizer.
   double perplexity() const noexcept { return std::exp(loss); }

@@ -24,21 +24,21 @@ namespace bora::inline BORA_ABI {
 
 /// How long a run is, and what happens along the way.
 struct FitOptions {
-  std::size_t steps = 0;             ///< of the whole run; 0: those of the learning rate
-  std::size_t batches_per_step = 1;  ///< whose gradients are averaged
-  std::vector<TokenBatch> held_out = {};
-  std::size_t evaluate_every = 100;     ///< steps; and after the last. Without held-out batches never
-  std::filesystem::path folder = {};    ///< of the checkpoints; empty: none are written
-  std::size_t checkpoint_every = 1000;  ///< steps; after the last, and after each best evaluation
-  std::size_t report_every = 1;         ///< steps; after the last, and after each evaluation
-  double peak_flops_per_second = 0;     ///< of the machine, for Progress::share_of_peak; 0: not known
+  std::size_t steps = 0;                  ///< of the whole run; 0: those of the learning rate
+  std::size_t batches_per_step = 1;       ///< whose gradients are averaged
+  std::vector<TokenBatch> held_out = {};  ///< evaluated together; empty: no evaluation
+  std::size_t evaluate_every = 100;       ///< steps; and after the last. Without held-out batches never
+  std::filesystem::path folder = {};      ///< of the checkpoints; empty: none are written
+  std::size_t checkpoint_every = 1000;    ///< steps; after the last, and after each best evaluation
+  std::size_t report_every = 1;           ///< steps; after the last, and after each evaluation
+  double peak_flops_per_second = 0;       ///< of the machine, for Progress::share_of_peak; 0: not known
 };
 
 /// What a run came to.
 struct FitResult {
-  std::size_t steps = 0;    ///< done in all
-  std::size_t resumed = 0;  ///< of these, done before by the run that this one went on with
-  LossHistory history;
+  std::size_t steps = 0;          ///< done in all
+  std::size_t resumed = 0;        ///< of these, done before by the run that this one went on with
+  LossHistory history;            ///< losses from the first step of the run on
   std::optional<LossPoint> best;  ///< the lowest held-out loss
   /// As in TrainingState: where there is more than one, the bits are not those of a run that one build did alone.
   std::vector<std::string> builds = {};

@@ -19,15 +19,17 @@ namespace bora::inline BORA_ABI {
 /// The objective: next-token cross entropy, mean over all batch * (time - 1) predictions, natural logarithm, plus the
 /// load-balancing loss.
 struct LossOptions {
-  double load_balancing = 0;  ///< coefficient of the load-balancing loss
-  BalanceLoss balance = BalanceLoss::hugging_face;
-  double cross_entropy = 1;  ///< coefficient of the cross entropy
-  Executor* pool = nullptr;
+  double load_balancing = 0;                        ///< coefficient of the load-balancing loss
+  BalanceLoss balance = BalanceLoss::hugging_face;  ///< which load-balancing loss
+  double cross_entropy = 1;                         ///< coefficient of the cross entropy
+  Executor* pool = nullptr;                         ///< who works; the calling thread alone without one
 };
 
 /// The parts of an objective.
 struct Loss {
-  double total = 0, cross_entropy = 0, load_balancing = 0;
+  double total = 0;           ///< the objective: both parts by their coefficients
+  double cross_entropy = 0;   ///< mean over all predictions, natural logarithm, without coefficient
+  double load_balancing = 0;  ///< without coefficient; 0 for dense models
 };
 
 namespace detail {
@@ -185,8 +187,8 @@ class TrainingPass {
 /// Loss of a batch and its gradients, which have the parameters' layout.
 template <ModelSpec S, class T>
 struct LossAndGradients {
-  T loss;
-  Parameters<S, T> gradients;
+  T loss;                      ///< the objective
+  Parameters<S, T> gradients;  ///< d loss / d parameter
 };
 
 /// The objective of `batch` and d objective / d parameters. Throws TokenError for ids outside the vocabulary and rows

@@ -15,17 +15,19 @@ namespace bora::inline BORA_ABI {
 
 /// A point of a loss curve.
 struct LossPoint {
-  std::size_t step;
-  double loss;
+  std::size_t step;  ///< 1, 2, …: after that step for held-out text, in it for training
+  double loss;       ///< the objective in training; for held-out text the cross entropy
 
   friend bool operator==(const LossPoint&, const LossPoint&) = default;
 };
 
 /// The state of a run after a step.
 struct Progress {
-  std::size_t step, steps;              ///< steps done, and all
+  std::size_t step;                     ///< steps done
+  std::size_t steps;                    ///< steps of the whole run
   double loss;                          ///< of the step's batches, before its update
-  double learning_rate, gradient_norm;  ///< the norm before clipping
+  double learning_rate;                 ///< of the step
+  double gradient_norm;                 ///< global, before clipping
   double tokens_per_second;             ///< since the last report; evaluation and checkpoints not counted
   double flops_per_second;              ///< the same, by `flops_per_token`: backward costs twice what forward does
   std::optional<double> share_of_peak;  ///< of FitOptions::peak_flops_per_second, where that is given
@@ -43,8 +45,9 @@ using ProgressCallback = std::function<void(const Progress&)>;
 /// steps are gathered into stretches of 1, 2, 4, … so that no more than that many stretches lie behind, and the newest
 /// point of each is kept. What is kept depends on the points alone.
 struct LossHistory {
-  static constexpr std::size_t most_points = 4096;
-  std::vector<LossPoint> training, held_out;
+  static constexpr std::size_t most_points = 4096;  ///< in each curve
+  std::vector<LossPoint> training;                  ///< by step, rising
+  std::vector<LossPoint> held_out;                  ///< by step, rising; empty where nothing is evaluated
 
   /// Appends to one of the two, and thins it.
   static void append(std::vector<LossPoint>& curve, LossPoint point) {

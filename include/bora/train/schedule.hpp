@@ -22,14 +22,18 @@ enum class Decay { cosine, linear, constant };
 ///     linear    peak + (floor - peak) u
 ///     rate(steps - cooldown) (steps - s) / cooldown                             in the last `cooldown` steps
 ///
+/// The cosine is that of SGDR (Loshchilov and Hutter 2017, eq. 5), without restarts.
+///
 /// OLMo's (Groeneveld et al. 2024, §3.2, Table 5 and olmo/optim.py) warm up from a tenth of the peak and fall to one:
 /// the 7B in a line, with 1000 steps more to 0; the 1B, as it was released, along a cosine.
 struct LearningRate {
-  double peak = 3e-4, floor = 0;
-  std::size_t warmup = 0, steps = 0;
-  Decay decay = Decay::cosine;
+  double peak = 3e-4;                      ///< rate that the warm-up ends at
+  double floor = 0;                        ///< rate that the decay ends at; not used by `constant`
+  std::size_t warmup = 0;                  ///< first steps, in which the rate rises; 0: none
+  std::size_t steps = 0;                   ///< of the whole run; 0: no end
+  Decay decay = Decay::cosine;             ///< between warm-up and cool-down
   std::optional<double> warmup_from = {};  ///< where the warm-up begins, as a share of the peak; else one step above 0
-  std::size_t cooldown = 0;
+  std::size_t cooldown = 0;                ///< last steps, in which the rate falls to 0; 0: none
 
   /// Throws ConfigError for rates that are negative or not numbers, and a cool-down that leaves no step between it and
   /// the warm-up.

@@ -21,15 +21,16 @@ namespace bora::inline BORA_ABI {
 
 /// A token file and its share of the rows, relative to the other sources'.
 struct TokenSource {
-  std::filesystem::path file;
-  double weight = 1;
+  std::filesystem::path file;  ///< as TokenFileWriter and the packers write it
+  double weight = 1;           ///< above 0
 };
 
 /// What decides the batches of a mixture.
 struct TokenMixtureOptions {
-  std::vector<TokenSource> sources;
-  std::size_t batch = 1, time = 1;  ///< rows a batch, tokens a row: time - 1 predictions
-  std::uint64_t seed = 0;
+  std::vector<TokenSource> sources;  ///< one or more
+  std::size_t batch = 1;             ///< rows a batch
+  std::size_t time = 1;              ///< tokens a row, 2 or more: time - 1 predictions
+  std::uint64_t seed = 0;            ///< of the rows' order and of where an epoch begins to cut
 };
 
 /// Where a mixture stands.

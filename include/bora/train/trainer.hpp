@@ -17,25 +17,31 @@ namespace bora::inline BORA_ABI {
 
 /// AdamW (Loshchilov and Hutter 2019). The decay is decoupled and touches matrices only, embeddings and head included.
 struct AdamwOptions {
-  double beta1 = 0.9, beta2 = 0.95, eps = 1e-8, weight_decay = 0.1;
+  double beta1 = 0.9;         ///< share of the gradients' running mean that stays, in [0, 1)
+  double beta2 = 0.95;        ///< the same for the mean of their squares, in [0, 1)
+  double eps = 1e-8;          ///< added to the root of that mean, above 0
+  double weight_decay = 0.1;  ///< a step takes away this times the learning rate; 0: none
 };
 
 /// What a trainer does in each step.
 struct TrainerOptions {
-  LearningRate learning_rate = {};
-  AdamwOptions optimizer = {};
-  double clip_norm = 1.0;     ///< gradients are scaled down to this global norm; 0: never
-  double load_balancing = 0;  ///< coefficient of the load-balancing loss
-  Executor* pool = nullptr;
-  BalanceLoss balance = BalanceLoss::hugging_face;
+  LearningRate learning_rate = {};                  ///< by step
+  AdamwOptions optimizer = {};                      ///< AdamW's numbers
+  double clip_norm = 1.0;                           ///< gradients are scaled down to this global norm; 0: never
+  double load_balancing = 0;                        ///< coefficient of the load-balancing loss
+  Executor* pool = nullptr;                         ///< who works; the calling thread alone without one
+  BalanceLoss balance = BalanceLoss::hugging_face;  ///< which load-balancing loss
 };
 
 /// What a step did.
 struct StepReport {
-  std::size_t step;                            ///< 1, 2, …
-  double loss, cross_entropy, load_balancing;  ///< of the batch before the update; loss is the objective
-  double learning_rate, gradient_norm;         ///< the norm before clipping
-  std::size_t tokens;
+  std::size_t step;       ///< 1, 2, …
+  double loss;            ///< the objective before the update, mean over the batches
+  double cross_entropy;   ///< its part, without coefficient
+  double load_balancing;  ///< its part, without coefficient; 0 for dense models
+  double learning_rate;   ///< of this step
+  double gradient_norm;   ///< global, before clipping
+  std::size_t tokens;     ///< in the batches, the first of each row included
 };
 
 /// Trains a model in place: `step` computes the gradients of a batch, updates the F32 parameters and rewrites the

@@ -8,6 +8,7 @@ namespace bora::inline BORA_ABI {
 /// Mistral 7B v0.1 (Jiang et al. 2023, Table 1). Base and eps are recalled.
 struct Mistral7B : DecoderSpec {
   static constexpr std::size_t vocab_size = 32'000, dim = 4096, layers = 32, context = 8192;
+  /// Four query heads a key/value head.
   static constexpr HeadShape head_shape{.heads = 32, .kv_heads = 8, .head_dim = 128};
   using Norm = RmsNorm<1e-5>;
   using Attention = GroupedQueryAttention<head_shape, SlidingWindow<4096>, Rope<1e4>>;

@@ -16,6 +16,7 @@ struct Mixtral8x7B : Mistral7B {
 /// Mixtral 8x22B v0.1. Sizes are recalled; their count is the published one.
 struct Mixtral8x22B : Mixtral8x7B {
   static constexpr std::size_t dim = 6144, layers = 56, context = 65'536;
+  /// Six query heads a key/value head.
   static constexpr HeadShape head_shape{.heads = 48, .kv_heads = 8, .head_dim = 128};
   using Attention = GroupedQueryAttention<head_shape, Causal, Rope<1e6>>;
   using FeedForward = MixtureOfExperts<8, TopKRouter<2>, SwiGlu<16'384>>;
