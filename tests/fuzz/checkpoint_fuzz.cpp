@@ -67,7 +67,7 @@ const Good& good() {
 
 /// With the checksum that belongs to the state.
 std::string sealed(bora::Json all) {
-  all["checksum"] = bora::detail::hex(bora::detail::text_sum(all["state"].dump()));
+  all["checksum"] = bora::detail::hex(bora::detail::text_checksum(all["state"].dump()));
   return all.dump();
 }
 std::string sealed_text(const std::string& text) {
@@ -84,7 +84,7 @@ bora::Json good_state() { return bora::parse_json(good().state, "state.json"); }
 std::string state_with(const char* name, std::string_view bytes) {
   bora::Json all = good_state();
   all["state"]["files"][name] = {{"bytes", bytes.size()},
-                                 {"checksum", bora::detail::hex(bora::detail::text_sum(bytes))}};
+                                 {"checksum", bora::detail::hex(bora::detail::text_checksum(bytes))}};
   return sealed(std::move(all));
 }
 std::string patched_state(std::string_view patch) {

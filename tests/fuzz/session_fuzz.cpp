@@ -65,7 +65,7 @@ std::string saved(std::size_t length) {
 std::string sealed(std::string bytes) {
   if (bytes.size() < word) return bytes;
   bytes.resize(bytes.size() / word * word);
-  bora::detail::WordSum sum;
+  bora::detail::Checksum sum;
   sum.add(std::as_bytes(std::span(bytes)).first(bytes.size() - word));
   const std::uint64_t value = sum.value();
   std::memcpy(&bytes[bytes.size() - word], &value, word);

@@ -35,7 +35,7 @@ void read_everything(const bora::TokenFile& file) {
 /// With the checksum that belongs to the bytes before it.
 std::string sealed(std::string bytes) {
   if (bytes.size() < word) return bytes;
-  bora::detail::WordSum sum;
+  bora::detail::Checksum sum;
   sum.add(std::as_bytes(std::span(bytes)).first(bytes.size() - word));
   const std::uint64_t value = sum.value();
   std::memcpy(&bytes[bytes.size() - word], &value, word);

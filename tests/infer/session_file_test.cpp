@@ -83,7 +83,7 @@ struct Fixture {
   std::string altered(std::size_t at, std::uint64_t value) const { return sealed(good, at, as_bytes(value)); }
   static std::string sealed(std::string bytes, std::size_t at, const std::string& part) {
     bytes.replace(at, part.size(), part);
-    bora::detail::WordSum sum;
+    bora::detail::Checksum sum;
     const auto all = std::as_bytes(std::span(bytes));
     sum.add(all.first(all.size() - word));
     return bytes.replace(bytes.size() - word, word, as_bytes(sum.value()));

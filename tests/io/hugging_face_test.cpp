@@ -317,7 +317,7 @@ TEST_CASE("A model is not loaded as one of other buckets, or of another mask wit
   const Checkpoint<OwnMask> masked;
   CHECK(complaint_of<bora::Error>([&] { bora::load_parameters<OwnMask>(masked.folder().path()); }) == "");
   check_contains(complaint_of<ConfigError>([&] { bora::load_parameters<OtherMask>(masked.folder().path()); }),
-                 "key 'attention.mask_sum' is ");
+                 "key 'attention.mask_hash' is ");
   check_contains(complaint_of<ConfigError>([&] { bora::load_parameters<MistralOfFour>(masked.folder().path()); }),
                  "key 'attention.mask' is the string 'other', the model's type has the string 'sliding window'");
 }

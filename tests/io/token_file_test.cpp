@@ -25,7 +25,7 @@ std::filesystem::path write(const std::filesystem::path& path, std::size_t vocab
 }
 
 std::uint64_t sum_of(std::string_view bytes) {
-  bora::detail::WordSum sum;
+  bora::detail::Checksum sum;
   sum.add(std::as_bytes(std::span(bytes)));
   return sum.value();
 }

@@ -322,7 +322,8 @@ TEST_CASE("A checkpoint whose sums are right and whose words are not is refused"
     changed[bora::Json::json_pointer(place)] = value;
     fs::remove(checkpoint / "state.json");
     changed["files"] = bora::detail::list_files(checkpoint);
-    write("state.json", {{"state", changed}, {"checksum", bora::detail::hex(bora::detail::text_sum(changed.dump()))}});
+    write("state.json",
+          {{"state", changed}, {"checksum", bora::detail::hex(bora::detail::text_checksum(changed.dump()))}});
     return lacks(refused(folder.path()), part);
   };
   CHECK(says("/best/checkpoint", "../step-000000001", "names '../step-000000001' as the best checkpoint") == "");

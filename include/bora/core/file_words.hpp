@@ -14,7 +14,7 @@
 namespace bora::inline BORA_ABI::detail {
 
 /// A 64-bit sum of words: each step is a bijection, so a change of any one word is seen.
-class WordSum {
+class Checksum {
  public:
   void add(std::uint64_t word) noexcept {
     sum_ = (sum_ ^ word) * 0x9e3779b97f4a7c15u;

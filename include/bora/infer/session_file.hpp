@@ -68,7 +68,7 @@ template <CacheFormat E>
 void save_keys(const KeyValueCache<E>& cache, std::size_t sequence, const SessionHeader& header,
                const std::filesystem::path& path) {
   AtomicFile file(path);
-  WordSum sum;
+  Checksum sum;
   const auto write = [&](std::span<const std::byte> words) {
     sum.add(words);
     file.write(words);
@@ -164,7 +164,7 @@ SessionRuns check_session_shape(const KeyValueCache<E>& cache, const SessionHead
 inline void check_session_sum(const MappedFile& file) {
   const std::span<const std::byte> bytes = file.bytes();
   constexpr std::size_t word = sizeof(std::uint64_t);
-  WordSum sum;
+  Checksum sum;
   sum.add(bytes.first(bytes.size() - word));
   if (const auto stored = load_number<std::uint64_t>(bytes.data() + bytes.size() - word); stored != sum.value())
     refuse_file(file.path(), "is damaged: its checksum is ", sum.value(), ", expected ", stored);

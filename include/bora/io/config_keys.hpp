@@ -227,7 +227,7 @@ inline ConfigKeys gpt_neox_keys(const ModelDescription& d) {
   };
 }
 
-/// `relative_attention_...` are T5's own keys. `mask_sum` is there for masks that have no name.
+/// `relative_attention_...` are T5's own keys. `mask_hash` is there for masks that have no name.
 inline void append_attention(ConfigKeys& keys, std::string_view within, const AttentionDescription& a) {
   append_within(keys, within,
                 {{"heads", a.heads},
@@ -248,7 +248,7 @@ inline void append_attention(ConfigKeys& keys, std::string_view within, const At
                  {"scaling_high_frequency", or_null(a.scaling.high_frequency), {}, nullptr},
                  {"bias", a.bias},
                  {"clip_qkv", or_null(a.clip), {}, nullptr}});
-  if (a.mask == MaskKind::other) append_within(keys, within, {{"mask_sum", a.mask_sum}});
+  if (a.mask == MaskKind::other) append_within(keys, within, {{"mask_hash", a.mask_hash}});
   if (a.position == PositionKind::t5_bias)
     append_within(keys, within,
                   {{"relative_attention_num_buckets", a.relative_buckets},

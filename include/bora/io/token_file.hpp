@@ -121,7 +121,7 @@ class TokenFileWriter {
   AtomicFile file_;
   std::filesystem::path path_;
   std::size_t vocab_size_;
-  detail::WordSum sum_;
+  detail::Checksum sum_;
   std::vector<std::byte> pending_;
   std::vector<std::uint64_t> ends_;
   std::size_t tokens_ = 0, text_bytes_ = 0;
@@ -212,7 +212,7 @@ class TokenFile {
     const std::size_t ends_at = checked_ends();
     ids_ = bytes.data() + sizeof head_;
     ends_ = bytes.data() + ends_at;
-    detail::WordSum sum;
+    detail::Checksum sum;
     sum.add(bytes.first(bytes.size() - word));
     if (sum.value() != tail_.checksum)
       refuse("is damaged: its checksum is ", sum.value(), ", expected ", tail_.checksum);

@@ -44,7 +44,7 @@ struct AttentionDescription {
   std::size_t head_dim;              ///< features per head
   std::size_t window;                ///< keys a query sees at most; 0: no bound
   MaskKind mask;                     ///< which keys a query sees
-  std::uint32_t mask_sum = 0;        ///< of a mask that files cannot name: over what each position of the context sees
+  std::uint32_t mask_hash = 0;       ///< of a mask that files cannot name: over what each position of the context sees
   PositionKind position;             ///< which of the following numbers count
   double theta = 0;                  ///< Rope's base; 0 without Rope
   double rotary_fraction = 0;        ///< share of a head that turns; 0 without Rope
@@ -143,8 +143,8 @@ inline constexpr MaskKind mask_kind<SlidingWindow<window>> = MaskKind::sliding_w
 
 /// Two masks that let some position see other keys have, but for a chance of 2^-32, other sums.
 template <class Mask>
-std::uint32_t mask_sum(std::size_t context) noexcept {
-  WordSum sum;
+std::uint32_t mask_hash(std::size_t context) noexcept {
+  Checksum sum;
   for (std::size_t position = 0; position < context; ++position)
     sum.add(static_cast<std::uint64_t>(Mask::first_visible(position)));
   return static_cast<std::uint32_t>(sum.value());
@@ -160,7 +160,7 @@ AttentionDescription describe_attention(std::size_t context) {
                          .position = PositionKind::none,
                          .bias = A::has_bias,
                          .clip = A::clip};
-  if (d.mask == MaskKind::other) d.mask_sum = mask_sum<typename A::Mask>(context);
+  if (d.mask == MaskKind::other) d.mask_hash = mask_hash<typename A::Mask>(context);
   using P = typename A::Position;
   if constexpr (is_rope<P>) {
     d.position = PositionKind::rope;

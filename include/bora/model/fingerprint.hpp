@@ -9,7 +9,7 @@ namespace bora::inline BORA_ABI::detail {
 /// The numbers of a spec, summed: two models of one type share it, whatever their weights. So do types that differ in a
 /// scaling, an activation or a router that the library does not know.
 inline std::uint64_t fingerprint(const ModelDescription& d) noexcept {
-  WordSum sum;
+  Checksum sum;
   const auto add = [&](auto... numbers) { (sum.add(static_cast<std::uint64_t>(numbers)), ...); };
   const auto add_reals = [&](auto... numbers) { (sum.add(static_cast<double>(numbers)), ...); };
   add(d.vocab_size, d.dim, d.layers, d.context, d.tie_embeddings, d.position, d.residual, d.parameters,
@@ -22,7 +22,7 @@ inline std::uint64_t fingerprint(const ModelDescription& d) noexcept {
               a.scaling.beta_fast, a.scaling.beta_slow, a.scaling.low_frequency, a.scaling.high_frequency);
     // Only models that have these facts count them.
     if (a.position == PositionKind::t5_bias) add(a.relative_buckets, a.relative_max_distance);
-    if (a.mask == MaskKind::other) add(a.mask, a.mask_sum);
+    if (a.mask == MaskKind::other) add(a.mask, a.mask_hash);
   }
   for (const FeedForwardDescription& f : d.feed_forward)
     add(f.hidden, f.gated, f.bias, f.activation, f.experts, f.choices, f.router);

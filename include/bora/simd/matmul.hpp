@@ -40,7 +40,8 @@ template <class B, WeightFormat Format>
 using StepOf = std::conditional_t<std::is_same_v<Format, Bf16>, PairStep<B>, Step<B, typename Format::Storage>>;
 
 /// Steps over weights that come from memory: each is asked for well ahead, since the processor's own prefetching ends
-/// at every page. Measured: from 82 to 98 % of the read bandwidth; in a cache it costs 15 %.
+/// at every page. Single rows go from 82 to 98 % of the read bandwidth (benchmarks/speed.cpp); in a cache it costs 15
+/// %.
 template <class S>
 struct Streamed : S {};
 template <class S>

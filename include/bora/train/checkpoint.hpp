@@ -119,7 +119,7 @@ inline Json list_files(const fs::path& folder) {
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
     const MappedFile file(entry->path());
-    files[entry->path().filename().string()] = {{"bytes", file.size()}, {"checksum", hex(text_sum(file.text()))}};
+    files[entry->path().filename().string()] = {{"bytes", file.size()}, {"checksum", hex(text_checksum(file.text()))}};
   }
   if (error) refuse_file(folder, "cannot be listed: ", error.message());
   return files;
@@ -133,7 +133,7 @@ inline void check_files(const fs::path& folder, const Json& files, const fs::pat
     const std::size_t bytes = require_size(facts, "bytes", state, place);
     const std::string sum = require_string(facts, "checksum", state, place);
     if (file.size() != bytes) refuse_file(file.path(), "is ", file.size(), " bytes long, expected ", bytes);
-    if (const std::string found = hex(text_sum(file.text())); found != sum)
+    if (const std::string found = hex(text_checksum(file.text())); found != sum)
       refuse_file(file.path(), "is damaged: its checksum is ", found, ", expected ", printable(sum));
   }
 }
@@ -260,7 +260,7 @@ void write_checkpoint(const fs::path& folder, const Trainer<Model>& trainer, con
                 trainer.second_moments());
   write_json(partial.path() / "history.json", history_to_json(run.history));
   const Json state = state_to_json(trainer, run, options, best, partial.path());
-  write_json(partial.path() / "state.json", {{"state", state}, {"checksum", hex(text_sum(state.dump()))}});
+  write_json(partial.path() / "state.json", {{"state", state}, {"checksum", hex(text_checksum(state.dump()))}});
   partial.move_to_place();
   set_link(folder / "last", name);
   if (linked_name(folder / "best") != best) set_link(folder / "best", best);

@@ -94,8 +94,8 @@ inline std::string hex(std::uint64_t number) {
   for (int shift = 60; shift >= 0; shift -= 4) text += "0123456789abcdef"[number >> shift & 15];
   return text;
 }
-inline std::uint64_t text_sum(std::string_view text) noexcept {
-  WordSum sum;
+inline std::uint64_t text_checksum(std::string_view text) noexcept {
+  Checksum sum;
   sum.add(std::uint64_t{text.size()});
   sum.add(std::as_bytes(std::span(text)));
   return sum.value();
@@ -108,7 +108,7 @@ inline Json read_state(const fs::path& file) {
     refuse_file(file, "has format ", printable(format), ", expected 'bora-checkpoint'");
   if (const std::size_t version = require_size(state, "version", file, "state"); version != 1)
     refuse_file(file, "has version ", version, " of this format, expected 1");
-  const std::string sum = require_string(all, "checksum", file), found = hex(text_sum(state.dump()));
+  const std::string sum = require_string(all, "checksum", file), found = hex(text_checksum(state.dump()));
   if (sum != found) refuse_file(file, "is damaged: its checksum is ", found, ", expected ", printable(sum));
   return state;
 }

@@ -103,7 +103,7 @@ class Fit {
 
   /// What decides the run's bits beside the trainer's options; how often it is evaluated does not.
   Json facts() const {
-    WordSum held_out;
+    Checksum held_out;
     for (const TokenBatch& batch : options_.held_out) {
       for (const std::size_t extent : {batch.batch(), batch.time()}) held_out.add(std::uint64_t{extent});
       for (const TokenId id : batch.ids()) held_out.add(static_cast<std::uint64_t>(id));

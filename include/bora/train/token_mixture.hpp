@@ -184,7 +184,7 @@ class TokenMixture {
                                       " tokens are more than memory can number, expected smaller batches"));
   }
   std::uint64_t fingerprint(const TokenMixtureOptions& options) const noexcept {
-    detail::WordSum sum;
+    detail::Checksum sum;
     for (const std::uint64_t number : {std::uint64_t{batch_}, std::uint64_t{time_}, seed_}) sum.add(number);
     for (std::size_t i = 0; i < files_.size(); ++i) {
       sum.add(files_[i].checksum());
