@@ -4,15 +4,13 @@
 #include <bora/core/error.hpp>
 #include <bora/core/tensor.hpp>
 #include <bora/text/llama2c_tokenizer.hpp>
+#include <bora/text/pair_merger.hpp>
 #include <bora/text/utf8.hpp>
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <limits>
 #include <optional>
-#include <queue>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,11 +35,6 @@ inline constexpr std::string_view bpe_space = "\xe2\x96\x81";  // U+2581
 /// Pieces and merges by id, checked.
 class BpeTable {
  public:
-  struct Merge {
-    std::uint32_t rank;
-    TokenId joined;
-  };
-
   explicit BpeTable(const BpeVocabulary& vocabulary) : vocabulary_(vocabulary) {
     add_pieces();
     kinds_.assign(size(), Kind::text);
@@ -68,9 +61,10 @@ class BpeTable {
     const auto found = ids_.find(std::string(character));
     return found == ids_.end() || kinds_[static_cast<std::size_t>(found->second)] != Kind::text ? -1 : found->second;
   }
-  const Merge* find(TokenId left, TokenId right) const noexcept {
+  std::optional<PairMerge> find(TokenId left, TokenId right) const {
     const auto found = merges_.find(pair(left, right));
-    return found == merges_.end() ? nullptr : &found->second;
+    if (found == merges_.end()) return std::nullopt;
+    return found->second;
   }
 
  private:
@@ -123,7 +117,7 @@ class BpeTable {
     for (std::size_t rank = 0; rank < vocabulary_.merges.size(); ++rank) {
       const auto& [left, right] = vocabulary_.merges[rank];
       const TokenId a = merged_piece(rank, left), b = merged_piece(rank, right), ab = merged_piece(rank, left + right);
-      if (!merges_.emplace(pair(a, b), Merge{static_cast<std::uint32_t>(rank), ab}).second)
+      if (!merges_.emplace(pair(a, b), PairMerge{static_cast<double>(rank), ab}).second)
         throw ConfigError(message("merge ", rank, " joins ", legible(left), " and ", legible(right),
                                   ", expected a new one: an earlier merge joins the two already"));
     }
@@ -139,93 +133,28 @@ class BpeTable {
   std::vector<Kind> kinds_;
   std::array<TokenId, 256> bytes_{};
   std::unordered_map<std::string, TokenId> ids_;
-  std::unordered_map<std::uint64_t, Merge> merges_;
+  std::unordered_map<std::uint64_t, PairMerge> merges_;
 };
 
-/// Merges one text. Symbols are a linked list and possible merges a heap, so n bytes cost O(n log n).
-class BpeMerger {
- public:
-  BpeMerger(const BpeTable& table, std::string_view text) : table_(table) {
-    split(text);
-    for (std::size_t i = 0; i < symbols_.size(); ++i) propose(i);
-  }
-
-  /// The lowest rank first, leftmost first among equals, until none is left; then the ids from left to right.
-  std::vector<TokenId> run() {
-    while (!candidates_.empty()) {
-      const Candidate next = candidates_.top();
-      candidates_.pop();
-      const BpeTable::Merge* merge = merge_at(next.left);
-      if (merge != nullptr && merge->rank == next.rank) apply(next.left, merge->joined);
-    }
-    std::vector<TokenId> ids;
-    for (const Symbol& symbol : symbols_)
-      if (symbol.id >= 0) ids.push_back(symbol.id);
-    return ids;
-  }
-
- private:
-  static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
-
-  struct Symbol {
-    TokenId id;  ///< -1: merged into the symbol to the left
-    std::size_t left, right;
+/// The characters of a text as tokens, before any merge. A space goes in front, and spaces become U+2581; a U+2581 of
+/// the text itself is one too, as for SentencePiece. Characters without a piece become bytes.
+inline std::vector<TokenId> bpe_characters(const BpeTable& table, std::string_view text) {
+  std::vector<TokenId> ids;
+  const auto append = [&](std::string_view piece, std::string_view bytes) {
+    const TokenId id = piece.empty() ? -1 : table.find(piece);
+    if (id >= 0) return ids.push_back(id);
+    for (const char byte : bytes) ids.push_back(table.byte(static_cast<unsigned char>(byte)));
   };
-  struct Candidate {
-    std::uint32_t rank;
-    std::size_t left;
-    bool operator>(const Candidate& other) const noexcept {
-      return rank != other.rank ? rank > other.rank : left > other.left;
-    }
-  };
-
-  /// A space goes in front, and spaces become U+2581. A U+2581 of the text itself is one too, as for SentencePiece.
-  void split(std::string_view text) {
-    if (text.empty()) return;
-    symbols_.reserve(text.size() + 1);
-    append_character(bpe_space, " ");
-    while (!text.empty()) {
-      const Utf8Start start = utf8_start(text);
-      const std::string_view character = text.substr(0, start.length);
-      const bool whole = start.kind == Utf8Kind::whole;
-      append_character(!whole ? std::string_view() : character == " " ? bpe_space : character, character);
-      text.remove_prefix(start.length);
-    }
+  if (!text.empty()) append(bpe_space, " ");
+  while (!text.empty()) {
+    const Utf8Start start = utf8_start(text);
+    const std::string_view character = text.substr(0, start.length);
+    const bool whole = start.kind == Utf8Kind::whole;
+    append(!whole ? std::string_view() : character == " " ? bpe_space : character, character);
+    text.remove_prefix(start.length);
   }
-  void append_character(std::string_view piece, std::string_view bytes) {
-    const TokenId id = piece.empty() ? -1 : table_.find(piece);
-    if (id >= 0) return append(id);
-    for (const char byte : bytes) append(table_.byte(static_cast<unsigned char>(byte)));
-  }
-  void append(TokenId id) {
-    const std::size_t index = symbols_.size();
-    if (index > 0) symbols_.back().right = index;
-    symbols_.push_back({id, index > 0 ? index - 1 : none, none});
-  }
-
-  const BpeTable::Merge* merge_at(std::size_t left) const noexcept {
-    const Symbol& a = symbols_[left];
-    return a.id < 0 || a.right == none ? nullptr : table_.find(a.id, symbols_[a.right].id);
-  }
-  void propose(std::size_t left) {
-    if (left == none) return;
-    if (const BpeTable::Merge* merge = merge_at(left)) candidates_.push({merge->rank, left});
-  }
-  void apply(std::size_t left, TokenId joined) {
-    Symbol& a = symbols_[left];
-    Symbol& b = symbols_[a.right];
-    a.id = joined;
-    a.right = b.right;
-    b.id = -1;
-    if (a.right != none) symbols_[a.right].left = left;
-    propose(a.left);
-    propose(left);
-  }
-
-  const BpeTable& table_;
-  std::vector<Symbol> symbols_;
-  std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> candidates_;
-};
+  return ids;
+}
 
 }  // namespace detail
 
@@ -258,7 +187,8 @@ class BpeTokenizer {
   std::vector<TokenId> encode(std::string_view text, EncodeOptions options = {}) const {
     std::vector<TokenId> ids;
     if (options.bos) ids.push_back(bos_);
-    const std::vector<TokenId> merged = detail::BpeMerger(table_, text).run();
+    const auto merge = [&](TokenId left, TokenId right) { return table_.find(left, right); };
+    const std::vector<TokenId> merged = detail::PairMerger(detail::bpe_characters(table_, text), merge).run();
     ids.insert(ids.end(), merged.begin(), merged.end());
     if (options.eos) ids.push_back(eos_);
     return ids;

@@ -3,6 +3,7 @@
 #pragma once
 #include <bora/core/mapped_file.hpp>
 #include <bora/core/tensor.hpp>
+#include <bora/text/pair_merger.hpp>
 #include <bora/text/utf8.hpp>
 #include <algorithm>
 #include <bit>
@@ -11,8 +12,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <limits>
-#include <queue>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -172,102 +172,30 @@ class PieceFile {
   std::int32_t longest_ = 0;
 };
 
-/// Merges the characters of one text into pieces. The symbols are a linked list and the possible joins a heap,
-/// so a text of n bytes costs O(n log n).
-class PieceMerger {
- public:
-  PieceMerger(const PieceTable& table, std::string_view text) : table_(table), text_(text) {
-    split();
-    for (std::size_t i = 0; i < symbols_.size(); ++i) propose(i);
+/// The characters of a text as tokens, before any merge; those without a piece as bytes.
+inline std::vector<TokenId> llama2c_characters(const PieceTable& table, std::string_view text) {
+  std::vector<TokenId> ids;
+  while (!text.empty()) {
+    const Utf8Start start = utf8_start(text);
+    const std::string_view character = text.substr(0, start.length);
+    const TokenId id = start.kind == Utf8Kind::whole ? table.find(character) : -1;
+    if (id >= 0)
+      ids.push_back(id);
+    else
+      for (const char byte : character) ids.push_back(llama2c_first_byte + static_cast<unsigned char>(byte));
+    text.remove_prefix(start.length);
   }
+  return ids;
+}
 
-  /// The best join first, until none is left; then the ids from left to right.
-  std::vector<TokenId> run() {
-    while (!joins_.empty()) {
-      const Join join = joins_.top();
-      joins_.pop();
-      if (still_stands(join)) apply(join);
-    }
-    std::vector<TokenId> ids;
-    for (const Symbol& symbol : symbols_)
-      if (symbol.length > 0) ids.push_back(symbol.id);
-    return ids;
-  }
-
- private:
-  static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
-
-  struct Symbol {
-    std::size_t begin, length;  // of its bytes in the text; length 0: merged into the symbol to the left
-    std::size_t left, right;    // neighbours
-    TokenId id;
-  };
-  /// The symbol `left` and its right neighbour, which together spell `id` in `length` bytes.
-  struct Join {
-    float score;
-    std::size_t left, length;
-    TokenId id;
-  };
-  /// Highest score first, leftmost first among equals.
-  struct ComesLater {
-    bool operator()(const Join& a, const Join& b) const noexcept {
-      return a.score != b.score ? a.score < b.score : a.left > b.left;
-    }
-  };
-
-  void split() {
-    symbols_.reserve(text_.size());
-    for (std::size_t at = 0; at < text_.size();) {
-      const Utf8Start start = utf8_start(text_.substr(at));
-      const TokenId id = start.kind == Utf8Kind::whole ? table_.find(text_.substr(at, start.length)) : -1;
-      if (id >= 0)
-        append(at, start.length, id);
-      else
-        for (std::size_t i = at; i < at + start.length; ++i)
-          append(i, 1, llama2c_first_byte + static_cast<unsigned char>(text_[i]));
-      at += start.length;
-    }
-  }
-
-  void append(std::size_t begin, std::size_t length, TokenId id) {
-    const std::size_t index = symbols_.size();
-    if (index > 0) symbols_.back().right = index;
-    symbols_.push_back({begin, length, index > 0 ? index - 1 : none, none, id});
-  }
-
-  void propose(std::size_t left) {
-    if (left == none || symbols_[left].right == none) return;
-    const Symbol &a = symbols_[left], &b = symbols_[symbols_[left].right];
-    // Bytes stay bytes: a piece of several characters is not put together from halves of them.
-    if (a.id < llama2c_first_piece || b.id < llama2c_first_piece) return;
-    const std::size_t length = a.length + b.length;
-    const TokenId id = table_.find(text_.substr(a.begin, length));
-    if (id >= 0) joins_.push({table_.score(id), left, length, id});
-  }
-
-  /// Symbols only grow, so the pair is the one proposed if and only if it is as long.
-  bool still_stands(const Join& join) const noexcept {
-    const Symbol& a = symbols_[join.left];
-    return a.length > 0 && a.right != none && a.length + symbols_[a.right].length == join.length;
-  }
-
-  void apply(const Join& join) {
-    Symbol& a = symbols_[join.left];
-    Symbol& b = symbols_[a.right];
-    a.length = join.length;
-    a.id = join.id;
-    a.right = b.right;
-    b.length = 0;
-    if (a.right != none) symbols_[a.right].left = join.left;
-    propose(a.left);
-    propose(join.left);
-  }
-
-  const PieceTable& table_;
-  std::string_view text_;
-  std::vector<Symbol> symbols_;
-  std::priority_queue<Join, std::vector<Join>, ComesLater> joins_;
-};
+/// The piece that two spell together, the highest score first. Bytes stay bytes: a piece of several characters is not
+/// put together from halves of them.
+inline std::optional<PairMerge> llama2c_merge(const PieceTable& table, TokenId left, TokenId right) {
+  if (left < llama2c_first_piece || right < llama2c_first_piece) return std::nullopt;
+  const TokenId id = table.find(table.text(left) + table.text(right));
+  if (id < 0) return std::nullopt;
+  return PairMerge{-static_cast<double>(table.score(id)), id};
+}
 
 }  // namespace detail
 
@@ -301,7 +229,8 @@ class Llama2cTokenizer {
     if (options.bos) ids.push_back(bos);
     if (!text.empty()) {
       const std::string spaced = " " + std::string(text);
-      const std::vector<TokenId> merged = detail::PieceMerger(table_, spaced).run();
+      const auto merge = [&](TokenId left, TokenId right) { return detail::llama2c_merge(table_, left, right); };
+      const std::vector<TokenId> merged = detail::PairMerger(detail::llama2c_characters(table_, spaced), merge).run();
       ids.insert(ids.end(), merged.begin(), merged.end());
     }
     if (options.eos) ids.push_back(eos);
