@@ -191,18 +191,20 @@ TEST_CASE("A config with other formulas than the type is refused, key by key", "
 TEST_CASE("A family that cannot be the type's is refused with what differs", "[io]") {
   refuses_config<Llama>(
       R"({"model_type": "gpt2"})",
-      "key 'model_type' is 'gpt2', whose position of the embedding is learned; the model's type has none");
+      "key 'model_type' is 'gpt2', which has as position of the embedding: learned; the model's type has: none");
   refuses_config<Mistral>(R"({"model_type": "llama"})",
-                          "key 'model_type' is 'llama', whose sliding window is none; the model's type has 5");
-  refuses_config<Mixtral>(R"({"model_type": "mistral"})",
-                          "key 'model_type' is 'mistral', whose mixture of experts is no; the model's type has yes");
+                          "key 'model_type' is 'llama', which has as sliding window: none; the model's type has: 5");
+  refuses_config<Mixtral>(
+      R"({"model_type": "mistral"})",
+      "key 'model_type' is 'mistral', which has as mixture of experts: no; the model's type has: yes");
   refuses_config<Olmo>(
       R"({"model_type": "llama"})",
-      "key 'model_type' is 'llama', whose norm is RMSNorm; the model's type has LayerNorm without parameters");
+      "key 'model_type' is 'llama', which has as norm: RMSNorm; the model's type has: LayerNorm without parameters");
   refuses_config<Falcon40>(R"({"model_type": "gpt_neox"})",
-                           "key 'model_type' is 'gpt_neox', whose key/value heads is 6; the model's type has 3");
-  refuses_config<Alternating>(R"({"model_type": "llama"})",
-                              "key 'model_type' is 'llama', whose layers is all alike; the model's type has of two");
+                           "key 'model_type' is 'gpt_neox', which has as key/value heads: 6; the model's type has: 3");
+  refuses_config<Alternating>(
+      R"({"model_type": "llama"})",
+      "key 'model_type' is 'llama', which has as layers: all alike; the model's type has: of two");
 }
 
 TEST_CASE("A config without a usable model_type is refused", "[io]") {
@@ -223,8 +225,8 @@ TEST_CASE("A missing key means what it means to transformers", "[io]") {
   refuses_config_without<Relative>("residual", "has no key 'residual', the model's type has the string 'sequential'");
   accepts_null_or_none<Llama>(R"({"head_dim": null, "hidden_act": null, "rope_theta": null, "attention_bias": null})");
   accepts_null_or_none<Llama>(R"({"rope_scaling": null, "partial_rotary_factor": null, "mlp_bias": null})");
-  accepts_null_or_none<Falcon7>(
-      R"({"bias": null, "multi_query": null, "parallel_attn": null, "ffn_hidden_size": null})");
+  accepts_null_or_none<Falcon7>(R"({"bias": null, "ffn_hidden_size": null})");
+  accepts_config_without<Falcon7>(R"({"multi_query": null, "parallel_attn": null})");
   accepts_null_or_none<Olmo>(R"({"num_key_value_heads": null})");
   accepts_null_or_none<Mixtral>(R"({"sliding_window": null, "head_dim": null, "num_experts_per_tok": null})");
 }
@@ -240,10 +242,13 @@ TEST_CASE("Null is another thing than a missing key where transformers takes it 
                           "key 'num_key_value_heads' is null, the model's type has 3");
   refuses_config<Llama>(R"({"num_key_value_heads": null})",
                         "key 'num_key_value_heads' is null, the model's type has 3");
-  refuses_config<Llama>(R"({"vocab_size": null})", "has no key 'vocab_size', which means 32000");
-  refuses_config<Olmo>(R"({"clip_qkv": null})", "has no key 'clip_qkv', which means null");
+  refuses_config<Llama>(R"({"vocab_size": null})", "key 'vocab_size' is null, which means 32000");
+  refuses_config<Olmo>(R"({"clip_qkv": null})", "key 'clip_qkv' is null, which means null");
   refuses_config<Relative>(R"({"attention": null})", "has no key 'attention.heads', the model's type has 3");
-  refuses_config<Relative>(R"({"residual": null})", "has no key 'residual'");
+  refuses_config<Relative>(R"({"residual": null})", "key 'residual' is null, the model's type has");
+  refuses_config<Falcon7>(R"({"multi_query": null})", "key 'multi_query' is null, the model's type has true");
+  refuses_config<NeoX>(R"({"use_parallel_residual": null})",
+                       "key 'use_parallel_residual' is null, the model's type has true");
 }
 
 TEST_CASE("Other spellings of the same facts are accepted", "[io]") {
@@ -273,7 +278,7 @@ TEST_CASE("Rotary scaling must be the type's", "[io]") {
                                       "has no key 'rope_scaling.rope_type', which means the string 'default'");
   refuses_config<Llama3>(R"({"rope_scaling": {"low_freq_factor": 2.0}})", "key 'rope_scaling.low_freq_factor' is");
   refuses_config<Llama3>(R"({"rope_scaling": {"high_freq_factor": null}})",
-                         "has no key 'rope_scaling.high_freq_factor', the model's type has the number 4.0");
+                         "key 'rope_scaling.high_freq_factor' is null, the model's type has the number 4.0");
   refuses_config<LlamaYarn>(R"({"rope_scaling": {"beta_fast": 16}})", "key 'rope_scaling.beta_fast' is 16");
   refuses_config<LlamaYarn>(R"({"rope_scaling": {"attention_factor": 1.0}})", "key 'rope_scaling.attention_factor' is");
   refuses_config<LlamaYarn>(R"({"rope_scaling": {"mscale": 1.0}})", "key 'rope_scaling.mscale' is the number 1.0");
@@ -285,6 +290,10 @@ TEST_CASE("Rotary scaling must be the type's", "[io]") {
   accepts_null_or_none<LlamaLinear>(
       R"({"rope_scaling": null, "rope_theta": null,
           "rope_parameters": {"rope_theta": 10000.0, "rope_type": "linear", "factor": 4}})");
+  refuses_config<LlamaLinear>(
+      R"({"rope_scaling": null, "rope_theta": null,
+          "rope_parameters": {"rope_theta": 10000.0, "rope_type": "linear", "factor": 5}})",
+      "key 'rope_parameters.factor' is 5, the model's type has");
   refuses_config<Llama>(R"({"rope_parameters": {"rope_theta": 20000.0, "rope_type": "default"}})",
                         "key 'rope_theta' is the number 10000.0, but 'rope_parameters' has the number 20000.0");
   refuses_config<Llama>(R"({"rope_theta": null, "rope_parameters": {"full_attention": {"rope_theta": 10000.0}}})",
@@ -306,7 +315,7 @@ TEST_CASE("The library's own config is checked as strictly", "[io]") {
   refuses_config<Relative>(R"({"attention": {"relative_attention_max_distance": 128}})",
                            "key 'attention.relative_attention_max_distance' is 128, the model's type has 16");
   refuses_config<Relative>(R"({"attention": {"relative_attention_max_distance": null}})",
-                           "has no key 'attention.relative_attention_max_distance', the model's type has 16");
+                           "key 'attention.relative_attention_max_distance' is null, the model's type has 16");
   refuses_config<OwnMask>(R"({"max_position_embeddings": 32})", "key 'max_position_embeddings' is 32");
 }
 

@@ -237,6 +237,16 @@ TEST_CASE("Rotary scaling is written as transformers spells it", "[io]") {
                         "original_max_position_embeddings": 8192})"));
 }
 
+TEST_CASE("What transformers takes whole numbers for is written whole", "[io]") {
+  const TemporaryFolder folder;
+  bora::save(counted_parameters<Mpt>(), folder.path());
+  CHECK(bora::read_json(folder.path() / "config.json").at("attn_config").at("alibi_bias_max").dump() == "8");
+  bora::save(counted_parameters<Llama3>(), folder.path());
+  CHECK(
+      bora::read_json(folder.path() / "config.json").at("rope_scaling").at("original_max_position_embeddings").dump() ==
+      "8192");
+}
+
 TEST_CASE("Reference cases are read and written again, bit for bit, under the same names", "[io]") {
   const auto folder = support::reference_folder();
   if (!folder) return support::skip_without_reference("files of published models");

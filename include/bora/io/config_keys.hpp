@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <concepts>
+#include <cstdint>
 #include <initializer_list>
 #include <string_view>
 #include <type_traits>
@@ -65,6 +66,12 @@ ConfigValue or_null(Number value) {
   return value == Number{} ? ConfigValue(nullptr) : value;
 }
 
+/// Whole where it is: some keys are integers to transformers, and it insists.
+inline ConfigValue whole_if_whole(double value) {
+  return value == std::floor(value) && std::abs(value) < 0x1p53 ? ConfigValue(static_cast<std::int64_t>(value))
+                                                                : ConfigValue(value);
+}
+
 /// Rotary scaling (transformers, modeling_rope_utils.py). Its numbers have no defaults but those of YaRN.
 inline void append_scaling(ConfigKeys& keys, const ScalingDescription& s) {
   using Use = ConfigKey::Use;
@@ -76,7 +83,7 @@ inline void append_scaling(ConfigKeys& keys, const ScalingDescription& s) {
     return;
   }
   append_within(keys, within, {{type, name_of(s.kind), "default"}, {"factor", s.factor}});
-  const ConfigKey original{"original_max_position_embeddings", s.original_context};
+  const ConfigKey original{"original_max_position_embeddings", whole_if_whole(s.original_context)};
   if (s.kind == ScalingKind::llama3)
     append_within(keys, within,
                   {original, {"low_freq_factor", s.low_frequency}, {"high_freq_factor", s.high_frequency}});
@@ -196,7 +203,7 @@ inline ConfigKeys mpt_keys(const ModelDescription& d) {
   };
   append_within(keys, "attn_config",
                 {{"alibi", true, true},
-                 {"alibi_bias_max", a.alibi_max_bias, 8},
+                 {"alibi_bias_max", whole_if_whole(a.alibi_max_bias), 8},
                  {"attn_type", "multihead_attention", "multihead_attention"},
                  {"clip_qkv", or_null(a.clip), nullptr},
                  {"prefix_lm", false, false},

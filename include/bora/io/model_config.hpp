@@ -89,37 +89,48 @@ inline const Json* holder_of(const Json& config, std::string_view within) {
   return within.empty() ? &config : find_json(config, within);
 }
 
+/// A key as the file has it: some were unfolded from `rope_parameters`.
+inline std::string path_in(const Json& config, std::string_view within, std::string_view spelling) {
+  const Json* folded = find_json(config, "rope_parameters");
+  const bool from_there =
+      folded != nullptr && (within.empty() || within == "rope_scaling") && find_json(*folded, spelling) != nullptr;
+  return json_path(from_there ? "rope_parameters" : within, spelling);
+}
+
 /// Whether one spelling of a key is there. Throws where it is and is not as the model has it.
-inline bool check_spelling(const Json& holder, const std::filesystem::path& file, const ConfigKey& key,
-                           std::string_view spelling) {
+inline bool check_spelling(const Json& config, const Json& holder, const std::filesystem::path& file,
+                           const ConfigKey& key, std::string_view spelling) {
+  using Kind = ConfigValue::Kind;
   const auto found = holder.find(std::string(spelling));
   if (found == holder.end()) return false;
-  const bool null_has_meaning = key.if_null.kind != ConfigValue::Kind::absent;
-  if (found->is_null() && !null_has_meaning) return false;
-  const Json value = found->is_null() ? to_json(key.if_null) : *found;
+  // What transformers asks of true or false, null does not pass.
+  const ConfigValue null = key.model.kind == Kind::boolean ? ConfigValue(false) : key.if_null;
+  if (found->is_null() && null.kind == Kind::absent) return false;
+  const Json value = found->is_null() ? to_json(null) : *found;
   if (!same_value(value, key.model))
-    refuse_config(file, "key ", json_path(key.within, spelling), " is ", json_kind(*found), ", the model's type has ",
-                  text_of(key.model));
+    refuse_config(file, "key ", path_in(config, key.within, spelling), " is ", json_kind(*found),
+                  ", the model's type has ", text_of(key.model));
   return true;
 }
 
 inline void check_key(const Json& config, const std::filesystem::path& file, const ConfigKey& key) {
   if (key.use == ConfigKey::Use::write) return;
   const std::string_view first = key.key.substr(0, key.key.find('|'));
-  bool is_there = false;
+  bool is_there = false, is_null = false;
   if (const Json* holder = holder_of(config, key.within)) {
     if (!holder->is_object())
       refuse_config(file, "key ", printable(key.within), " is ", json_kind(*holder), ", expected an object");
     for (std::string_view rest = key.key; !rest.empty();) {
       const std::size_t bar = std::min(rest.find('|'), rest.size());
-      is_there |= check_spelling(*holder, file, key, rest.substr(0, bar));
+      is_there |= check_spelling(config, *holder, file, key, rest.substr(0, bar));
       rest.remove_prefix(std::min(bar + 1, rest.size()));
     }
+    is_null = holder->contains(first);
   }
   if (is_there) return;
   const bool has_default = key.missing.kind != ConfigValue::Kind::absent;
   if (!has_default || !same_value(to_json(key.missing), key.model))
-    refuse_config(file, "has no key ", json_path(key.within, first),
+    refuse_config(file, is_null ? "key " : "has no key ", json_path(key.within, first), is_null ? " is null" : "",
                   has_default ? ", which means " + text_of(key.missing) : "", ", the model's type has ",
                   text_of(key.model));
 }
@@ -145,15 +156,18 @@ inline void fill_original_context(Json& config) {
     (*scaling)["original_max_position_embeddings"] = *limit;
 }
 
+inline std::string known_types() {
+  std::string known;
+  for (const ModelType& type : model_types) known += message(known.empty() ? "" : ", ", type.name);
+  return known;
+}
+
 /// The entry for a `model_type`, old spellings of Falcon's included.
 inline const ModelType& known_type(std::string_view spelling, const std::filesystem::path& file) {
   const std::string_view name = spelling == "RefinedWebModel" || spelling == "RefinedWeb" ? "falcon" : spelling;
-  std::string known;
-  for (const ModelType& type : model_types) {
+  for (const ModelType& type : model_types)
     if (type.name == name) return type;
-    known += message(known.empty() ? "" : ", ", type.name);
-  }
-  refuse_config(file, "key 'model_type' is ", printable(spelling), ", expected one of ", known);
+  refuse_config(file, "key 'model_type' is ", printable(spelling), ", expected one of ", known_types());
 }
 
 }  // namespace detail
@@ -164,15 +178,16 @@ inline const ModelType& known_type(std::string_view spelling, const std::filesys
 inline const ModelType& check_config(Json config, const std::filesystem::path& file, const ModelDescription& d) {
   if (!config.is_object()) detail::refuse_config(file, "is ", detail::json_kind(config), ", expected an object");
   const auto spelling = config.find("model_type");
-  if (spelling == config.end()) detail::refuse_config(file, "has no key 'model_type'");
+  if (spelling == config.end())
+    detail::refuse_config(file, "has no key 'model_type', expected one of ", detail::known_types());
   if (!spelling->is_string())
     detail::refuse_config(file, "key 'model_type' is ", detail::json_kind(*spelling), ", expected a string");
   const std::string name = spelling->get<std::string>();
   const ModelType& type = detail::known_type(name, file);
   for (const FamilyFact& fact : family_facts(type.name, d))
     if (!fact.holds())
-      detail::refuse_config(file, "key 'model_type' is '", name, "', whose ", fact.what, " is ", fact.family,
-                            "; the model's type has ", fact.model);
+      detail::refuse_config(file, "key 'model_type' is '", name, "', which has as ", fact.what, ": ", fact.family,
+                            "; the model's type has: ", fact.model);
   detail::unfold_rope_parameters(config, file);
   detail::refuse_dynamic_scaling(config, file);
   detail::fill_original_context(config);

@@ -141,7 +141,7 @@ inline constexpr MaskKind mask_kind = std::is_same_v<Mask, Causal> ? MaskKind::c
 template <std::size_t window>
 inline constexpr MaskKind mask_kind<SlidingWindow<window>> = MaskKind::sliding_window;
 
-/// Two masks that let some position see other keys have, but for a chance of 2^-32, other sums.
+/// Two masks that let some position see other keys have, but for a chance of 2^-32, other hashes.
 template <class Mask>
 std::uint32_t mask_hash(std::size_t context) noexcept {
   Checksum sum;
