@@ -102,12 +102,18 @@ struct SessionRuns {
   const std::byte* data;           ///< the runs
 };
 
+/// Throws FileError unless the file begins as `expected` does; a short file of another kind is no short file of this
+/// one.
+inline void check_magic(const MappedFile& file, const SessionHeader& expected) {
+  if (file.size() < sizeof expected.magic) return;
+  if (const auto found = load_number<std::uint64_t>(file.bytes().data()); found != expected.magic)
+    refuse_file(file.path(), "begins with ", name_text(found), ", expected ", name_text(expected.magic),
+                ": it is no file of a session");
+}
+
 /// Throws FileError unless the header is the one `expected`, but for its length.
 inline void check_header(const MappedFile& file, const SessionHeader& found, const SessionHeader& expected) {
   const auto& path = file.path();
-  if (found.magic != expected.magic)
-    refuse_file(path, "begins with ", name_text(found.magic), ", expected ", name_text(expected.magic),
-                ": it is no file of a session");
   if (found.version != expected.version)
     refuse_file(path, "has version ", found.version, " of this format, expected ", expected.version);
   if (found.fingerprint != expected.fingerprint || found.layers != expected.layers)
@@ -120,44 +126,44 @@ inline void check_header(const MappedFile& file, const SessionHeader& found, con
                 name_text(expected.element));
 }
 
+/// The header of a file of at least `least` bytes. \param limit  the most tokens that fit, 0 without a bound
+inline SessionHeader read_session_header(const MappedFile& file, const SessionHeader& expected, std::size_t least,
+                                         std::size_t limit) {
+  check_magic(file, expected);
+  if (file.size() < least) refuse_file(file.path(), "ends after ", file.size(), " bytes, expected ", least, " or more");
+  const auto header = load_number<SessionHeader>(file.bytes().data());
+  check_header(file, header, expected);
+  if (limit != 0 && header.length > limit)
+    refuse_file(file.path(), "holds ", header.length, " tokens, expected at most ", limit, ", this session's capacity");
+  if (header.length > longest_session)
+    refuse_file(file.path(), "holds ", header.length, " tokens, expected at most ", longest_session);
+  return header;
+}
+
 /// Checks all but the checksum. \param limit  the most tokens that fit, 0 without a bound
 template <CacheFormat E>
 SessionRuns check_session_shape(const KeyValueCache<E>& cache, const SessionHeader& expected, std::size_t limit,
                                 const MappedFile& file) {
-  const auto& path = file.path();
-  const std::span<const std::byte> bytes = file.bytes();
   constexpr std::size_t word = sizeof(std::uint64_t);
   const std::size_t layers = cache.layer_count(), runs_at = sizeof(SessionHeader) + layers * word;
-  const auto check_magic = [&] {  // a short file of another kind is not a short file of this kind
-    if (bytes.size() >= word && load_number<std::uint64_t>(bytes.data()) != expected.magic)
-      check_header(file, {load_number<std::uint64_t>(bytes.data()), 1, 0, 0, 0, 0, 0}, expected);
-  };
-  if (bytes.size() < runs_at + word) {
-    check_magic();
-    refuse_file(path, "ends after ", bytes.size(), " bytes, expected ", runs_at + word, " or more");
-  }
-  const auto header = load_number<SessionHeader>(bytes.data());
-  check_header(file, header, expected);
-  const CheckedSize length = header.length;
-  if (limit != 0 && length > CheckedSize(limit))
-    refuse_file(path, "holds ", header.length, " tokens, expected at most ", limit, ", this session's capacity");
-  if (header.length > longest_session)
-    refuse_file(path, "holds ", header.length, " tokens, expected at most ", longest_session);
-
-  SessionRuns found{length.value(), {}, bytes.data() + runs_at};
+  const CheckedSize length = read_session_header(file, expected, runs_at + word, limit).length;
+  SessionRuns found{length.value(), {}, file.bytes().data() + runs_at};
   const CheckedSize runs = (length + simd::run_length - 1).value() / simd::run_length;
   CheckedSize size = runs_at + word;
   for (std::size_t l = 0; l < layers; ++l) {
-    const CheckedSize first = load_number<std::uint64_t>(bytes.data() + sizeof(SessionHeader) + l * word);
-    if (first > CheckedSize(cache.first_needed_run(l, found.length)))
-      refuse_file(path, "layer ", l, " begins with run ", first.value(), ", expected at most ",
-                  cache.first_needed_run(l, found.length), ": keys are missing that the next token sees");
+    const CheckedSize first = load_number<std::uint64_t>(file.bytes().data() + sizeof(SessionHeader) + l * word);
+    const std::size_t needed = cache.first_needed_run(l, found.length);
+    if (first > CheckedSize(needed))
+      refuse_file(file.path(), "layer ", l, " begins with run ", first.value(), ", expected at most ", needed,
+                  ": keys are missing that the next token sees");
     found.first.push_back(first.value());
     size += (runs - first) * cache.run_bytes(l);
   }
-  if (bytes.size() < size.value()) refuse_file(path, "ends after ", bytes.size(), " bytes, expected ", size.value());
-  if (bytes.size() > size.value())
-    refuse_file(path, "has ", bytes.size() - size.value(), " bytes after its end, expected ", size.value(), " in all");
+  if (file.size() < size.value())
+    refuse_file(file.path(), "ends after ", file.size(), " bytes, expected ", size.value());
+  if (file.size() > size.value())
+    refuse_file(file.path(), "has ", file.size() - size.value(), " bytes after its end, expected ", size.value(),
+                " in all");
   return found;
 }
 
