@@ -24,6 +24,8 @@ TEST_CASE("A message joins words, characters and numbers", "[core]") {
   CHECK(bora::detail::message(-1.5) == "-1.5");
   CHECK(bora::detail::message(1.0000001) == "1.0000001");  // what is refused for being above 1 reads so
   CHECK(bora::detail::message(-1e-9) == "-1e-09");
+  CHECK(bora::detail::message(1e6) == "1000000");
+  CHECK(bora::detail::message(1e300) == "1e+300");
   CHECK(bora::detail::message(std::numeric_limits<double>::quiet_NaN()) == "NaN");
 }
 

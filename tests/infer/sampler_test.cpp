@@ -226,11 +226,11 @@ TEST_CASE("Impossible sampling options are refused with a sentence", "[infer]") 
   CHECK(refusal({.temperature = 0, .top_k = 5, .top_p = 1, .min_p = 0.5}) == "accepted");
   CHECK(refusal({.temperature = -1}) == "temperature is -1, expected a finite number of 0 or more");
   CHECK(refusal({.temperature = infinity}) == "temperature is inf, expected a finite number of 0 or more");
-  CHECK(refusal({.temperature = not_a_number}) == "temperature is nan, expected a finite number of 0 or more");
+  CHECK(refusal({.temperature = not_a_number}) == "temperature is NaN, expected a finite number of 0 or more");
   CHECK(refusal({.top_p = 0}) == "top_p is 0, expected above 0 and at most 1");
   CHECK(refusal({.top_p = 1.5}) == "top_p is 1.5, expected above 0 and at most 1");
-  CHECK(refusal({.top_p = not_a_number}) == "top_p is nan, expected above 0 and at most 1");
+  CHECK(refusal({.top_p = not_a_number}) == "top_p is NaN, expected above 0 and at most 1");
   CHECK(refusal({.min_p = 1}) == "min_p is 1, expected at least 0 and below 1");
   CHECK(refusal({.min_p = -0.5}) == "min_p is -0.5, expected at least 0 and below 1");
-  CHECK(refusal({.min_p = not_a_number}) == "min_p is nan, expected at least 0 and below 1");
+  CHECK(refusal({.min_p = not_a_number}) == "min_p is NaN, expected at least 0 and below 1");
 }

@@ -42,9 +42,11 @@ struct TokenError : Error {
 
 namespace detail {
 
-/// The shortest text that reads as this number again: "0.01", "1e-50"; "NaN".
+/// The shortest text that reads as this number again, whole numbers in full: "0.01", "1e-50", "1000000"; "NaN".
 inline std::string number_text(double number) {
   if (number != number) return "NaN";
+  if (number > -1e15 && number < 1e15 && number == static_cast<double>(static_cast<long long>(number)))
+    return std::to_string(static_cast<long long>(number));
   char text[32];
   return {text, std::to_chars(text, text + sizeof text, number).ptr};
 }
