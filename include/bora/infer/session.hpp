@@ -70,7 +70,8 @@ class BatchSession {
   using Cache = Cache_;
   using Element = typename Cache::Element;
 
-  /// The model must outlive the session. Throws ConfigError for impossible options.
+  /// The model must outlive the session. Throws ConfigError for impossible options, MemoryError where there is not the
+  /// memory for its keys and values.
   explicit BatchSession(const Model& model, const SessionOptions& options = {})
       : model_(&model),
         options_(checked(options)),
@@ -260,7 +261,8 @@ class Session {
   using Spec = typename Batch::Spec;
   using Number = typename Batch::Number;
 
-  /// The model must outlive the session. Throws ConfigError for impossible options.
+  /// The model must outlive the session. Throws ConfigError for impossible options, MemoryError where there is not the
+  /// memory for its keys and values.
   explicit Session(const Model& model, SessionOptions options = {}) : batch_(model, alone(options)) {}
   /// A model that ends with the statement would leave the session without one: name it first.
   explicit Session(const Model&& model, SessionOptions options = {}) = delete;

@@ -26,7 +26,7 @@ class Decoder {
   using Number = typename F::Number;
   using Tree = typename detail::Anatomy<S>::template Tensors<Packed<F>>;
 
-  /// All weights zero.
+  /// All weights zero. Throws MemoryError, as all constructors do, where there is no memory for them.
   Decoder() : memory_(carve_buffer("the weights", [&](Arena& arena) { place(arena, tree_); })) {}
 
   /// Weights from `fill(TensorId, TensorShape, std::span<float> out)`, which supplies one tensor at a time,

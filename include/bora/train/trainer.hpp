@@ -54,7 +54,8 @@ class Trainer {
   using T = typename Model::Number;
 
   /// The model must outlive the trainer. Its unpacked weights are the first parameters: for formats that round, pass
-  /// the unrounded ones. Throws ConfigError for impossible options.
+  /// the unrounded ones. Throws ConfigError for impossible options, MemoryError where there is no memory for the
+  /// moments.
   explicit Trainer(Model& model, const TrainerOptions& options = {})
       : Trainer(model, model.template parameters<T>(), options) {}
   /// The same from parameters of one's own, which replace the model's weights.
