@@ -51,7 +51,7 @@ bool holds(const KeyValueCache<bora::F32>& cache, std::size_t l, std::size_t seq
       const auto run = cache.layer(l)[sequence].run(p / 16, h);
       for (std::size_t c = 0; c < facts.head_dim; ++c) {
         if (run.keys()[c * 16 + p % 16] != mark(text, p, h)) return false;
-        if (run.values()[p % 16 * 16 + c] != -mark(text, p, h)) return false;
+        if (run.values()[p % 16 * facts.head_dim + c] != -mark(text, p, h)) return false;
       }
     }
   return true;
@@ -72,19 +72,20 @@ using ByWindow = bora::DefaultCache<void, bora::F32>;
 }  // namespace
 
 TEST_CASE("A cache takes the bytes of its runs", "[cache]") {
-  const std::size_t run = 2 * (5 * 16 + 16 * 16) * 4;  // two heads: keys [5, 16], values [16, 16]
+  // A head's run: keys [n, 16], values [16, n], the last of them a whole block; its bytes are whole lines.
+  const auto numbers = [](std::size_t n) { return n * 16 + 15 * n + 16; };
+  const auto bytes = [&](std::size_t n, std::size_t element) { return bora::round_up(numbers(n) * element, 64); };
+  const std::size_t run = 2 * bytes(5, 4);
   CHECK(KeyValueCache<bora::F32>(Linear(), whole, shape).bytes() == 3 * 7 * run);  // 100 positions: 7 runs
   CHECK(KeyValueCache<bora::F32>(Paged(), whole, shape).bytes() == 3 * 8 * run);   // 4 pages of 2 runs
-  const std::size_t narrow = (4 * 16 + 16 * 16) * 4, wide = 2 * ((3 * 16 + 16 * 16) * 4);
+  const std::size_t narrow = bytes(4, 4), wide = 2 * bytes(3, 4);
   CHECK(KeyValueCache<bora::F32>(Rolling(), windows, shape).bytes() ==
         3 * (bora::ring_runs(5, 8, 10) * narrow + bora::ring_runs(20, 8, 10) * wide));
   CHECK(KeyValueCache<bora::F32>(ByWindow(), both, shape).bytes() ==
         3 * (bora::ring_runs(5, 8, 10) * narrow + 7 * narrow));
-  const std::size_t numbers = 5 * 16 + 16 * 16;  // of one head; its bytes are rounded up to whole lines
-  CHECK(KeyValueCache<bora::Bf16>(bora::LinearCache<bora::Bf16>(), whole, shape).bytes() ==
-        3 * 7 * 2 * bora::round_up(2 * numbers, 64));
+  CHECK(KeyValueCache<bora::Bf16>(bora::LinearCache<bora::Bf16>(), whole, shape).bytes() == 3 * 7 * 2 * bytes(5, 2));
   CHECK(KeyValueCache<bora::Q8>(bora::LinearCache<bora::Q8>(), whole, shape).bytes() ==
-        3 * 7 * 2 * bora::round_up(numbers + 2 * 16 * 4, 64));  // and two scales a slot
+        3 * 7 * 2 * bora::round_up(bora::round_up(numbers(5), 4) + 2 * 16 * 4, 64));  // and two scales a slot
 }
 
 TEST_CASE("Only rings alone are endless", "[cache]") {

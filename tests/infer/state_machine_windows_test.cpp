@@ -11,7 +11,7 @@ using Windowed = tiny::Masked<bora::SlidingWindow<window>>;
 }  // namespace
 
 TEST_CASE("Whatever happened before, logits have the bits of a computation from scratch", "[infer]") {
-  const auto seed = GENERATE(as<std::uint64_t>{}, 1, 2, 3);
+  const auto seed = GENERATE(as<std::uint64_t>{}, 1, 2);
   SECTION("causal") { state_machine::drive<Causal, F32>(seed); }
   SECTION("causal, Bf16 keys") { state_machine::drive<Causal, Bf16>(seed); }
   SECTION("causal, Q8 keys") { state_machine::drive<Causal, Q8>(seed); }

@@ -85,11 +85,11 @@ void poison(bora::KeyValueCache<Element>& cache, std::size_t sequence, std::size
   for (std::size_t position = first; position < last; ++position)
     for (std::size_t h = 0; h < facts.kv_heads; ++h) {
       const auto run = cache.layer(layer)[sequence].run(position / run_length, h);
-      const std::size_t slot = position % run_length, stride = Layout::value_stride(facts.head_dim);
+      const std::size_t slot = position % run_length;
       const auto spoil = [](auto* number) { std::memset(number, 0xff, sizeof *number); };  // NaN, or -1
       for (std::size_t c = 0; c < facts.head_dim; ++c) {
         spoil(run.keys() + c * run_length + slot);
-        spoil(run.values() + slot * stride + c);
+        spoil(run.values() + slot * facts.head_dim + c);
       }
       if constexpr (Layout::scaled) {
         spoil(run.key_scales() + slot);

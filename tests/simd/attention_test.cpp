@@ -57,24 +57,30 @@ struct Sequence {
   }
   double value(std::size_t p, std::size_t c) const {
     const auto run = runs.run(p / run_length, kv_head);
-    const double stored = wide(run.values()[p % run_length * RunLayout<E>::value_stride(head_dim) + c]);
+    const double stored = wide(run.values()[p % run_length * head_dim + c]);
     if constexpr (std::is_same_v<E, Q8>) return stored * wide(run.value_scales()[p % run_length]);
     return stored;
   }
-  /// A NaN in everything that positions outside [first, last] hold, padding included.
+  /// A NaN in everything that positions outside [first, last] hold, and in what a run has beyond its values.
   void poison_outside(std::size_t first, std::size_t last) {
     for (std::size_t p = 0; p < runs.modulus * run_length; ++p) {
       if (p >= first && p <= last) continue;
       const auto run = runs.run(p / run_length, kv_head);
-      const std::size_t slot = p % run_length, stride = RunLayout<E>::value_stride(head_dim);
+      const std::size_t slot = p % run_length;
       if constexpr (std::is_same_v<E, Q8>) {
         run.key_scales()[slot] = run.value_scales()[slot] = numbers::poison<float>();
       } else {
         for (std::size_t c = 0; c < head_dim; ++c)
           run.keys()[c * run_length + slot] = numbers::poison<typename E::Storage>();
-        std::fill_n(run.values() + slot * stride, stride, numbers::poison<typename E::Storage>());
+        std::fill_n(run.values() + slot * head_dim, head_dim, numbers::poison<typename E::Storage>());
       }
     }
+    if constexpr (!std::is_same_v<E, Q8>)
+      for (std::size_t r = 0; r < runs.modulus; ++r) {
+        const auto run = runs.run(r, kv_head);
+        auto* const end = reinterpret_cast<typename E::Storage*>(run.data + RunLayout<E>::scales_at(head_dim));
+        std::fill(run.values() + run_length * head_dim, end, numbers::poison<typename E::Storage>());
+      }
   }
 };
 

@@ -32,7 +32,7 @@ namespace detail {
 
 /// What a file of a session begins with.
 struct SessionHeader {
-  std::uint64_t magic = name_word("bora-kv\n"), version = 1;
+  std::uint64_t magic = name_word("bora-kv\n"), version = 2;
   std::uint64_t fingerprint, weights, element, layers, length;
 };
 
@@ -53,10 +53,9 @@ void clear_slots(std::byte* run, const CacheLayer& layer, std::size_t slot) noex
   using Number = typename E::Storage;
   for (std::size_t h = 0; h < layer.kv_heads; ++h) {
     const simd::Run<E> head{run + h * Layout::bytes(layer.head_dim), layer.head_dim};
-    const std::size_t stride = Layout::value_stride(layer.head_dim);
     for (std::size_t c = 0; c < layer.head_dim; ++c)
       std::fill(head.keys() + c * simd::run_length + slot, head.keys() + (c + 1) * simd::run_length, Number{});
-    std::fill(head.values() + slot * stride, head.values() + simd::run_length * stride, Number{});
+    std::fill(head.values() + slot * layer.head_dim, head.values() + simd::run_length * layer.head_dim, Number{});
     if constexpr (Layout::scaled) {
       std::fill(head.key_scales() + slot, head.key_scales() + simd::run_length, 0.0f);
       std::fill(head.value_scales() + slot, head.value_scales() + simd::run_length, 0.0f);

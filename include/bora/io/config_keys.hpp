@@ -44,7 +44,7 @@ struct ConfigKey {
   std::string_view key;            ///< "n_embd|hidden_size" for two spellings; the first is written
   ConfigValue model;               ///< what the model has: expected in files, and written
   ConfigValue missing = {};        ///< what transformers takes a missing key for; where absent, the key must be there
-  ConfigValue if_null = {};        ///< what it takes null for; where absent, the same as missing
+  ConfigValue if_null = {};        ///< what it takes null for; where absent, the same as missing, or false of a boolean
   Use use = Use::check_and_write;  ///< whether files are checked for it, get it, or both
   std::string_view within = {};    ///< the object that holds the key
 };

@@ -3,7 +3,8 @@
 /// Keys are visited in runs of 16 aligned to absolute positions and gathered into absolute segments of 512.
 /// A segment's result is a state (output, running maximum, running sum); states are merged left to right,
 /// always, so a row's bits depend neither on the tile it shares nor on the chunk, the cache or the threads.
-/// Slots a row does not see are dropped by select and never multiplied: a stale slot may hold NaN.
+/// Slots a row does not see are dropped by select and never multiplied: a stale slot may hold NaN. Lanes beyond
+/// head_dim hold what a value's last block read beyond it; nothing reads them.
 #pragma once
 #include <bora/simd/attention_rows.hpp>
 #include <bora/simd/rows.hpp>
@@ -191,7 +192,7 @@ BORA_INLINE void value_tile(const KeyRuns<E>& keys, std::size_t kv_head, View vi
         if (!whole && (i < slots.begin || i >= slots.end)) continue;
         B value[P];
 #pragma GCC unroll 2
-        for (std::size_t p = 0; p < P; ++p) value[p] = B::load(values + i * stride + p * block_lanes);
+        for (std::size_t p = 0; p < P; ++p) value[p] = B::load(values + i * keys.head_dim + p * block_lanes);
 #pragma GCC unroll 8
         for (std::size_t m = 0; m < M; ++m) {
           const B weight = B::broadcast(weights[m * segment_length + i]);

@@ -59,7 +59,7 @@ struct AttentionGradients {
         for (std::size_t c = 0; c < n; ++c) {
           const bool written = r * run_length + i < time;
           key_rows[(r * run_length + i) * stride + c] = written ? run.keys()[c * run_length + i] : T(0);
-          value_panels[r * n * run_length + c * run_length + i] = written ? run.values()[i * stride + c] : T(0);
+          value_panels[r * n * run_length + c * run_length + i] = written ? run.values()[i * n + c] : T(0);
         }
     }
   }

@@ -3,7 +3,7 @@
 /// A run of one key/value head holds
 ///
 ///     keys    [head_dim][16]            a panel whose rows are the positions: scores of 16 keys in one load
-///     values  [16][round_up(head_dim)]  rows that the weighted sum reads, padded to whole blocks
+///     values  [16][head_dim]            rows, read by whole blocks: the last block of one reads on into what follows
 ///     scales  [2][16] F32               Q8 only: one scale per token and head, for the key and for the value
 ///
 /// Where run r of a sequence lies is the cache's business: attention sees a base, a table or a modulus.
@@ -30,15 +30,14 @@ struct RunLayout {
   using Element = typename E::Storage;
   static constexpr bool scaled = std::is_same_v<E, Q8>;  ///< whether scales follow the values
 
-  /// Numbers from one value to the next.
-  static constexpr std::size_t value_stride(std::size_t head_dim) noexcept { return round_up(head_dim, block_lanes); }
   /// Bytes before the values.
   static constexpr std::size_t values_at(std::size_t head_dim) noexcept {
     return head_dim * run_length * sizeof(Element);
   }
-  /// Bytes before the scales.
+  /// Bytes before the scales, which begin where the last block of the last value ends.
   static constexpr std::size_t scales_at(std::size_t head_dim) noexcept {
-    return values_at(head_dim) + run_length * value_stride(head_dim) * sizeof(Element);
+    const std::size_t values = (run_length - 1) * head_dim + round_up(head_dim, block_lanes);
+    return round_up(values_at(head_dim) + values * sizeof(Element), alignof(float));
   }
   /// Of a run.
   static constexpr std::size_t bytes(std::size_t head_dim) noexcept {
@@ -118,7 +117,7 @@ void store_key_value(const KeyRuns<E>& runs, std::size_t position, std::size_t k
   const Run<E> run = runs.run(position / run_length, kv_head);
   const std::size_t slot = position % run_length, n = runs.head_dim;
   auto* keys = run.keys() + slot;
-  auto* values = run.values() + slot * RunLayout<E>::value_stride(n);
+  auto* values = run.values() + slot * n;
   if constexpr (std::is_same_v<E, Q8>) {
     run.key_scales()[slot] = detail::quantise(key, n, keys, run_length);
     run.value_scales()[slot] = detail::quantise(value, n, values, 1);
