@@ -45,8 +45,8 @@ TEST_CASE("A disk that runs full is named, and the old checkpoint stays", "[robu
   CHECK(support::lacks(refused([&] { bora::save(filled(1), place); }), "cannot be written: No space left on device") ==
         "");
   CHECK(contents(place) == before);
-  Session session(model());
-  fill(session, 14);
+  Session session(model(), {.capacity = 40});
+  fill(session, 40);
   CHECK(support::lacks(refused([&] { bora::save_session(session, place / "saved"); }), "No space left on device") ==
         "");
   CHECK(contents(place) == before);
