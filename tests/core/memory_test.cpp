@@ -1,7 +1,6 @@
 #include "support/catch.hpp"
 #include "support/checks.hpp"
 #include <bora/core/memory.hpp>
-#include <bora/core/tensor.hpp>
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -76,9 +75,6 @@ TEST_CASE("Memory that does not exist is refused by what it was for", "[core]") 
         "there is no memory for a tail: " + std::to_string(quarter) + " bytes were asked for");
   CHECK(support::refusal<bora::MemoryError>([] { Buffer<double>(quarter, "tails"); }) ==
         "there is no memory for tails: " + std::to_string(quarter) + " numbers were asked for");
-  using Row = bora::Tensor<float, 1>;
-  CHECK(support::refusal<bora::MemoryError>([] { Row(std::array<std::size_t, 1>{quarter / 8}); }) ==
-        "there is no memory for a tensor of the shape [" + std::to_string(quarter / 8) + "]");
 }
 
 TEST_CASE("round_up goes to the next multiple", "[core]") {

@@ -1,6 +1,7 @@
 // A folder's model.safetensors.index.json beside good shards: refused, or every tensor is found in its file.
 #include "fuzz/fuzz.hpp"
 #include <bora/io/hugging_face.hpp>
+#include <bora/io/safetensors_writer.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <string>

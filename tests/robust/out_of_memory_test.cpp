@@ -251,6 +251,12 @@ TEST_CASE("Text is packed whole or not at all, whichever allocation fails", "[ro
                         [&] { return folder.count() == 2 && support::bytes_of(folder / "tokens") == before; }) > 5);
 }
 
+TEST_CASE("A tensor larger than the memory is refused by its shape", "[robust]") {
+  constexpr std::size_t many = std::size_t{1} << 58;
+  CHECK(support::refusal<bora::MemoryError>([] { bora::Tensor<float, 1>(std::array<std::size_t, 1>{many}); }) ==
+        "there is no memory for a tensor of the shape [" + std::to_string(many) + "]");
+}
+
 TEST_CASE("A session larger than the memory is refused, and the next one is made", "[robust]") {
   const auto& weights = model();
   constexpr std::size_t most = 0xffffffff;
