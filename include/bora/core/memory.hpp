@@ -31,7 +31,8 @@ namespace detail {
 
 /// Zeroed bytes. Blocks of 1 MB and more ask the kernel for huge pages: a translation then serves 2 MB of a matrix, not
 /// 4 KB, and it lies in a cache without conflicts that depend on which small pages there happened to be.
-inline void* allocate_zeroed(std::size_t bytes, const char* what) {
+/// Not inlined: g++ 12 would warn of sizes that its own copies of this function invent.
+BORA_NOINLINE inline void* allocate_zeroed(std::size_t bytes, const char* what) {
   constexpr std::size_t huge = std::size_t{2} << 20;
   const bool large = bytes >= huge / 2;
   void* block = std::aligned_alloc(large ? huge : alignment, round_up(bytes, large ? huge : alignment));
