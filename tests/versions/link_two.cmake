@@ -25,7 +25,8 @@ function(run result program)
   set(${result} "${printed}" PARENT_SCOPE)
 endfunction()
 
-# What the linker would keep one of for both: functions of the library that each object brings along.
+# What the linker would keep one of for both: functions of the library that each object brings along. Types of errors are
+# shared on purpose.
 function(shared_functions result)
   foreach(half IN ITEMS 1 2)
     execute_process(COMMAND "${NM}" -C --defined-only half_${half}.o WORKING_DIRECTORY "${FOLDER}"
@@ -33,6 +34,7 @@ function(shared_functions result)
     string(REPLACE ";" "," symbols "${symbols}")
     string(REGEX MATCHALL "[0-9a-f]+ [WVu] [^\n]*(bora|Tiny)[^\n]*" symbols_${half} "${symbols}")
     list(TRANSFORM symbols_${half} REPLACE "^[0-9a-f]+ . " "")
+    list(FILTER symbols_${half} EXCLUDE REGEX "^([a-z ]+ for )?bora::[A-Z][A-Za-z]*($|::)")
   endforeach()
   set(both ${symbols_1})
   set(first_only ${symbols_1})
@@ -56,6 +58,20 @@ elseif(status EQUAL 0)
 elseif(NOT errors MATCHES "undefined (reference|symbol).*weight_bytes")
   message(FATAL_ERROR "the link failed for another reason than weight_bytes:\n${errors}")
 endif()
+
+# Errors do cross: in one program, and out of a shared library that hides what it can.
+compile(throwing throwing.cpp -fPIC -fvisibility=hidden ${FLAGS_B})
+compile(catching catching.cpp ${FLAGS_A})
+foreach(way IN ITEMS throwing.o "-shared;throwing.o")
+  if(way MATCHES "shared")
+    execute_process(COMMAND "${COMPILER}" ${way} -pthread -o libthrowing.so WORKING_DIRECTORY "${FOLDER}"
+                    COMMAND_ERROR_IS_FATAL ANY)
+    set(way "${FOLDER}/libthrowing.so")
+  endif()
+  execute_process(COMMAND "${COMPILER}" catching.o ${way} -pthread -o catching WORKING_DIRECTORY "${FOLDER}"
+                  COMMAND_ERROR_IS_FATAL ANY)
+  run(missed catching)
+endforeach()
 
 # Where nothing crosses: each half does in one program what it does alone.
 link(together "-DHALF_1;-DHALF_2" half_1 half_2)

@@ -7,7 +7,7 @@ function(made_by result compiler)
   execute_process(COMMAND "${compiler}" -std=c++20 -x c++ -E -P ${ARGN} ${INCLUDES} "${SOURCE}"
                   RESULT_VARIABLE status OUTPUT_VARIABLE text ERROR_QUIET)
   set(${result} "" PARENT_SCOPE)
-  if(status EQUAL 0 AND text MATCHES "(v[0-9]+_[0-9a-z_]+) made ([^\n]+)\n*$")
+  if(status EQUAL 0 AND text MATCHES "(v[0-9]+_[0-9a-zA-Z_]+) made ([^\n]+)\n*$")
     set(${result} "${CMAKE_MATCH_1} ${CMAKE_MATCH_2}" PARENT_SCOPE)
   endif()
 endfunction()

@@ -3,108 +3,131 @@
 /// Two translation units compiled for different SIMD targets or backends must not share inline functions:
 /// the linker would keep one of them for both. `BORA_ABI` names version, backend and target, so such a
 /// program fails at link instead of running the wrong code, and each unit that keeps to itself runs its own.
+/// The names are short, because every compiler message repeats them: `v0_1_0_avx512ivb`. Only the types that are
+/// thrown stay outside (core/error.hpp).
 ///
 /// Inside the library a compiler may not contract `a * b + c` into a fused multiply-add where it likes:
 /// one function would round differently from its twin. `BORA_BEFORE_NAMESPACE` switches that off and
 /// `BORA_AFTER_NAMESPACE` restores what the user chose. A fused multiply-add is always written `mul_add`.
 #pragma once
 
+// What the library cannot do without, said first. A folder that does not exist ends the compilation: what would follow
+// are errors about everything that is missing.
+#if !defined(_MSC_VER) && __cplusplus < 202002L
+#error "bora: needs C++20: compile with -std=c++20, or with CMake link the target bora::bora"
+#include <bora_needs_cxx20>
+#endif
+#if defined(__GNUC__) && !defined(__EXCEPTIONS)
+#error "bora: needs exceptions, by which it reports bad files and input: compile without -fno-exceptions"
+#include <bora_needs_exceptions>
+#endif
+
 #define BORA_VERSION_MAJOR 0
 #define BORA_VERSION_MINOR 1
 #define BORA_VERSION_PATCH 0
 
+// The backend. Highway, which most programs use, adds nothing to the name.
 #if defined(BORA_BACKEND_SCALAR)
-#define BORA_BACKEND_TAG scalar
+#define BORA_BACKEND_TAG _scalar
 #elif defined(BORA_BACKEND_XSIMD)
-#define BORA_BACKEND_TAG xsimd
+#define BORA_BACKEND_TAG _xsimd
 #else
-#define BORA_BACKEND_TAG highway
+#define BORA_BACKEND_TAG
 #endif
 
+// The target: one word, and a letter for each other macro that decides which code the backends write. No word is
+// another one followed by letters, so that two sets of flags never give one name.
 #if defined(HWY_COMPILE_ONLY_SCALAR)
-#define BORA_TARGET_TAG one_lane
+#define BORA_TARGET_TAG _lane1
 #elif defined(__AVX512F__) && defined(__AVX512BW__) && defined(__AVX512DQ__) && defined(__AVX512VL__)
-#define BORA_TARGET_TAG avx512
+#define BORA_TARGET_TAG _avx512
 #elif defined(__AVX512F__)
-#define BORA_TARGET_TAG avx512f
+#define BORA_TARGET_TAG _knl
 #elif defined(__AVX2__)
-#define BORA_TARGET_TAG avx2
+#define BORA_TARGET_TAG _avx2
 #elif defined(__AVX__)
-#define BORA_TARGET_TAG avx
+#define BORA_TARGET_TAG _avx
 #elif defined(__SSE4_1__) && defined(__SSE4_2__)
-#define BORA_TARGET_TAG sse4
+#define BORA_TARGET_TAG _sse4
 #elif defined(__SSSE3__)
-#define BORA_TARGET_TAG ssse3
+#define BORA_TARGET_TAG _ssse3
 #elif defined(__ARM_FEATURE_SVE2)
-#define BORA_TARGET_TAG sve2
+#define BORA_TARGET_TAG _sve2
 #elif defined(__ARM_FEATURE_SVE)
-#define BORA_TARGET_TAG sve
+#define BORA_TARGET_TAG _sve
 #elif defined(__aarch64__)
-#define BORA_TARGET_TAG neon
+#define BORA_TARGET_TAG _neon
 #else
-#define BORA_TARGET_TAG baseline
+#define BORA_TARGET_TAG _base
 #endif
 
-// What else decides which code the backends write, a letter each: -march=x86-64-v3 has AVX2 but no AES, and Highway
-// then does without AVX2. One Highway chooses differently under g++ and clang, too.
-#if defined(__FMA__)
-#define BORA_TARGET_FMA _m
+// Processors with AVX2 have these three, but not every -march names them (x86-64-v3 has no AES, and Highway then does
+// without AVX2): there a capital letter says that one is missing. Elsewhere a small one says that it is there.
+#if defined(__FMA__) && !defined(__AVX2__)
+#define BORA_TARGET_FMA m
+#elif !defined(__FMA__) && defined(__AVX2__)
+#define BORA_TARGET_FMA M
 #else
 #define BORA_TARGET_FMA
 #endif
-#if defined(__BMI2__) && defined(__F16C__)
-#define BORA_TARGET_HALVES _h
+#if defined(__BMI2__) && defined(__F16C__) && !defined(__AVX2__)
+#define BORA_TARGET_HALVES h
+#elif !(defined(__BMI2__) && defined(__F16C__)) && defined(__AVX2__)
+#define BORA_TARGET_HALVES H
 #else
 #define BORA_TARGET_HALVES
 #endif
-#if defined(__AES__) && defined(__PCLMUL__)
-#define BORA_TARGET_AES _a
+#if defined(__AES__) && defined(__PCLMUL__) && !defined(__AVX2__)
+#define BORA_TARGET_AES a
+#elif !(defined(__AES__) && defined(__PCLMUL__)) && defined(__AVX2__)
+#define BORA_TARGET_AES A
 #else
 #define BORA_TARGET_AES
 #endif
 #if defined(__VAES__) && defined(__VPCLMULQDQ__) && defined(__AVX512VBMI__) && defined(__AVX512VBMI2__) && \
     defined(__AVX512VPOPCNTDQ__) && defined(__AVX512BITALG__)
-#define BORA_TARGET_ICE_LAKE _i
+#define BORA_TARGET_ICE_LAKE i
 #else
 #define BORA_TARGET_ICE_LAKE
 #endif
 #if defined(__AVXVNNI__)
-#define BORA_TARGET_VNNI _v
+#define BORA_TARGET_VNNI v
 #else
 #define BORA_TARGET_VNNI
 #endif
 #if defined(__AVX512BF16__)
-#define BORA_TARGET_BF16 _b
+#define BORA_TARGET_BF16 b
 #else
 #define BORA_TARGET_BF16
 #endif
 #if defined(__AVX512FP16__)
-#define BORA_TARGET_FP16 _p
+#define BORA_TARGET_FP16 p
 #else
 #define BORA_TARGET_FP16
 #endif
 // What a compiler says of the parts of -ffast-math: clang has a macro for the first alone.
 #if defined(__FAST_MATH__)
-#define BORA_TARGET_FAST_MATH _fast_math
+#define BORA_TARGET_FAST_MATH f
 #elif defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ != 0
-#define BORA_TARGET_FAST_MATH _finite_math
+#define BORA_TARGET_FAST_MATH n
 #else
 #define BORA_TARGET_FAST_MATH
 #endif
 #if !defined(__FAST_MATH__) && \
     (defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) || defined(__NO_SIGNED_ZEROS__))
-#define BORA_TARGET_UNSAFE_MATH _unsafe_math
+#define BORA_TARGET_UNSAFE_MATH u
 #else
 #define BORA_TARGET_UNSAFE_MATH
 #endif
+// One Highway chooses differently under g++ and clang.
 #if defined(__clang__)
-#define BORA_TARGET_COMPILER _clang
+#define BORA_TARGET_COMPILER c
 #else
 #define BORA_TARGET_COMPILER
 #endif
 
 #define BORA_JOIN_ABI2(major, minor, patch, backend, target, a, b, c, d, e, f, g, h, i, j) \
-  v##major##_##minor##_##patch##_##backend##_##target##a##b##c##d##e##f##g##h##i##j
+  v##major##_##minor##_##patch##backend##target##a##b##c##d##e##f##g##h##i##j
 #define BORA_JOIN_ABI(...) BORA_JOIN_ABI2(__VA_ARGS__)
 #define BORA_ABI                                                                                               \
   BORA_JOIN_ABI(BORA_VERSION_MAJOR, BORA_VERSION_MINOR, BORA_VERSION_PATCH, BORA_BACKEND_TAG, BORA_TARGET_TAG, \
@@ -128,8 +151,10 @@
 #define BORA_INLINE inline __attribute__((always_inline))
 #define BORA_NOINLINE __attribute__((noinline))
 #define BORA_RESTRICT __restrict__
+#define BORA_VISIBLE __attribute__((visibility("default")))
 #else
 #define BORA_INLINE inline
 #define BORA_NOINLINE
 #define BORA_RESTRICT
+#define BORA_VISIBLE
 #endif

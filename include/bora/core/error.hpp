@@ -1,4 +1,8 @@
 /// What the library throws. Every message says what is wrong, where, and what was expected.
+///
+/// The types of errors are outside the ABI namespace, and visible to other shared objects: one that a library compiled
+/// for one target throws is caught by a program compiled for another. They hold nothing but the message and compute
+/// nothing, so that it does not matter whose copy of their functions the linker keeps.
 #pragma once
 #include <bora/core/abi.hpp>
 #include <charconv>
@@ -8,38 +12,44 @@
 #include <string>
 #include <string_view>
 
-namespace bora::inline BORA_ABI {
+namespace bora {
 
 /// Base of everything this library throws on purpose.
-struct Error : std::runtime_error {
+struct BORA_VISIBLE Error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
 /// A file is missing, unreadable, truncated, malformed, or does not hold what its name promises.
-struct FileError : Error {
+struct BORA_VISIBLE FileError : Error {
   using Error::Error;
 };
 
 /// A configuration (config.json, options, command line) is impossible or does not fit the model's type.
-struct ConfigError : Error {
+struct BORA_VISIBLE ConfigError : Error {
   using Error::Error;
 };
 
 /// A session, cache or context is asked for more than it was made for.
-struct CapacityError : Error {
+struct BORA_VISIBLE CapacityError : Error {
   using Error::Error;
 };
 
 /// The system has not the memory for what a model, a session or a training step needs.
-struct MemoryError : Error {
+struct BORA_VISIBLE MemoryError : Error {
+  using Error::Error;
+};
+
+/// What was asked for was called off by the caller's own word, as by a progress function that returned false.
+struct BORA_VISIBLE Cancelled : Error {
   using Error::Error;
 };
 
 /// A token id outside the vocabulary, or an empty prompt.
-struct TokenError : Error {
+struct BORA_VISIBLE TokenError : Error {
   using Error::Error;
 };
 
+inline namespace BORA_ABI {
 namespace detail {
 
 /// The shortest text that reads as this number again, whole numbers in full: "0.01", "1e-50", "1000000"; "NaN".
@@ -118,4 +128,5 @@ std::string shape_text(const Range& shape) {
 }
 
 }  // namespace detail
-}  // namespace bora::inline BORA_ABI
+}  // namespace BORA_ABI
+}  // namespace bora
