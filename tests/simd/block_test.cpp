@@ -54,6 +54,15 @@ TEST_CASE("A block has 16 lanes on every target", "[simd]") {
   CHECK(Block<float>::tile_rows <= 8);
 }
 
+TEST_CASE("The report of the target says which kernels a program uses", "[simd]") {
+  const std::string pairs = Block<float>::native_pairs ? "yes" : "no";
+  CHECK(bora::simd::target_report() == bora::simd::target_name() + "; bf16 dot products: " + pairs + "; VNNI: no");
+#if defined(__AVX512BF16__) && !defined(HWY_COMPILE_ONLY_SCALAR) && !defined(BORA_BACKEND_SCALAR) && \
+    !defined(BORA_BACKEND_XSIMD)
+  CHECK(bora::simd::bf16_dot_products);
+#endif
+}
+
 TEMPLATE_TEST_CASE("Arithmetic is done lane by lane, rounded once", "[simd]", float, double) {
   using B = Block<TestType>;
   const auto a = some<TestType>(1), b = some<TestType>(2), c = some<TestType>(3);

@@ -1,15 +1,14 @@
 /// Blocks on Google Highway: the native vector of the target, doubled until it has 16 lanes.
 #pragma once
 #include <bora/core/format.hpp>
+#include <bora/simd/highway_library.hpp>
 #include <bora/simd/scalar.hpp>
 #include <bora/simd/twice.hpp>
-#include <hwy/highway.h>
-#include <hwy/contrib/math/math-inl.h>
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
-// Debian's Highway knows no native bfloat16 dot product for AVX-512; the compilers do. Highway may use narrower vectors
-// than the compiler could.
+// Highway before 1.1 has no dot product of bfloat16 pairs for AVX-512; the compilers have. Highway may use narrower
+// vectors than the compiler could.
 #if defined(__AVX512BF16__) && HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
 #include <immintrin.h>
 #define BORA_HIGHWAY_BF16_PAIRS 1
