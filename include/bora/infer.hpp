@@ -10,6 +10,7 @@
 #include <bora/infer/sampler.hpp>
 #include <bora/infer/session.hpp>
 #include <bora/infer/session_file.hpp>
+#include <bora/io/generation_config.hpp>
 #include <bora/io/load.hpp>
 #include <bora/io/tokenizer_json.hpp>
 #include <bora/model/accounting.hpp>
