@@ -1,16 +1,21 @@
 #include "support/catch.hpp"
 #include <bora/core/executor.hpp>
+#include <algorithm>
 #include <atomic>
+#include <cfenv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <limits>
 #include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 #if defined(__linux__)
+#include <sched.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #endif
 
@@ -27,6 +32,42 @@ using bora::Barrier;
 using bora::Lane;
 using bora::Range;
 using bora::ThreadPool;
+using bora::WhenCrowded;
+
+namespace {
+
+/// What `work` throws.
+template <class Work>
+std::string sentence_of(Work&& work) {
+  try {
+    work();
+  } catch (const bora::Error& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+#if defined(__linux__)
+/// While it lives, the thread and those that it starts run on one core.
+class OneCore {
+ public:
+  OneCore() {
+    REQUIRE(::sched_getaffinity(0, sizeof before_, &before_) == 0);
+    int core = 0;
+    while (!CPU_ISSET(core, &before_)) ++core;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(core, &one);
+    REQUIRE(::sched_setaffinity(0, sizeof one, &one) == 0);
+  }
+  ~OneCore() { ::sched_setaffinity(0, sizeof before_, &before_); }
+
+ private:
+  cpu_set_t before_;
+};
+#endif
+
+}  // namespace
 
 TEST_CASE("All lanes of a pool run at the same time", "[core]") {
   const std::size_t lanes = GENERATE(1, 2, 3, 5, 16);
@@ -94,7 +135,7 @@ TEST_CASE("Callers on several threads take turns", "[core]") {
 }
 
 TEST_CASE("More lanes than cores still finish", "[core]") {
-  ThreadPool pool(16);
+  ThreadPool pool(16, WhenCrowded::keep_all_lanes);
   std::vector<std::size_t> sums(16, 0);
   bora::run_gang(&pool, [&](const Lane& lane) noexcept {
     for (std::size_t phase = 0; phase < 200; ++phase) {
@@ -213,6 +254,144 @@ TEST_CASE("A program may lend its own threads", "[core]") {
   });
   CHECK(sums[0] == 4950);
   CHECK(sums[1] == 4950);
+}
+
+#if defined(__linux__)
+TEST_CASE("A gang whose lanes share a core takes fewer, and all again where asked", "[core]") {
+  const std::size_t lanes = GENERATE(2, 5);
+  const OneCore here;
+  ThreadPool pool(lanes);
+  std::size_t fewest = lanes, wrong = 0;
+  std::vector<std::size_t> visits(lanes), all(lanes, 0);
+  std::size_t runs = 0;
+  for (std::size_t round = 0; round < 400; ++round) {
+    std::size_t count = 0;
+    std::fill(visits.begin(), visits.end(), 0);
+    bora::run_gang(&pool, [&](const Lane& lane) noexcept {
+      for (int phase = 0; phase < 20; ++phase) lane.sync();
+      ++visits[lane.index];
+      if (lane.index == 0) count = lane.count;
+    });
+    for (std::size_t i = 0; i < lanes; ++i) wrong += visits[i] != (i < count ? 1u : 0u);
+    fewest = std::min(fewest, count);
+    if (round % 50 != 49) continue;
+    ++runs;
+    pool.run([&](std::size_t lane) noexcept { ++all[lane]; });
+  }
+  CHECK(wrong == 0);
+#if !defined(BORA_TEST_SANITIZER)
+  CHECK(fewest == 1);
+#endif
+  CHECK(all == std::vector<std::size_t>(lanes, runs));
+  CHECK(pool.lanes() == lanes);
+}
+
+TEST_CASE("Lanes that were left out come back, and a pool may end without them", "[core]") {
+  const OneCore here;
+  ThreadPool pool(3);
+  const auto gang = [&](int phases) {
+    std::size_t count = 0;
+    bora::run_gang(&pool, [&](const Lane& lane) noexcept {
+      for (int phase = 0; phase < phases; ++phase) lane.sync();
+      if (lane.index == 0) count = lane.count;
+    });
+    return count;
+  };
+  std::size_t count = 3;
+  for (int round = 0; round < 400 && count > 1; ++round) count = gang(20);
+#if !defined(BORA_TEST_SANITIZER)
+  CHECK(count == 1);
+#endif
+  for (int wait = 0; wait < 1'000 && count == 1; ++wait) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    count = gang(1);
+  }
+  CHECK(count > 1);
+}
+
+TEST_CASE("A pool that keeps all lanes takes all, however crowded", "[core]") {
+  const OneCore here;
+  ThreadPool pool(3, WhenCrowded::keep_all_lanes);
+  std::size_t fewer = 0;
+  for (int round = 0; round < 100; ++round)
+    bora::run_gang(&pool, [&](const Lane& lane) noexcept {
+      for (int phase = 0; phase < 20; ++phase) lane.sync();
+      if (lane.index == 0 && lane.count != 3) ++fewer;
+    });
+  CHECK(fewer == 0);
+}
+
+TEST_CASE("A child process is told to make a pool of its own", "[core]") {
+  ThreadPool pool(2), alone(1);
+  pool.run([](std::size_t) noexcept {});
+  const ::pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    bool right = false;
+    {
+      const std::string refused = sentence_of([&] { pool.run([](std::size_t) noexcept {}); });
+      const std::string gang = sentence_of([&] { bora::run_gang(&pool, [](const Lane&) noexcept {}); });
+      right = refused.find("make another pool after fork()") != refused.npos && gang == refused;
+      right = right && sentence_of([&] { alone.run([](std::size_t) noexcept {}); }) == "accepted";
+#if !defined(BORA_TEST_SANITIZER)
+      std::atomic<int> visits{0};
+      ThreadPool own(2);
+      own.run([&](std::size_t) noexcept { ++visits; });
+      right = right && visits == 2;
+#endif
+      pool.~ThreadPool();  // joins nobody
+    }
+    ::_exit(right ? 0 : 1);
+  }
+  int status = -1;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+  std::atomic<int> visits{0};
+  pool.run([&](std::size_t) noexcept { ++visits; });
+  CHECK(visits == 2);
+}
+#endif
+
+TEST_CASE("A lane that runs something on its own pool is refused, through another pool too", "[core]") {
+  const std::size_t asks = GENERATE(0, 1);
+  ThreadPool pool(2), other(2);
+  std::string direct, gang, around;
+  std::atomic<int> visits{0};
+  pool.run([&](std::size_t lane) noexcept {
+    if (lane != asks) return;
+    direct = sentence_of([&] { pool.run([](std::size_t) noexcept {}); });
+    gang = sentence_of([&] { bora::run_gang(&pool, [](const Lane&) noexcept {}); });
+    other.run([&](std::size_t inner) noexcept {
+      ++visits;
+      if (inner == 1) around = sentence_of([&] { pool.run([](std::size_t) noexcept {}); });
+    });
+  });
+  CHECK(direct.find("a lane of this pool asked the same pool to run something") != direct.npos);
+  CHECK(gang == direct);
+  CHECK(around == direct);
+  CHECK(visits == 2);
+  pool.run([&](std::size_t) noexcept { ++visits; });  // and goes on as ever
+  CHECK(visits == 4);
+}
+
+TEST_CASE("Whoever was lent a pool is told that it was destroyed", "[core]") {
+  auto pool = std::make_unique<ThreadPool>(2);
+  const bora::detail::LentPool lent(pool.get()), none(nullptr);
+  CHECK(sentence_of([&] { lent.require_ready("Session"); }) == "accepted");
+  pool.reset();
+  CHECK(sentence_of([&] { lent.require_ready("Session"); }) ==
+        "Session: its pool was destroyed; a pool must outlive those who were given it");
+  CHECK(sentence_of([&] { none.require_ready("Session"); }) == "accepted");
+}
+
+TEST_CASE("More lanes than any system has threads are refused", "[core]") {
+  for (const std::size_t lanes :
+       {ThreadPool::most_lanes + 1, std::size_t{1} << 32, std::numeric_limits<std::size_t>::max()}) {
+    const std::string sentence = sentence_of([&] { ThreadPool pool(lanes); });
+    CHECK(sentence.find("ThreadPool: " + std::to_string(lanes) + " lanes were asked for, expected at most 4194304") ==
+          0);
+  }
 }
 
 TEST_CASE("Shares cover every item once, in order and in whole grains", "[core]") {

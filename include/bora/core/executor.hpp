@@ -1,143 +1,207 @@
-/// Who does the work: a gang of lanes that run one function at the same time, and the barrier between
-/// the phases of that function.
+/// Who does the work: a gang of lanes that run one function at the same time.
 #pragma once
+#include <bora/core/crowd.hpp>
 #include <bora/core/error.hpp>
-#include <bora/core/memory.hpp>
+#include <bora/core/float_mode.hpp>
+#include <bora/core/lane.hpp>
+#include <bora/core/usable_cores.hpp>
 #include <algorithm>
 #include <atomic>
-#include <cstdint>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <string_view>
 #include <thread>
 #include <type_traits>
 #include <vector>
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
 
 namespace bora::inline BORA_ABI {
 
+namespace detail {
+
+/// Tells who keeps a pool for later whether it still lives. A copy of an executor is another one.
+class Life {
+ public:
+  Life() = default;
+  Life(const Life&) : Life() {}
+  Life& operator=(const Life&) noexcept { return *this; }
+  std::weak_ptr<const char> watch() const noexcept { return token_; }
+
+ private:
+  std::shared_ptr<const char> token_ = std::make_shared<const char>();
+};
+
+/// Work for the lanes of a gang, without its type.
+struct GangWork {
+  void (*call)(void* context, const Lane& lane) noexcept;
+  void* context;
+
+  /// Does a lane's part, in the library's floating-point mode.
+  void operator()(const Lane& lane) const noexcept {
+    const FloatMode mode;
+    call(context, lane);
+  }
+};
+
+/// Never inlined: the compiler could move arithmetic out of the floating-point mode that is set around the call.
+template <class W, class Argument>
+BORA_NOINLINE void call_work(void* work, Argument argument) noexcept {
+  (*static_cast<W*>(work))(argument);
+}
+
+template <class W>
+void* address_of(W& work) noexcept {
+  return const_cast<void*>(static_cast<const void*>(std::addressof(work)));
+}
+
+}  // namespace detail
+
 /// A gang: `run(f)` calls `f(lane)` on all `lanes()` lanes *at the same time* and returns when all have. An
 /// executor that cannot promise this (a work queue may run them one after the other, and a barrier between
-/// them would never open) must report one lane. Derive from it to lend a program's own threads.
+/// them would never open) must report one lane. Derive from it to lend a program's own threads. It must outlive the
+/// sessions and trainers it was given to: they throw Error when they are used after it was destroyed.
 class Executor {
  public:
   virtual ~Executor() = default;
   /// How many lanes run at the same time: the same number for as long as it lives, since memory is made for as many.
   virtual std::size_t lanes() const noexcept = 0;
+  /// Throws Error where `run` could not be done now, saying why. Sessions and trainers call it before they change
+  /// anything, and `run` before a lane begins.
+  virtual void require_ready() const {}
 
-  /// `work(lane)` must not throw: there is nobody to catch it on a lane.
+  /// `work(lane)` must not throw: there is nobody to catch it on a lane. Lanes compute in the default floating-point
+  /// mode, whatever the caller's is.
   template <class Work>
   void run(Work&& work) {
     using W = std::remove_reference_t<Work>;
     static_assert(std::is_nothrow_invocable_v<W&, std::size_t>, "bora: Executor: work on a lane must be noexcept");
-    run_on_lanes([](void* context, std::size_t lane) noexcept { (*static_cast<W*>(context))(lane); },
-                 const_cast<void*>(static_cast<const void*>(&work)));
+    run_in_float_mode(detail::call_work<W, std::size_t>, detail::address_of(work));
   }
+  /// What `run_gang` does where there are several lanes.
+  void run_as_gang(const detail::GangWork& work) {
+    require_ready();
+    run_gang_on_lanes(work);
+  }
+  /// Expires with the executor.
+  std::weak_ptr<const char> watch() const noexcept { return life_.watch(); }
 
  protected:
   using Function = void (*)(void* context, std::size_t lane) noexcept;
   /// Calls `function(context, lane)` on all lanes at the same time, and returns when all have returned. It must not
   /// throw: lanes that have begun wait for each other. Whether there are threads is for its constructor to find out.
   virtual void run_on_lanes(Function function, void* context) = 0;
+  /// Does `work` on all lanes, or on as many as get a core.
+  virtual void run_gang_on_lanes(const detail::GangWork& work) {
+    struct Gang {
+      const detail::GangWork& work;
+      std::size_t count;
+      Barrier barrier;
+    } gang{work, lanes(), Barrier(lanes())};
+    run_on_lanes(
+        [](void* context, std::size_t lane) noexcept {
+          Gang& g = *static_cast<Gang*>(context);
+          g.work({lane, g.count, &g.barrier});
+        },
+        &gang);
+  }
+
+ private:
+  void run_in_float_mode(Function function, void* context) {
+    require_ready();
+    struct Call {
+      Function function;
+      void* context;
+    } call{function, context};
+    run_on_lanes(
+        [](void* c, std::size_t lane) noexcept {
+          const detail::FloatMode mode;
+          static_cast<Call*>(c)->function(static_cast<Call*>(c)->context, lane);
+        },
+        &call);
+  }
+
+  detail::Life life_;
 };
 
 namespace detail {
-
-inline void relax() noexcept {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
-
-/// Spins for a bounded time, then parks: pure spinning collapses when cores are oversubscribed.
-inline void wait_while(const std::atomic<std::uint32_t>& value, std::uint32_t old, std::size_t spins) noexcept {
-  for (std::size_t i = 0; i < spins; ++i) {
-    if (value.load(std::memory_order_acquire) != old) return;
-    relax();
-  }
-  while (value.load(std::memory_order_acquire) == old) value.wait(old, std::memory_order_acquire);
-}
 
 /// How many lanes there are to work with; without a pool the caller's alone.
 inline std::size_t lanes_of(const Executor* pool) noexcept {
   return pool == nullptr ? 1 : std::max<std::size_t>(pool->lanes(), 1);
 }
 
-inline std::size_t spins_for(std::size_t lanes) noexcept {
-  const std::size_t cores = std::thread::hardware_concurrency();
-  return lanes <= std::max<std::size_t>(cores, 1) ? 4'000 : 0;  // more lanes than cores: spinning steals the core
+/// A pool that an object was given for its later calls, perhaps none.
+class LentPool {
+ public:
+  LentPool() = default;
+  explicit LentPool(const Executor* pool) : pool_(pool) {
+    if (pool != nullptr) life_ = pool->watch();
+  }
+  /// Throws Error where the pool was destroyed, or cannot work now.
+  void require_ready(const char* owner) const {
+    if (pool_ == nullptr) return;
+    if (life_.expired())
+      throw Error(message(owner, ": its pool was destroyed; a pool must outlive those who were given it"));
+    pool_->require_ready();
+  }
+
+ private:
+  const Executor* pool_ = nullptr;
+  std::weak_ptr<const char> life_;
+};
+
+/// The pools whose lane this thread is at the moment, the innermost first; it and its callers.
+struct Nesting {
+  const void* pool;
+  const Nesting* outer;
+};
+inline constinit thread_local const Nesting* innermost = nullptr;
+/// Of this thread where others use the pool that it wants.
+inline constinit thread_local Patience turn_patience;
+
+/// How many forks lie between this process and the first one that asked.
+inline std::atomic<std::uint32_t> forks{0};
+
+/// Counts them from now on. Cheaper than comparing process ids, which takes a system call.
+inline void watch_forks() {
+#if defined(__unix__) || defined(__APPLE__)
+  static const int failed = pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
+  if (failed != 0) throw MemoryError("ThreadPool: the system has not the memory to tell it of fork()");
+#endif
 }
 
 }  // namespace detail
 
-/// Opens when every one of `lanes` lanes has arrived; usable again at once.
-class Barrier {
- public:
-  /// For `lanes` threads, which all must arrive.
-  explicit Barrier(std::size_t lanes) noexcept
-      : lanes_(static_cast<std::uint32_t>(lanes)), spins_(detail::spins_for(lanes)) {}
-
-  /// Returns when all lanes have arrived.
-  void arrive_and_wait() noexcept {
-    if (lanes_ == 1) return;
-    const std::uint32_t round = round_.load(std::memory_order_acquire);
-    if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == lanes_) {
-      arrived_.store(0, std::memory_order_relaxed);
-      round_.fetch_add(1, std::memory_order_acq_rel);
-      round_.notify_all();
-    } else {
-      detail::wait_while(round_, round, spins_);
-    }
-  }
-
- private:
-  const std::uint32_t lanes_;
-  const std::size_t spins_;
-  alignas(alignment) std::atomic<std::uint32_t> arrived_{0};  // own lines: written by all / read by all
-  alignas(alignment) std::atomic<std::uint32_t> round_{0};
-};
-
-/// Half-open range of a partition.
-struct Range {
-  std::size_t begin;  ///< the first
-  std::size_t end;    ///< one past the last
-  /// How many it spans.
-  std::size_t size() const noexcept { return end - begin; }
-};
-
-/// One lane's view of a gang: which part of each loop is its own, and where it waits for the others.
-/// Work is partitioned statically, so which lane computes a number never depends on time.
-struct Lane {
-  std::size_t index = 0;       ///< this lane, from 0; the calling thread is lane 0
-  std::size_t count = 1;       ///< lanes in the gang
-  Barrier* barrier = nullptr;  ///< where lanes wait; not needed where there is one lane
-
-  /// Returns when all lanes have come here.
-  void sync() const noexcept {
-    if (count > 1) barrier->arrive_and_wait();
-  }
-  /// This lane's share of `items`, in whole multiples of `grain`.
-  Range share(std::size_t items, std::size_t grain = 1) const noexcept {
-    const std::size_t units = (items + grain - 1) / grain;
-    return {std::min(items, units * index / count * grain), std::min(items, units * (index + 1) / count * grain)};
-  }
-};
-
-/// Threads of our own. The calling thread is lane 0; the others wait, spinning for a bounded time, then parked.
+/// Threads of our own. The calling thread is lane 0; the others wait, spinning while that pays off, then asleep.
+/// `run` works on all lanes. `run_gang`, and so all work of this library, takes fewer while lanes do not get a core
+/// each, unless it was made with WhenCrowded::keep_all_lanes.
+///
+/// It must outlive the sessions and trainers it was given to. Several threads may use one pool and take turns; a lane
+/// must not run something on its own pool. A child process has none of the threads: after fork() it needs a pool of
+/// its own. These three throw Error.
 class ThreadPool : public Executor {
  public:
-  /// \param lanes  threads including the caller's; 0 counts as 1
+  /// The most lanes that can be asked for; more than any system has threads.
+  static constexpr std::size_t most_lanes = std::size_t{1} << 22;
+
+  /// \param lanes  threads including the caller's, see usable_cores(); 0 counts as 1
+  /// \param when  what to do while they do not get a core each
   /// Throws CapacityError where the system has not as many threads; those it had are gone then.
-  explicit ThreadPool(std::size_t lanes) : lanes_(std::max<std::size_t>(lanes, 1)), spins_(detail::spins_for(lanes_)) {
+  explicit ThreadPool(std::size_t lanes, WhenCrowded when = WhenCrowded::take_fewer_lanes)
+      : lanes_(checked(lanes)), crowd_(lanes_, when), active_(lanes_) {
+    detail::watch_forks();
+    forks_ = detail::forks.load(std::memory_order_relaxed);
     try {
-      threads_.reserve(lanes_ - 1);
-      for (std::size_t lane = 1; lane < lanes_; ++lane) threads_.emplace_back([this, lane] { serve(lane); });
+      threads_->reserve(lanes_ - 1);
+      for (std::size_t lane = 1; lane < lanes_; ++lane) threads_->emplace_back([this, lane] { serve(lane); });
     } catch (const std::exception& error) {
       stop();
       throw CapacityError(detail::message("ThreadPool: ", lanes_, " lanes were asked for, expected ", lanes_ - 1,
-                                          " threads beside the caller's; the system started ", threads_.size(),
+                                          " threads beside the caller's; the system started ", threads_->size(),
                                           " and refused the next: ", std::string_view(error.what())));
     }
   }
@@ -146,61 +210,164 @@ class ThreadPool : public Executor {
   ~ThreadPool() override { stop(); }
 
   std::size_t lanes() const noexcept override { return lanes_; }
+  /// Throws Error on a lane of this pool, whose run would wait for itself, and in a child process.
+  void require_ready() const override {
+    for (const detail::Nesting* n = detail::innermost; n != nullptr; n = n->outer)
+      if (n->pool == this)
+        throw Error(
+            "ThreadPool: a lane of this pool asked the same pool to run something, which would wait for itself for "
+            "ever; ask after the lanes have finished, or use another pool");
+    if (forked() && lanes_ > 1)
+      throw Error(
+          "ThreadPool: its threads belong to the process that this one was forked from; make another pool after "
+          "fork()");
+  }
 
  protected:
   /// Calls from several threads at once take turns.
   void run_on_lanes(Function function, void* context) override {
-    while (busy_.exchange(true, std::memory_order_acquire)) busy_.wait(true, std::memory_order_relaxed);
-    function_ = function;
-    context_ = context;
-    running_.store(static_cast<std::uint32_t>(lanes_ - 1), std::memory_order_relaxed);
-    if (lanes_ > 1) start();
-    function(context, 0);
-    for (std::uint32_t left; (left = running_.load(std::memory_order_acquire)) != 0;)
-      detail::wait_while(running_, left, spins_);
-    busy_.store(false, std::memory_order_release);
-    busy_.notify_one();
+    const Turn turn(*this);
+    run_on(lanes_, function, context);
+  }
+  void run_gang_on_lanes(const detail::GangWork& work) override {
+    const Turn turn(*this);
+    const auto start = detail::Crowd::Clock::now();
+    const std::size_t count = crowd_.lanes(start);
+    Gang gang{work, count, Barrier(count)};
+    const std::uint32_t naps = running_.naps();
+    run_on(count, do_lane, &gang);
+    if (count == 1) return;
+    const auto end = detail::Crowd::Clock::now();
+    crowd_.ran(end, end - start, gang.barrier.naps() + (running_.naps() - naps));
   }
 
  private:
-  void stop() noexcept {
-    stop_ = true;
-    start();
-    for (std::thread& thread : threads_) thread.join();
+  struct Gang {
+    const detail::GangWork& work;
+    std::size_t count;
+    Barrier barrier;
+  };
+  /// The pool is one caller's while it lives.
+  class Turn {
+   public:
+    explicit Turn(ThreadPool& pool) noexcept : pool_(pool) {
+      while (!pool_.busy_.claim()) pool_.busy_.wait_while(1, detail::turn_patience);
+      pool_.nesting_ = {&pool_, detail::innermost};
+      detail::innermost = &pool_.nesting_;
+    }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+    ~Turn() {
+      detail::innermost = pool_.nesting_.outer;
+      pool_.busy_.add(minus_one);
+    }
+
+   private:
+    ThreadPool& pool_;
+  };
+
+  static std::size_t checked(std::size_t lanes) {
+    if (lanes > most_lanes)
+      throw CapacityError(detail::message("ThreadPool: ", lanes, " lanes were asked for, expected at most ", most_lanes,
+                                          "; this process may use ", usable_cores(), " cores"));
+    return std::max<std::size_t>(lanes, 1);
   }
-  void start() noexcept {
-    round_.fetch_add(1, std::memory_order_acq_rel);
-    round_.notify_all();
+  static void do_lane(void* context, std::size_t lane) noexcept {
+    Gang& gang = *static_cast<Gang*>(context);
+    gang.work({lane, gang.count, &gang.barrier});
+  }
+  bool forked() const noexcept { return forks_ != detail::forks.load(std::memory_order_relaxed); }
+
+  /// On the first `count` lanes.
+  void run_on(std::size_t count, Function function, void* context) noexcept {
+    if (count > active_) wake_up_to(count);
+    function_ = function;
+    context_ = context;
+    if (active_ > 1) {
+      running_.set(static_cast<std::uint32_t>(active_ - 1));  // those that are left out say so, and sleep
+      active_ = count;
+      round_.add(1);
+    }
+    function(context, 0);
+    wait_for_lanes();
+  }
+  void wait_for_lanes() noexcept {
+    for (std::uint32_t left; (left = running_.load()) != 0;) running_.wait_while(left, patience_);
+  }
+  /// Lanes that were left out come back: all wake up, and those beyond `count` sleep again.
+  void wake_up_to(std::size_t count) noexcept {
+    running_.set(static_cast<std::uint32_t>(lanes_ - active_));
+    active_ = count;
+    resized_.add(1);
+    wait_for_lanes();
+  }
+  void stop() noexcept {
+    if (forked()) {  // there is nobody to join, and a handle that was not joined must not be destroyed
+      static_cast<void>(threads_.release());
+      return;
+    }
+    stop_ = true;
+    round_.add(1);
+    resized_.add(1);
+    for (std::thread& thread : *threads_) thread.join();
   }
   void serve(std::size_t lane) noexcept {
-    for (std::uint32_t round = 0;; ++round) {
-      detail::wait_while(round_, round, spins_);
+    detail::Patience patience;
+    for (std::uint32_t round = 0;;) {
+      round_.wait_while(round, patience);
       if (stop_) return;
-      function_(context_, lane);
-      if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) running_.notify_one();
+      ++round;
+      if (lane < active_) {
+        detail::innermost = &nesting_;
+        function_(context_, lane);
+        detail::innermost = nullptr;
+        running_.add(minus_one);
+      } else {
+        round = sit_out(lane, patience);
+        if (stop_) return;
+      }
+    }
+  }
+  /// Returns when the lane takes part again, with the number of rounds until then, or when the pool ends. The caller
+  /// goes on once each lane has said that it knows.
+  std::uint32_t sit_out(std::size_t lane, detail::Patience& patience) noexcept {
+    for (;;) {
+      const std::uint32_t size = resized_.load();
+      running_.add(minus_one);
+      resized_.wait_while(size, patience);
+      if (stop_) return 0;
+      if (lane >= active_) continue;
+      const std::uint32_t round = round_.load();
+      running_.add(minus_one);
+      return round;
     }
   }
 
+  static constexpr auto minus_one = static_cast<std::uint32_t>(-1);
   const std::size_t lanes_;
-  const std::size_t spins_;
-  Function function_ = nullptr;
+  detail::Crowd crowd_;
+  std::uint32_t forks_ = 0;
+  detail::Patience patience_;
+  // One line: what the other lanes read in each round.
+  alignas(alignment) Function function_ = nullptr;
   void* context_ = nullptr;
+  detail::Nesting nesting_{};
+  std::size_t active_;  // lanes that wait for the next round; the others sleep until it is resized
   bool stop_ = false;
-  std::atomic<bool> busy_{false};
-  alignas(alignment) std::atomic<std::uint32_t> round_{0};
-  alignas(alignment) std::atomic<std::uint32_t> running_{0};
-  std::vector<std::thread> threads_;
+  detail::WaitWord busy_, round_, resized_, running_;
+  std::unique_ptr<std::vector<std::thread>> threads_ = std::make_unique<std::vector<std::thread>>();
 };
 
-/// Runs `work(lane)` on every lane of `pool`, or on the calling thread alone without one.
+/// Runs `work(lane)` on the lanes of `pool`, or on the calling thread alone without one. A ThreadPool takes fewer than
+/// all while they do not get a core each: `lane.count` says how many.
 template <class Work>
 void run_gang(Executor* pool, Work&& work) {
-  if (pool == nullptr || pool->lanes() <= 1) {
-    work(Lane{});
-    return;
-  }
-  Barrier barrier(pool->lanes());
-  pool->run([&](std::size_t lane) noexcept { work(Lane{lane, pool->lanes(), &barrier}); });
+  using W = std::remove_reference_t<Work>;
+  const detail::GangWork gang{detail::call_work<W, const Lane&>, detail::address_of(work)};
+  if (pool == nullptr || pool->lanes() <= 1)
+    gang(Lane{});
+  else
+    pool->run_as_gang(gang);
 }
 
 }  // namespace bora::inline BORA_ABI
