@@ -3,6 +3,7 @@
 #include <bora/text/bpe_tokenizer.hpp>
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -160,13 +161,23 @@ TEST_CASE("A stream releases whole characters, and the same text as decoding", "
   CHECK(stream.finish() == "\xef\xbf\xbd");
 }
 
-TEST_CASE("Ids outside the vocabulary are refused", "[text]") {
-  const bora::BpeTokenizer tokenizer(vocabulary({}));
+TEST_CASE("Ids that the tokenizer does not have are no text", "[text]") {
+  bora::BpeVocabulary v = vocabulary({{"▁", "a"}});
+  v.pieces.emplace_back();  // an id without text
+  v.pieces.emplace_back("xyz");
+  const bora::BpeTokenizer tokenizer(v);
   const auto size = static_cast<bora::TokenId>(tokenizer.vocab_size());
-  CHECK_THROWS_AS(tokenizer.decode(Ids{size}), bora::TokenError);
-  CHECK_THROWS_AS(tokenizer.decode(Ids{-1}), bora::TokenError);
+  using Limits = std::numeric_limits<bora::TokenId>;
+  Ids ids = tokenizer.encode("a ü a");
   auto stream = tokenizer.stream();
-  CHECK_THROWS_AS(stream.push(size), bora::TokenError);
+  std::string streamed;
+  for (const bora::TokenId none : {size, size + 1, Limits::max(), -1, Limits::min(), size - 2})
+    for (const std::size_t at : {std::size_t{0}, ids.size() / 2, ids.size()})
+      ids.insert(ids.begin() + static_cast<std::ptrdiff_t>(at), none);
+  for (const bora::TokenId id : ids) streamed += stream.push(id);
+  CHECK(tokenizer.decode(ids) == "a ü a");
+  CHECK(streamed + stream.finish() == "a ü a");
+  CHECK(tokenizer.decode(Ids{size - 1}) == "xyz");
 }
 
 TEST_CASE("A long text is encoded in little more than linear time", "[text]") {
@@ -184,7 +195,7 @@ TEST_CASE("An impossible vocabulary is refused with a sentence", "[text]") {
     return refusal(v);
   };
   using V = bora::BpeVocabulary;
-  CHECK(refused([](V& v) { v.pieces[260] = ""; }) == "piece 260 is empty, expected some text");
+  CHECK(refused([](V& v) { v.pieces[260] = ""; }) == "merge 0 names 'a', which is no piece of text, expected one");
   CHECK(refused([](V& v) { v.pieces[261] = "a"; }) == "piece 261 is 'a', expected a new one: it is piece 260 already");
   CHECK(refused([](V& v) { v.pieces[1] = "[s]"; }) == "vocabulary has no piece '<s>', expected one");
   CHECK(refused([](V& v) { v.pieces[3] = "x"; }) == "vocabulary has no piece '<0x00>', expected one");

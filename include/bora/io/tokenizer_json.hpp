@@ -196,7 +196,7 @@ inline Json bpe_added_token(TokenId id, const std::string& content) {
 inline void check_written_piece(const std::string& piece) {
   json_string(piece);  // throws where it is no UTF-8
   if (piece.find(' ') != piece.npos)
-    throw ConfigError(message("piece ", legible(piece), " holds a space, expected '", bpe_space, "' for it"));
+    throw ConfigError(message("piece ", legible_piece(piece), " holds a space, expected '", bpe_space, "' for it"));
 }
 
 inline Json bpe_model(const BpeVocabulary& vocabulary) {

@@ -25,12 +25,12 @@ class ByteTokenizer {
     return ids;
   }
 
-  /// One byte a token, valid UTF-8 or not. Throws TokenError for an id outside 0 .. 255.
+  /// One byte a token, valid UTF-8 or not. Ids outside 0 .. 255 are no text: a model's vocabulary may be wider.
   static std::string decode(std::span<const TokenId> ids) {
-    check_tokens(ids, vocab_size());
     std::string text;
     text.reserve(ids.size());
-    for (const TokenId id : ids) text += static_cast<char>(id);
+    for (const TokenId id : ids)
+      if (is_byte(id)) text += static_cast<char>(id);
     return text;
   }
 
@@ -40,9 +40,9 @@ class ByteTokenizer {
     /// See ByteTokenizer::stream.
     explicit Stream(InvalidBytes invalid = InvalidBytes::replace) noexcept : utf8_(invalid) {}
 
-    /// The characters that `id` completes. Throws TokenError for an id outside 0 .. 255, changing nothing.
+    /// The characters that `id` completes; none for an id outside 0 .. 255, which changes nothing.
     std::string push(TokenId id) {
-      check_token(id, vocab_size());
+      if (!is_byte(id)) return {};
       const char byte = static_cast<char>(id);
       return utf8_.push({&byte, 1});
     }
@@ -55,6 +55,21 @@ class ByteTokenizer {
 
   /// A decoder of its own for one text.
   static Stream stream(InvalidBytes invalid = InvalidBytes::replace) noexcept { return Stream(invalid); }
+
+  /// Encodes a text that arrives in parts.
+  class EncodeStream {
+   public:
+    /// One token a byte.
+    static std::vector<TokenId> push(std::string_view text) { return encode(text); }
+    /// Nothing waits.
+    static std::vector<TokenId> finish() { return {}; }
+  };
+
+  /// An encoder for one text.
+  static EncodeStream encode_stream() noexcept { return {}; }
+
+ private:
+  static constexpr bool is_byte(TokenId id) noexcept { return id >= 0 && id < 256; }
 };
 
 }  // namespace bora::inline BORA_ABI

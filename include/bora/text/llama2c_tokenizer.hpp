@@ -3,7 +3,10 @@
 #pragma once
 #include <bora/core/mapped_file.hpp>
 #include <bora/core/tensor.hpp>
+#include <bora/text/encode_options.hpp>
+#include <bora/text/merge_table.hpp>
 #include <bora/text/pair_merger.hpp>
+#include <bora/text/piece_index.hpp>
 #include <bora/text/utf8.hpp>
 #include <algorithm>
 #include <bit>
@@ -11,88 +14,119 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
-#include <optional>
+#include <numeric>
 #include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 namespace bora::inline BORA_ABI {
-
-/// Which special tokens `encode` puts around a text.
-struct EncodeOptions {
-  bool bos = true;   ///< the beginning-of-sequence id in front: what a prompt needs
-  bool eos = false;  ///< the end-of-sequence id behind: what a training text needs
-};
 
 namespace detail {
 
 // The format's fixed ids. `tokenizer.bin` does not say so: they are SentencePiece's as Llama 2 trained it.
 inline constexpr TokenId llama2c_bos = 1, llama2c_eos = 2, llama2c_first_byte = 3, llama2c_first_piece = 3 + 256;
 
-/// "<0x0A>": how the file spells a byte.
-inline std::string byte_piece(std::size_t byte) {
-  constexpr std::string_view digits = "0123456789ABCDEF";
-  return {'<', '0', 'x', digits[byte / 16], digits[byte % 16], '>'};
-}
+/// What a `tokenizer.bin` holds.
+struct ScoredPieces {
+  std::vector<std::string> pieces;
+  std::vector<float> scores;
+};
 
-/// A piece as it may stand in a message: short, and printable whatever it holds.
-inline std::string legible(std::string_view piece) {
-  std::string text = "'";
-  for (const char c : piece.substr(0, 24)) {
-    if (c >= ' ' && c <= '~')
-      text += c;
-    else
-      text += byte_piece(static_cast<unsigned char>(c));
+/// Every way to make a piece of two others. The file has no merges: any two pieces join that spell a third. A piece of
+/// n bytes has at most n - 1 ways, so these take no more than a few times the file's size.
+class JoinedPieces {
+ public:
+  explicit JoinedPieces(const ScoredPieces& file) : pieces_(file.pieces), ranks_(ranks_of(file.scores)) {
+    const std::vector<TokenId> prefixes = nearest(pieces_);
+    std::vector<std::string> reversed(pieces_.size());
+    for (std::size_t id = 0; id < pieces_.size(); ++id) reversed[id].assign(pieces_[id].rbegin(), pieces_[id].rend());
+    const std::vector<TokenId> suffixes = nearest(reversed);
+    for (std::size_t id = llama2c_first_piece; id < pieces_.size(); ++id)
+      add(static_cast<TokenId>(id), prefixes, suffixes);
   }
-  return text + (piece.size() > 24 ? "…'" : "'");
-}
+  std::vector<Merge> merges;
+
+ private:
+  std::size_t size(TokenId id) const noexcept { return pieces_[static_cast<std::size_t>(id)].size(); }
+
+  /// By score, from the highest; equal scores have equal ranks.
+  static std::vector<std::uint32_t> ranks_of(const std::vector<float>& scores) {
+    std::vector<float> ordered = scores;
+    std::sort(ordered.begin(), ordered.end(), [](float a, float b) { return a > b; });
+    std::vector<std::uint32_t> ranks;
+    for (const float score : scores)
+      ranks.push_back(static_cast<std::uint32_t>(
+          std::lower_bound(ordered.begin(), ordered.end(), score, [](float a, float b) { return a > b; }) -
+          ordered.begin()));
+    return ranks;
+  }
+
+  /// Of each piece of text: the longest other one that it begins with, or -1. In alphabetical order all that a piece
+  /// begins with come before it, each the beginning of the next.
+  static std::vector<TokenId> nearest(const std::vector<std::string>& pieces) {
+    std::vector<TokenId> order(pieces.size() - std::min<std::size_t>(pieces.size(), llama2c_first_piece));
+    std::iota(order.begin(), order.end(), llama2c_first_piece);
+    const auto text = [&](TokenId id) -> const std::string& { return pieces[static_cast<std::size_t>(id)]; };
+    std::sort(order.begin(), order.end(), [&](TokenId a, TokenId b) { return text(a) < text(b); });
+    std::vector<TokenId> found(pieces.size(), -1);
+    TokenId before = -1;
+    for (const TokenId id : order) {
+      while (before >= 0 && !text(id).starts_with(text(before))) before = found[static_cast<std::size_t>(before)];
+      found[static_cast<std::size_t>(id)] = std::exchange(before, id);
+    }
+    return found;
+  }
+
+  /// Meets the pieces that `id` begins with, the longest first, with those it ends with, the shortest first.
+  void add(TokenId id, const std::vector<TokenId>& prefixes, const std::vector<TokenId>& suffixes) {
+    ends_.clear();
+    for (TokenId s = suffixes[static_cast<std::size_t>(id)]; s >= 0; s = suffixes[static_cast<std::size_t>(s)])
+      ends_.push_back(s);
+    for (TokenId p = prefixes[static_cast<std::size_t>(id)]; p >= 0; p = prefixes[static_cast<std::size_t>(p)]) {
+      while (!ends_.empty() && size(p) + size(ends_.back()) < size(id)) ends_.pop_back();
+      if (ends_.empty()) return;
+      if (size(p) + size(ends_.back()) == size(id))
+        merges.push_back({p, ends_.back(), {ranks_[static_cast<std::size_t>(id)], id}});
+    }
+  }
+
+  const std::vector<std::string>& pieces_;
+  std::vector<std::uint32_t> ranks_;
+  std::vector<TokenId> ends_;
+};
 
 /// A vocabulary for lookups in both directions.
 class PieceTable {
  public:
+  explicit PieceTable(ScoredPieces file) {
+    for (std::size_t byte = 0; byte < 256; ++byte)
+      merges_.bytes[byte] = llama2c_first_byte + static_cast<TokenId>(byte);
+    // Special tokens and bytes are no text: "<s>" in a prompt must not end it, "<0x0A>" must come back as six
+    // characters.
+    for (std::size_t id = llama2c_first_piece; id < file.pieces.size(); ++id)
+      if (const auto code = single_code_point(file.pieces[id]); code >= 0)
+        merges_.characters.set(static_cast<char32_t>(code), static_cast<TokenId>(id));
+    merges_.space = merges_.characters.find(U' ');
+    merges_.set_merges(file.pieces, JoinedPieces(file).merges);
+    texts_ = std::move(file.pieces);
+    for (const TokenId id : {llama2c_bos, llama2c_eos}) texts_[static_cast<std::size_t>(id)].clear();
+    for (std::size_t byte = 0; byte < 256; ++byte)
+      texts_[llama2c_first_byte + byte] = static_cast<char>(static_cast<unsigned char>(byte));
+  }
+
   std::size_t size() const noexcept { return texts_.size(); }
-  /// What `id` decodes to; nothing for BOS and EOS.
-  const std::string& text(TokenId id) const noexcept { return texts_[static_cast<std::size_t>(id)]; }
-  float score(TokenId id) const noexcept { return scores_[static_cast<std::size_t>(id)]; }
-
-  /// The id whose piece is exactly `text`, or -1. Special tokens and bytes are no text: "<s>" in a prompt must
-  /// not end it, and "<0x0A>" must come back as six characters.
-  TokenId find(std::string_view text) const {
-    if (text.size() > longest_) return -1;
-    const auto found = ids_.find(text);
-    return found == ids_.end() || found->second < llama2c_first_piece ? -1 : found->second;
+  /// What `id` decodes to; nothing for BOS and EOS, and for ids that are not in the file.
+  std::string_view text(TokenId id) const noexcept {
+    return id >= 0 && static_cast<std::size_t>(id) < size() ? std::string_view(texts_[static_cast<std::size_t>(id)])
+                                                            : std::string_view();
   }
-
-  /// Appends a piece; the returned id is an older one if the table already holds it, and nothing changes.
-  TokenId add(std::string piece, float score) {
-    const auto id = static_cast<TokenId>(size());
-    const auto [entry, added] = ids_.emplace(std::move(piece), id);
-    if (!added) return entry->second;
-    longest_ = std::max(longest_, entry->first.size());
-    scores_.push_back(score);
-    texts_.push_back(decoded(id, entry->first));
-    return id;
-  }
+  const MergeVocabulary& merges() const noexcept { return merges_; }
 
  private:
-  static std::string decoded(TokenId id, const std::string& piece) {
-    if (id == llama2c_bos || id == llama2c_eos) return {};
-    if (id < llama2c_first_byte || id >= llama2c_first_piece) return piece;
-    return std::string(1, static_cast<char>(id - llama2c_first_byte));
-  }
-  struct Hash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view text) const noexcept { return std::hash<std::string_view>{}(text); }
-  };
-
   std::vector<std::string> texts_;
-  std::vector<float> scores_;
-  std::unordered_map<std::string, TokenId, Hash, std::equal_to<>> ids_;
-  std::size_t longest_ = 0;
+  MergeVocabulary merges_;
 };
 
 /// Reads a `tokenizer.bin` front to back. Nothing in the file sizes a buffer before the file is known to hold
@@ -102,19 +136,20 @@ class PieceFile {
   explicit PieceFile(const std::filesystem::path& path) : file_(path), rest_(file_.text()) {}
 
   /// \param vocab_size  pieces to expect; 0: as many as there are
-  PieceTable read(std::size_t vocab_size) {
+  ScoredPieces read(std::size_t vocab_size) {
     read_longest();
-    PieceTable table;
-    while (vocab_size == 0 ? !rest_.empty() : table.size() < vocab_size) {
-      if (rest_.empty()) refuse("ends after ", table.size(), " pieces, expected vocab_size ", vocab_size);
-      read_piece(table);
+    ScoredPieces read;
+    while (vocab_size == 0 ? !rest_.empty() : read.pieces.size() < vocab_size) {
+      if (rest_.empty()) refuse("ends after ", read.pieces.size(), " pieces, expected vocab_size ", vocab_size);
+      read_piece(read);
     }
     if (!rest_.empty())
       refuse("holds ", rest_.size(), " bytes after its last piece, expected none: vocab_size is ", vocab_size);
-    if (table.size() < static_cast<std::size_t>(llama2c_first_piece))
-      refuse("holds ", table.size(), " pieces, expected at least ", llama2c_first_piece,
+    if (read.pieces.size() < static_cast<std::size_t>(llama2c_first_piece))
+      refuse("holds ", read.pieces.size(), " pieces, expected at least ", llama2c_first_piece,
              ": 3 special tokens and 256 bytes");
-    return table;
+    check_twice(read.pieces);
+    return read;
   }
 
  private:
@@ -128,26 +163,30 @@ class PieceFile {
     if (longest_ < 1) refuse("gives ", longest_, " as the length of its longest piece, expected 1 or more");
   }
 
-  void read_piece(PieceTable& table) {
-    const std::string name = message("piece ", table.size());
+  void read_piece(ScoredPieces& read) {
+    const std::string name = message("piece ", read.pieces.size());
     const float score = std::bit_cast<float>(read_word(name));
     if (!std::isfinite(score)) refuse(name, " has score ", score, ", expected a finite number");
     const std::int32_t length = read_word(name);
     if (length < 1 || length > longest_)
       refuse(name, " has length ", length, ", expected 1 to ", longest_, ", the longest that the file announces");
-    std::string piece(read_bytes(static_cast<std::size_t>(length), name));
-    check_byte(piece, table.size());
-    const std::string shown = legible(piece);
-    const auto next = static_cast<TokenId>(table.size());
-    const TokenId id = table.add(std::move(piece), score);
-    if (id != next) refuse(name, " is ", shown, ", expected a new one: it is piece ", id, " already");
+    const std::string_view piece = read_bytes(static_cast<std::size_t>(length), name);
+    check_byte(piece, read.pieces.size());
+    read.pieces.emplace_back(piece);
+    read.scores.push_back(score);
+  }
+  void check_twice(const std::vector<std::string>& pieces) const {
+    const auto [first, second] = PieceIndex(pieces).duplicate();
+    if (first >= 0)
+      refuse("piece ", second, " is ", legible_piece(pieces[static_cast<std::size_t>(second)]),
+             ", expected a new one: it is piece ", first, " already");
   }
 
   /// Encoding falls back on id = byte + 3, so those must be the bytes.
-  void check_byte(const std::string& piece, std::size_t id) const {
+  void check_byte(std::string_view piece, std::size_t id) const {
     constexpr std::size_t first = llama2c_first_byte, end = llama2c_first_piece;
     if (id < first || id >= end || piece == byte_piece(id - first)) return;
-    refuse("piece ", id, " is ", legible(piece), ", expected the byte ", byte_piece(id - first));
+    refuse("piece ", id, " is ", legible_piece(piece), ", expected the byte ", byte_piece(id - first));
   }
 
   /// Little-endian, on any machine.
@@ -172,30 +211,35 @@ class PieceFile {
   std::int32_t longest_ = 0;
 };
 
-/// The characters of a text as tokens, before any merge; those without a piece as bytes.
-inline std::vector<TokenId> llama2c_characters(const PieceTable& table, std::string_view text) {
-  std::vector<TokenId> ids;
-  while (!text.empty()) {
-    const Utf8Start start = utf8_start(text);
-    const std::string_view character = text.substr(0, start.length);
-    const TokenId id = start.kind == Utf8Kind::whole ? table.find(character) : -1;
-    if (id >= 0)
-      ids.push_back(id);
-    else
-      for (const char byte : character) ids.push_back(llama2c_first_byte + static_cast<unsigned char>(byte));
-    text.remove_prefix(start.length);
-  }
-  return ids;
-}
+/// Encodes one text that arrives in parts.
+class Llama2cEncoder {
+ public:
+  Llama2cEncoder(const PieceTable& table, EncodeOptions options) noexcept
+      : options_(options), stretch_(table.merges()) {}
 
-/// The piece that two spell together, the highest score first. Bytes stay bytes: a piece of several characters is not
-/// put together from halves of them.
-inline std::optional<PairMerge> llama2c_merge(const PieceTable& table, TokenId left, TokenId right) {
-  if (left < llama2c_first_piece || right < llama2c_first_piece) return std::nullopt;
-  const TokenId id = table.find(table.text(left) + table.text(right));
-  if (id < 0) return std::nullopt;
-  return PairMerge{-static_cast<double>(table.score(id)), id};
-}
+  void push(std::string_view text, std::vector<TokenId>& out) {
+    begin(out);
+    stretch_.add(text, out);
+  }
+  void finish(std::vector<TokenId>& out) {
+    begin(out);
+    stretch_.end(out);
+    if (options_.eos) out.push_back(llama2c_eos);
+    begun_ = false;
+  }
+
+ private:
+  void begin(std::vector<TokenId>& out) {
+    if (begun_) return;
+    if (options_.bos) out.push_back(llama2c_bos);
+    stretch_.begin(Prefix::always);
+    begun_ = true;
+  }
+
+  EncodeOptions options_;
+  StretchEncoder stretch_;
+  bool begun_ = false;
+};
 
 }  // namespace detail
 
@@ -223,25 +267,51 @@ class Llama2cTokenizer {
   /// Ids are below it.
   std::size_t vocab_size() const noexcept { return table_.size(); }
 
-  /// The ids of any text, valid UTF-8 or not.
+  /// The ids of any text, valid UTF-8 or not. Takes no memory beyond the ids and the longest stretch of text that
+  /// merges may reach across.
   std::vector<TokenId> encode(std::string_view text, EncodeOptions options = {}) const {
     std::vector<TokenId> ids;
-    if (options.bos) ids.push_back(bos);
-    if (!text.empty()) {
-      const std::string spaced = " " + std::string(text);
-      const auto merge = [&](TokenId left, TokenId right) { return detail::llama2c_merge(table_, left, right); };
-      const std::vector<TokenId> merged = detail::PairMerger(detail::llama2c_characters(table_, spaced), merge).run();
-      ids.insert(ids.end(), merged.begin(), merged.end());
-    }
-    if (options.eos) ids.push_back(eos);
+    detail::Llama2cEncoder encoder(table_, options);
+    encoder.push(text, ids);
+    encoder.finish(ids);
     return ids;
   }
 
+  /// Encodes a text that arrives in parts, to the ids of the whole. The tokenizer must outlive it.
+  class EncodeStream {
+   public:
+    /// See Llama2cTokenizer::encode_stream.
+    explicit EncodeStream(const Llama2cTokenizer& tokenizer, EncodeOptions options = {}) noexcept
+        : encoder_(tokenizer.table_, options) {}
+    /// See Llama2cTokenizer::encode_stream.
+    explicit EncodeStream(const Llama2cTokenizer&& tokenizer, EncodeOptions options = {}) = delete;
+
+    /// The ids that no later part can change. A part may end anywhere, within a character too.
+    std::vector<TokenId> push(std::string_view text) {
+      std::vector<TokenId> ids;
+      encoder_.push(text, ids);
+      return ids;
+    }
+    /// The end of the text: its last ids. Afterwards the stream is as new.
+    std::vector<TokenId> finish() {
+      std::vector<TokenId> ids;
+      encoder_.finish(ids);
+      return ids;
+    }
+
+   private:
+    detail::Llama2cEncoder encoder_;
+  };
+
+  /// An encoder of its own for one text.
+  EncodeStream encode_stream(EncodeOptions options = {}) const& noexcept { return EncodeStream(*this, options); }
+  EncodeStream encode_stream(EncodeOptions options = {}) const&& = delete;  // it would outlive the tokenizer
+
   /// The bytes of `ids`, valid UTF-8 or not: `decode(encode(text)) == text`. A space right after BOS is dropped,
   /// so ids encoded without BOS come back with the space that encoding put in front. BOS and EOS themselves
-  /// are no text. Throws TokenError for an id outside the vocabulary.
+  /// are no text, and neither are ids that the file does not have: a model's vocabulary is often padded beyond its
+  /// tokenizer's.
   std::string decode(std::span<const TokenId> ids) const {
-    check_tokens(ids, vocab_size());
     std::string text;
     TokenId previous = eos;
     for (const TokenId id : ids) text += text_after(std::exchange(previous, id), id);
@@ -257,13 +327,9 @@ class Llama2cTokenizer {
     /// See Llama2cTokenizer::stream.
     explicit Stream(const Llama2cTokenizer&& tokenizer, InvalidBytes invalid = InvalidBytes::replace) = delete;
 
-    /// The characters that `id` completes. To print a continuation only, push the prompt's ids as well and
-    /// ignore what comes out: whether a space is dropped depends on the id before. Throws TokenError for an id
-    /// outside the vocabulary, changing nothing.
-    std::string push(TokenId id) {
-      check_token(id, tokenizer_->vocab_size());
-      return utf8_.push(tokenizer_->text_after(std::exchange(previous_, id), id));
-    }
+    /// The characters that `id` completes; none for ids that the tokenizer does not have. To print a continuation only,
+    /// push the prompt's ids as well and ignore what comes out: whether a space is dropped depends on the id before.
+    std::string push(TokenId id) { return utf8_.push(tokenizer_->text_after(std::exchange(previous_, id), id)); }
     /// What waited for bytes that did not come; see Utf8Stream::finish. Afterwards the stream is as new.
     std::string finish() {
       previous_ = eos;
