@@ -2,16 +2,19 @@
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/core/mapped_file.hpp>
+#include <bora/data/text_reader.hpp>
 #include <bora/io/json.hpp>
 #include <bora/io/token_file.hpp>
+#include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -22,6 +25,12 @@ template <class T>
 concept TextEncoder = requires(const T& tokenizer, std::string_view text) {
   { tokenizer.encode(text) } -> std::convertible_to<std::vector<TokenId>>;
   { tokenizer.vocab_size() } -> std::convertible_to<std::size_t>;
+};
+
+/// What becomes of a line of JSONL that cannot be read: one that is no JSON object, or has no text.
+enum class BadLines {
+  refuse,  ///< ends the packing with a FileError, and nothing is written
+  skip,    ///< is left out and counted in PackReport::skipped
 };
 
 /// What becomes of the texts.
@@ -37,6 +46,15 @@ struct PackOptions {
   std::string field = "text";
   /// Of the token file; 0: the tokenizer's. More where the model has ids that the tokenizer does not give.
   std::size_t vocab_size = 0;
+  /// JSONL: what becomes of a line that cannot be read.
+  BadLines bad_lines = BadLines::refuse;
+};
+
+/// A line of JSONL that was left out.
+struct SkippedLine {
+  std::filesystem::path file;
+  std::size_t line = 0;  ///< from 1
+  std::string why;       ///< the sentence that would have refused it, with file and line
 };
 
 /// What a token file was made of.
@@ -45,34 +63,86 @@ struct PackReport {
   std::size_t tokens = 0;       ///< written, with BOS and end-of-document tokens
   std::size_t text_bytes = 0;   ///< of the documents' text
   std::size_t empty_texts = 0;  ///< files, lines and texts that were left out since there is nothing in them to learn
+  std::size_t skipped = 0;      ///< lines of JSONL that could not be read, with BadLines::skip
+  std::vector<SkippedLine> skipped_lines = {};  ///< the first ten of them
 };
 
-/// Packs texts, one by one. `commit` puts the file in its place; without it nothing is left.
+namespace detail {
+
+/// Encodes documents that arrive in parts: with the tokenizer's own stream where it has one, else as a whole.
+template <TextEncoder Tokenizer>
+class DocumentEncoder {
+ public:
+  DocumentEncoder(const Tokenizer& tokenizer, bool bos) : tokenizer_(&tokenizer), bos_(bos) {}
+
+  std::vector<TokenId> push(std::string_view text) {
+    if constexpr (streams_with_bos || streams) {
+      if (!stream_) stream_.emplace(make_stream(*tokenizer_, bos_));
+      return stream_->push(text);
+    } else {
+      document_ += text;
+      return {};
+    }
+  }
+  std::vector<TokenId> finish() {
+    if constexpr (streams_with_bos || streams)
+      return stream_->finish();
+    else
+      return encode(std::exchange(document_, std::string()));
+  }
+
+ private:
+  static constexpr bool streams_with_bos =
+      requires(const Tokenizer& t) { t.encode_stream({.bos = true, .eos = false}).push(std::string_view()); };
+  static constexpr bool streams = requires(const Tokenizer& t) { t.encode_stream().push(std::string_view()); };
+
+  static auto make_stream([[maybe_unused]] const Tokenizer& tokenizer, [[maybe_unused]] bool bos) {
+    if constexpr (streams_with_bos)
+      return tokenizer.encode_stream({.bos = bos, .eos = false});
+    else if constexpr (streams)
+      return tokenizer.encode_stream();
+    else
+      return 0;
+  }
+  std::vector<TokenId> encode(std::string_view text) const {
+    if constexpr (requires { tokenizer_->encode(text, {.bos = true, .eos = false}); })
+      return tokenizer_->encode(text, {.bos = bos_, .eos = false});
+    else
+      return tokenizer_->encode(text);
+  }
+
+  const Tokenizer* tokenizer_;
+  bool bos_;
+  std::optional<decltype(make_stream(std::declval<const Tokenizer&>(), true))> stream_;
+  std::string document_;
+};
+
+}  // namespace detail
+
+/// Packs texts, one by one. `commit` puts the file in its place; without it nothing is left. Files are read in parts
+/// and ids are written as they come, so memory does not grow with a document, where the tokenizer can encode in parts.
 template <TextEncoder Tokenizer>
 class TextPacker {
  public:
   /// The tokenizer must outlive the packer.
   TextPacker(const Tokenizer& tokenizer, const std::filesystem::path& target, PackOptions options = {})
-      : tokenizer_(&tokenizer),
-        options_(std::move(options)),
+      : options_(std::move(options)),
+        encoder_(tokenizer, options_.bos),
         file_(target, options_.vocab_size == 0 ? tokenizer.vocab_size() : options_.vocab_size) {}
 
   /// A document; an empty one is only counted. Throws TokenError for an id outside the vocabulary.
   void add(std::string_view text) {
-    if (text.empty()) {
-      ++report_.empty_texts;
-      return;
-    }
-    std::vector<TokenId> ids = encode(text);
-    if (options_.end_of_document) ids.push_back(*options_.end_of_document);
-    file_.append(ids, text.size());
-    report_.text_bytes += text.size();
+    if (text.empty()) ++report_.empty_texts;
+    constexpr std::size_t part = std::size_t{1} << 16;
+    for (; !text.empty(); text.remove_prefix(std::min(part, text.size()))) add_part(text.substr(0, part));
+    end_document();
   }
 
   /// A text file, cut at the separator. Throws FileError where it cannot be read.
-  void add_text_file(const std::filesystem::path& file) {
-    if (is_empty(file)) return add("");
-    add_texts(MappedFile(file).text());
+  void add_text_file(const std::filesystem::path& file) { add_texts(detail::PartReader(file)); }
+  /// The same for bytes [begin, end) of it.
+  void add_text_file(const std::filesystem::path& file, std::uintmax_t begin, std::uintmax_t end) {
+    add_texts(detail::PartReader(file, begin, end));
   }
   /// The same for a text in memory.
   void add_texts(std::string_view text) {
@@ -84,18 +154,14 @@ class TextPacker {
     }
   }
 
-  /// A file of JSON objects, one a line. Throws FileError, naming file and line, for a line that is none or has no
-  /// text; blank lines are left out, and so are texts that are empty.
+  /// A file of JSON objects, one a line; a byte order mark in front is passed over. Throws FileError, naming file, line
+  /// and column, for a line that is none or has no text, unless such lines are skipped; blank lines are left out, and
+  /// so are texts that are empty.
   void add_jsonl_file(const std::filesystem::path& file) {
-    if (is_empty(file)) return add("");
-    const MappedFile mapped(file);
-    std::string_view rest = mapped.text();
-    for (std::size_t line = 1; !rest.empty(); ++line) {
-      const std::size_t end = rest.find('\n');
-      const std::string_view text = rest.substr(0, end);
-      if (text.find_first_not_of(" \t\r") != text.npos) add(json_text(text, file, line));
-      rest.remove_prefix(end == rest.npos ? rest.size() : end + 1);
-    }
+    detail::LineReader lines(file);
+    while (lines.next())
+      if (lines.text().find_first_not_of(" \t\r") != std::string_view::npos) add_json_line(lines, file);
+    if (lines.empty_file()) add("");
   }
 
   /// Puts the file in its place; nothing may be added after. Throws FileError on a full disk and the like.
@@ -107,30 +173,61 @@ class TextPacker {
   }
 
  private:
-  std::vector<TokenId> encode(std::string_view text) const {
-    if constexpr (requires { tokenizer_->encode(text, {.bos = true, .eos = false}); })
-      return tokenizer_->encode(text, {.bos = options_.bos, .eos = false});
-    else
-      return tokenizer_->encode(text);
+  void add_part(std::string_view text) {
+    file_.append_part(encoder_.push(text));
+    document_bytes_ += text.size();
   }
-  /// Such a file cannot be mapped.
-  static bool is_empty(const std::filesystem::path& file) {
-    std::error_code error;
-    return std::filesystem::is_regular_file(file, error) && std::filesystem::file_size(file, error) == 0;
+  /// Nothing where no text came.
+  void end_document() {
+    if (document_bytes_ == 0) return;
+    file_.append_part(encoder_.finish());
+    if (options_.end_of_document) file_.append_part(std::span(&*options_.end_of_document, 1));
+    report_.text_bytes += document_bytes_;
+    file_.end_document(std::exchange(document_bytes_, 0));
   }
-  std::string json_text(std::string_view text, const std::filesystem::path& file, std::size_t line) const {
-    const std::filesystem::path place = detail::message(file.string(), ", line ", line);
-    const Json object = parse_json(text, place);
+  void add_texts(detail::PartReader reader) {
+    const auto text = [this](std::string_view part) { add_part(part); };
+    const auto end = [this] { end_document(); };
+    detail::DocumentCutter cutter(options_.separator);
+    bool empty = true;
+    for (std::string_view part; !(part = reader.next()).empty(); empty = false) cutter.push(part, text, end);
+    cutter.finish(text, end);
+    if (empty) ++report_.empty_texts;
+  }
+
+  void add_json_line(const detail::LineReader& lines, const std::filesystem::path& file) {
+    Json object;
+    try {
+      object = json_object(lines, file);
+    } catch (const FileError& error) {
+      if (options_.bad_lines == BadLines::refuse) throw;
+      constexpr std::size_t most_reasons = 10;
+      if (report_.skipped++ < most_reasons) report_.skipped_lines.push_back({file, lines.number(), error.what()});
+      return;
+    }
+    add(object[options_.field].template get_ref<const std::string&>());
+  }
+  /// An object with a text.
+  Json json_object(const detail::LineReader& lines, const std::filesystem::path& file) const {
+    const std::filesystem::path place = detail::message(file.string(), ", line ", lines.number());
+    Json object = parse_json(lines.text(), file, lines.number());
     if (!object.is_object())
       detail::refuse_file(place, "is ", detail::json_kind(object), ", expected an object with a key ",
                           detail::printable(options_.field));
-    return require_string(object, options_.field, place);
+    const auto text = object.find(options_.field);
+    if (text == object.end())
+      detail::refuse_file(place, "has no key ", detail::printable(options_.field), ", expected a string");
+    if (!text->is_string())
+      detail::refuse_file(place, "key ", detail::printable(options_.field), " is ", detail::json_kind(*text),
+                          ", expected a string");
+    return object;
   }
 
-  const Tokenizer* tokenizer_;
   PackOptions options_;
+  detail::DocumentEncoder<Tokenizer> encoder_;
   TokenFileWriter file_;
   PackReport report_;
+  std::size_t document_bytes_ = 0;  ///< of the document that is not ended
 };
 
 /// Text files into one token file.
@@ -165,13 +262,11 @@ void pack_held_out(const Tokenizer& tokenizer, const std::filesystem::path& file
                    const PackOptions& options = {}) {
   if (!(share > 0 && share < 1))
     throw ConfigError(detail::message("pack_held_out: the share is ", share, ", expected above 0 and below 1"));
-  const MappedFile mapped(file);
-  const std::string_view text = mapped.text();
-  const std::size_t begin =
-      detail::held_out_begin(text, share, options.separator.empty() ? "\n" : std::string_view(options.separator));
+  const std::uintmax_t begin = detail::held_out_begin(
+      MappedFile(file).text(), share, options.separator.empty() ? "\n" : std::string_view(options.separator));
   TextPacker before(tokenizer, training, options), after(tokenizer, held_out, options);
-  before.add_texts(text.substr(0, begin));
-  after.add_texts(text.substr(begin));
+  before.add_text_file(file, 0, begin);
+  after.add_text_file(file, begin, std::numeric_limits<std::uintmax_t>::max());
   before.commit();
   after.commit();
 }

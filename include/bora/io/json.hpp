@@ -112,22 +112,36 @@ T require_json(std::optional<T> value, std::string_view key, const std::filesyst
 
 }  // namespace detail
 
+namespace detail {
+
+/// \param line  where `text` is a line of a file of many values: its number, from 1; else 0
+[[noreturn]] inline void refuse_json(const std::filesystem::path& file, std::size_t line, std::string_view text,
+                                     std::size_t at, std::string_view complaint) {
+  if (line == 0) refuse_file(file, "is not valid JSON: ", json_place(text, at), ": ", complaint);
+  refuse_file(message(file.string(), ", line ", line, ", column ", std::min(at, text.size()) + 1),
+              "is not valid JSON: ", complaint);
+}
+
+}  // namespace detail
+
 /// Parses a whole text as one JSON value. Throws FileError, naming `file`, for what is not JSON (comments, trailing
 /// commas, NaN and bytes that are no UTF-8 included), for a key that occurs twice in an object, and for values nested
 /// deeper than 64.
-inline Json parse_json(std::string_view text, const std::filesystem::path& file) {
+/// \param line  where `text` is a line of a file of JSON lines: its number, from 1, which errors name
+inline Json parse_json(std::string_view text, const std::filesystem::path& file, std::size_t line = 0) {
   // nlohmann takes a zero byte for the end and would not look at what follows.
   if (const std::size_t zero = text.find('\0'); zero != text.npos)
-    detail::refuse_file(file, "is not valid JSON: ", detail::json_place(text, zero), ": a zero byte");
-  detail::JsonRules rules(file);
+    detail::refuse_json(file, line, text, zero, "a zero byte");
+  const std::filesystem::path place =
+      line == 0 ? file : std::filesystem::path(detail::message(file.string(), ", line ", line));
+  detail::JsonRules rules(place);
   try {
     return Json::parse(text.begin(), text.end(),
                        [&](int, Json::parse_event_t event, Json& value) { return rules(event, value); });
   } catch (const Json::parse_error& error) {
-    detail::refuse_file(file, "is not valid JSON: ", detail::json_place(text, error.byte == 0 ? 0 : error.byte - 1),
-                        ": ", detail::json_complaint(error.what()));
+    detail::refuse_json(file, line, text, error.byte == 0 ? 0 : error.byte - 1, detail::json_complaint(error.what()));
   } catch (const Json::exception& error) {
-    detail::refuse_file(file, "is not valid JSON: ", detail::json_complaint(error.what()));
+    detail::refuse_file(place, "is not valid JSON: ", detail::json_complaint(error.what()));
   }
 }
 

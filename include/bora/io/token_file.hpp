@@ -60,16 +60,26 @@ class TokenFileWriter {
   /// outside the vocabulary, writing nothing, and FileError on a full disk and the like.
   void append(std::span<const TokenId> document, std::optional<std::size_t> text_bytes = {}) {
     check_tokens(document, vocab_size_);
+    append_part(document);
+    end_document(text_bytes);
+  }
+  /// Appends to a document that `end_document` will end: for one that is not in memory as a whole. Throws as `append`.
+  void append_part(std::span<const TokenId> part) {
     require_open();
     open_ = false;  // a document that was half written must not be committed
+    check_tokens(part, vocab_size_);
     if (detail::token_width(vocab_size_) == 2)
-      add_numbers<std::uint16_t>(document);
+      add_numbers<std::uint16_t>(part);
     else
-      add_numbers<std::uint32_t>(document);
+      add_numbers<std::uint32_t>(part);
+    open_ = true;
+  }
+  /// Ends the document that was appended in parts.
+  void end_document(std::optional<std::size_t> text_bytes = {}) {
+    require_open();
     ends_.push_back(tokens());
     text_bytes_known_ = text_bytes_known_ && text_bytes.has_value();
     text_bytes_ += text_bytes.value_or(0);
-    open_ = true;
   }
 
   /// How many were appended, over all documents.
@@ -77,9 +87,11 @@ class TokenFileWriter {
   /// How many were appended.
   std::size_t documents() const noexcept { return ends_.size(); }
 
-  /// Puts the file in its place; nothing may be appended after.
+  /// Puts the file in its place; nothing may be appended after. Throws FileError where a document was not ended.
   void commit() {
     require_open();
+    if (tokens() != (ends_.empty() ? 0 : ends_.back()))
+      detail::refuse_file(path_, "cannot be written: its last document was not ended");
     open_ = false;
     constexpr std::size_t word = sizeof(std::uint64_t);
     pending_.resize((pending_.size() + word - 1) / word * word);

@@ -6,7 +6,11 @@
 #include <bora/text/bpe_tokenizer.hpp>
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <initializer_list>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,20 +20,41 @@ namespace bora::inline BORA_ABI {
 
 namespace detail {
 
-/// The parts of the file that are the same for every tokenizer of this kind.
-inline Json bpe_normalizer() {
-  return parse_json(R"({"type": "Sequence",
-                        "normalizers": [{"type": "Prepend", "prepend": "▁"},
-                                        {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}]})",
-                    "normalizer");
+// The parts of the file that say what becomes of spaces, in the forms that are written.
+
+inline Json bpe_replace(std::string_view from, std::string_view to) {
+  return {{"type", "Replace"}, {"pattern", {{"String", from}}}, {"content", to}};
 }
-inline Json bpe_decoder() {
-  return parse_json(R"({"type": "Sequence",
-                        "decoders": [{"type": "Replace", "pattern": {"String": "▁"}, "content": " "},
-                                     {"type": "ByteFallback"},
-                                     {"type": "Fuse"},
-                                     {"type": "Strip", "content": " ", "start": 1, "stop": 0}]})",
-                    "decoder");
+inline Json bpe_normalizer(const BpeVocabulary& vocabulary) {
+  if (vocabulary.leading_space != LeadingSpace::added) return nullptr;
+  Json list = Json::array();
+  list.push_back({{"type", "Prepend"}, {"prepend", bpe_space}});
+  list.push_back(bpe_replace(" ", bpe_space));
+  return {{"type", "Sequence"}, {"normalizers", std::move(list)}};
+}
+inline Json bpe_pre_tokenizer(const BpeVocabulary& vocabulary) {
+  if (vocabulary.leading_space == LeadingSpace::added && !vocabulary.split_at_spaces) return nullptr;
+  const char* scheme = vocabulary.leading_space == LeadingSpace::if_missing         ? "always"
+                       : vocabulary.leading_space == LeadingSpace::if_missing_first ? "first"
+                                                                                    : "never";
+  return {{"type", "Metaspace"},
+          {"replacement", bpe_space},
+          {"prepend_scheme", scheme},
+          {"split", vocabulary.split_at_spaces}};
+}
+inline Json bpe_decoder(DecodedSpace dropped) {
+  Json list = Json::array();
+  if (dropped == DecodedSpace::drop_all) {
+    list.push_back({{"type", "ByteFallback"}});
+    list.push_back({{"type", "Metaspace"}, {"replacement", bpe_space}, {"prepend_scheme", "always"}, {"split", false}});
+  } else {
+    list.push_back(bpe_replace(bpe_space, " "));
+    list.push_back({{"type", "ByteFallback"}});
+    list.push_back({{"type", "Fuse"}});
+    if (dropped == DecodedSpace::drop_one)
+      list.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
+  }
+  return {{"type", "Sequence"}, {"decoders", std::move(list)}};
 }
 inline Json bpe_post_processor(TokenId bos) {
   Json json = parse_json(R"({"type": "TemplateProcessing",
@@ -54,12 +79,12 @@ class TokenizerFile {
 
   BpeTokenizer read() const {
     const Json& model = require_object(root_, "model", file_);
+    check_kind(model);
     check_model(model);
-    require_null(root_, "pre_tokenizer", "");
-    require_same("normalizer", bpe_normalizer());
-    require_same("decoder", bpe_decoder());
     BpeVocabulary vocabulary{.pieces = pieces(model), .merges = merges(model), .special_tokens = {}};
-    vocabulary.special_tokens = special_tokens(vocabulary.pieces);
+    read_spaces(vocabulary);
+    vocabulary.decoded_space = decoded_space();
+    read_added_tokens(model, vocabulary);
     check_post_processor(vocabulary.pieces);
     try {
       return BpeTokenizer(vocabulary);
@@ -81,24 +106,70 @@ class TokenizerFile {
     return text.size() > 300 ? text.substr(0, 300) + "..." : text;
   }
 
+  static const Json* find_value(const Json& object, std::string_view key) {
+    const auto found = object.find(std::string(key));
+    return found == object.end() ? nullptr : &*found;
+  }
   void require_null(const Json& object, std::string_view key, std::string_view parent) const {
     if (const Json* value = find_json(object, key))
       refuse("key ", json_path(parent, key), " is ", shown(value), ", expected null or none");
   }
-  void require_same(std::string_view key, const Json& expected) const {
-    const Json* value = find_json(root_, key);
-    if (value == nullptr || *value != expected)
-      refuse("key ", json_path("", key), " is ", shown(value), ", expected ", expected.dump(-1, ' ', true));
-  }
   void require_string_is(const Json& object, std::string_view key, std::string_view expected) const {
+    if (const Json* value = find_value(object, key); value != nullptr && value->is_null())
+      refuse("key ", json_path("model", key), " is null, expected '", expected, "'");
     const std::string value = require_string(object, key, file_, "model");
     if (value != expected)
       refuse("key ", json_path("model", key), " is ", printable(value), ", expected '", expected, "'");
   }
 
+  /// The type of a part, "" where it has none.
+  static std::string type_of(const Json* part) {
+    if (part == nullptr || !part->is_object()) return "";
+    const Json* type = find_json(*part, "type");
+    return type != nullptr && type->is_string() ? type->get<std::string>() : "";
+  }
+  /// The steps of a part such as `decoder`: those of a Sequence one after the other, or the only one there is.
+  void add_steps(const Json& part, std::string_view list, std::vector<const Json*>& steps) const {
+    const Json* inner = type_of(&part) == "Sequence" ? find_json(part, list) : nullptr;
+    if (inner == nullptr || !inner->is_array())
+      steps.push_back(&part);
+    else
+      for (const Json& step : *inner) add_steps(step, list, steps);
+  }
+  std::vector<const Json*> steps(std::string_view key, std::string_view list) const {
+    std::vector<const Json*> steps;
+    if (const Json* part = find_json(root_, key)) add_steps(*part, list, steps);
+    return steps;
+  }
+  bool has_step(std::string_view key, std::string_view list, std::string_view type) const {
+    for (const Json* step : steps(key, list))
+      if (type_of(step) == type) return true;
+    return false;
+  }
+  static bool types_are(const std::vector<const Json*>& steps, std::initializer_list<std::string_view> types) {
+    return std::equal(steps.begin(), steps.end(), types.begin(), types.end(),
+                      [](const Json* step, std::string_view type) { return type_of(step) == type; });
+  }
+
+  /// Names the other kinds: what is missing from such a file here says little about it.
+  void check_kind(const Json& model) const {
+    constexpr std::string_view readable =
+        ", expected the SentencePiece-like kind of Llama 2, TinyLlama, Mistral v0.1 and Mixtral: BPE with "
+        "'byte_fallback' and '▁' for spaces; a model with another tokenizer runs on token ids, with text encoded and "
+        "decoded by the program that it comes from";
+    const std::string type = type_of(&model);
+    if (has_step("pre_tokenizer", "pretokenizers", "ByteLevel") || has_step("decoder", "decoders", "ByteLevel"))
+      refuse("holds a byte-level tokenizer (its ",
+             has_step("pre_tokenizer", "pretokenizers", "ByteLevel") ? "pre_tokenizer" : "decoder",
+             " is ByteLevel), the kind of GPT-2, Llama 3 and Qwen", readable);
+    for (const std::string_view other : {"Unigram", "WordPiece", "WordLevel"})
+      if (type == other) refuse("key 'model.type' is '", type, "': it holds a ", type, " tokenizer", readable);
+  }
   void check_model(const Json& model) const {
     require_string_is(model, "type", "BPE");
     require_string_is(model, "unk_token", "<unk>");
+    if (const Json* value = find_value(model, "byte_fallback"); value != nullptr && value->is_null())
+      refuse("key 'model.byte_fallback' is null, expected true");
     if (!require_bool(model, "byte_fallback", file_, "model"))
       refuse("key 'model.byte_fallback' is false, expected true");
     if (optional_bool(model, "ignore_merges", file_, "model").value_or(false))
@@ -110,6 +181,78 @@ class TokenizerFile {
   void require_empty(const Json& model, std::string_view key) const {
     const std::string value = optional_string(model, key, file_, "model").value_or("");
     if (!value.empty()) refuse("key ", json_path("model", key), " is ", printable(value), ", expected none");
+  }
+
+  /// Where spaces become "▁" and where one goes in front: in the normalizer (Prepend, Replace), which older files have,
+  /// or in a Metaspace, which transformers writes for `legacy=False` and since version 5.
+  void read_spaces(BpeVocabulary& vocabulary) const {
+    const std::vector<const Json*> normalizers = steps("normalizer", "normalizers");
+    const std::vector<const Json*> pre_tokenizers = steps("pre_tokenizer", "pretokenizers");
+    bool replaces = false, prepends = false;
+    for (const Json* step : normalizers) {
+      if (!replaces && *step == bpe_replace(" ", bpe_space))
+        replaces = true;
+      else if (!prepends && is_prepend(*step, replaces))
+        prepends = true;
+      else
+        refuse("key 'normalizer' holds ", shown(step),
+               ", expected null, or 'Prepend' of '▁' and 'Replace' of ' ' by '▁'");
+    }
+    if (!pre_tokenizers.empty() && prepends)
+      refuse("key 'normalizer' has a 'Prepend' and key 'pre_tokenizer' is ", shown(find_json(root_, "pre_tokenizer")),
+             ", expected only one of the two");
+    if (pre_tokenizers.size() > 1 || (pre_tokenizers.size() == 1 && type_of(pre_tokenizers[0]) != "Metaspace"))
+      refuse("key 'pre_tokenizer' is ", shown(find_json(root_, "pre_tokenizer")), ", expected null or a Metaspace");
+    if (pre_tokenizers.empty() && !replaces)
+      refuse("key 'normalizer' is ", shown(find_value(root_, "normalizer")), " and key 'pre_tokenizer' is ",
+             shown(find_value(root_, "pre_tokenizer")), ", expected one of them to replace ' ' by '▁'");
+    vocabulary.leading_space = prepends ? LeadingSpace::added : LeadingSpace::never;
+    if (!pre_tokenizers.empty()) read_metaspace(*pre_tokenizers[0], vocabulary);
+  }
+  /// A space is as good as "▁" before spaces are replaced.
+  static bool is_prepend(const Json& step, bool replaced) {
+    if (type_of(&step) != "Prepend") return false;
+    const Json* text = find_json(step, "prepend");
+    return text != nullptr && text->is_string() && (*text == bpe_space || (!replaced && *text == " "));
+  }
+  void read_metaspace(const Json& part, BpeVocabulary& vocabulary) const {
+    vocabulary.leading_space = metaspace_scheme(part, "pre_tokenizer");
+    vocabulary.split_at_spaces = optional_bool(part, "split", file_, "pre_tokenizer").value_or(true);
+  }
+  /// tokenizers before 0.15 write `add_prefix_space` alone, later ones `prepend_scheme`, some both.
+  LeadingSpace metaspace_scheme(const Json& part, std::string_view parent) const {
+    for (const char* key : {"replacement", "str_rep"})
+      if (const Json* value = find_json(part, key); value != nullptr && *value != bpe_space)
+        refuse("key ", json_path(parent, key), " is ", shown(value), ", expected '▁' (U+2581)");
+    const std::optional<bool> prefix = optional_bool(part, "add_prefix_space", file_, parent);
+    const std::string scheme =
+        optional_string(part, "prepend_scheme", file_, parent).value_or(prefix.value_or(true) ? "always" : "never");
+    if (scheme != "always" && scheme != "first" && scheme != "never")
+      refuse("key ", json_path(parent, "prepend_scheme"), " is ", printable(scheme),
+             ", expected 'always', 'first' or 'never'");
+    if (scheme != "never" && !prefix.value_or(true))
+      refuse("key ", json_path(parent, "prepend_scheme"), " is '", scheme, "' and ",
+             json_path(parent, "add_prefix_space"), " is false, expected two that agree");
+    return scheme == "always"  ? LeadingSpace::if_missing
+           : scheme == "first" ? LeadingSpace::if_missing_first
+                               : LeadingSpace::never;
+  }
+
+  DecodedSpace decoded_space() const {
+    const std::vector<const Json*> all = steps("decoder", "decoders");
+    const auto metaspace =
+        std::find_if(all.begin(), all.end(), [](const Json* s) { return type_of(s) == "Metaspace"; });
+    if (metaspace != all.end() &&
+        (types_are(all, {"Metaspace"}) || types_are(all, {"Metaspace", "Fuse"}) ||
+         types_are(all, {"ByteFallback", "Metaspace"}) || types_are(all, {"ByteFallback", "Metaspace", "Fuse"})))
+      return metaspace_scheme(**metaspace, "decoder") == LeadingSpace::never ? DecodedSpace::keep
+                                                                             : DecodedSpace::drop_all;
+    const bool strips = types_are(all, {"Replace", "ByteFallback", "Fuse", "Strip"});
+    if ((strips || types_are(all, {"Replace", "ByteFallback", "Fuse"})) && *all[0] == bpe_replace(bpe_space, " ") &&
+        (!strips || *all[3] == bpe_decoder(DecodedSpace::drop_one)["decoders"][3]))
+      return strips ? DecodedSpace::drop_one : DecodedSpace::keep;
+    refuse("key 'decoder' is ", shown(find_value(root_, "decoder")), ", expected ",
+           bpe_decoder(DecodedSpace::drop_one).dump(-1, ' ', true), ", with or without 'Strip', or a Metaspace");
   }
 
   /// Whether BOS comes first is the caller's choice; any other template would add tokens that nobody asked for.
@@ -130,19 +273,23 @@ class TokenizerFile {
              ", expected the id of '<s>' in model.vocab");
   }
 
+  /// By id. Ids may be left out, for added tokens or for none, but a file cannot ask for much memory by that.
   std::vector<std::string> pieces(const Json& model) const {
+    constexpr std::size_t most_left_out = 65'536;
     const Json& vocab = require_object(model, "vocab", file_, "model");
-    std::vector<std::string> pieces(vocab.size());
+    const std::size_t limit = vocab.size() + most_left_out;
+    std::vector<std::string> pieces;
     for (const auto& [piece, id] : vocab.items()) {
-      if (!is_whole_number(id) || id.get<std::size_t>() >= pieces.size())
-        refuse("key ", json_path("model.vocab", piece), " is ", json_kind(id), ", expected an id below ", pieces.size(),
-               ", the number of pieces");
-      std::string& place = pieces[id.get<std::size_t>()];
-      if (!place.empty())
-        refuse("key ", json_path("model.vocab", piece), " is ", json_kind(id),
-               ", expected an id of its own: ", printable(place), " has it already");
+      if (!is_whole_number(id) || id.get<std::size_t>() >= limit)
+        refuse("key ", json_path("model.vocab", piece), " is ", json_kind(id), ", expected an id below ", limit,
+               ": there are ", vocab.size(), " pieces, and at most ", most_left_out, " ids may be left out");
       if (piece.empty()) refuse("key 'model.vocab' holds an empty piece, expected some text in each");
-      place = piece;
+      const auto place = id.get<std::size_t>();
+      if (place >= pieces.size()) pieces.resize(place + 1);
+      if (!pieces[place].empty())
+        refuse("key ", json_path("model.vocab", piece), " is ", json_kind(id),
+               ", expected an id of its own: ", printable(pieces[place]), " has it already");
+      pieces[place] = piece;
     }
     return pieces;
   }
@@ -167,30 +314,77 @@ class TokenizerFile {
     return {merge[0].get<std::string>(), merge[1].get<std::string>()};
   }
 
-  /// Added tokens must be pieces that are no text: others would be cut out of a text before the merges.
-  std::vector<std::string> special_tokens(const std::vector<std::string>& pieces) const {
-    std::vector<std::string> found;
+  /// Pieces that are special or cut out of a text, and tokens behind the pieces.
+  void read_added_tokens(const Json& model, BpeVocabulary& vocabulary) const {
+    const Json& vocab = require_object(model, "vocab", file_, "model");
     for (const Json& added : require_array(root_, "added_tokens", file_)) {
-      const std::string parent = message("added_tokens[", found.size(), "]");
-      const std::string content = require_string(added, "content", file_, parent);
-      const std::size_t id = require_size(added, "id", file_, parent);
-      if (id >= pieces.size() || pieces[id] != content)
-        refuse("key ", json_path(parent, "id"), " is ", id, ", expected the id of ", printable(content),
-               " in model.vocab");
-      if (!require_bool(added, "special", file_, parent))
-        refuse("key ", json_path(parent, "special"), " is false, expected true");
-      found.push_back(content);
+      const std::string parent = message("added_tokens[", vocabulary.added_tokens.size(), "]");
+      if (!added.is_object()) refuse("key ", json_path("", parent), " is ", json_kind(added), ", expected an object");
+      AddedToken token = added_token(added, parent);
+      check_added_token(token, vocab, vocabulary.pieces, parent);
+      check_spelling(token, vocabulary, parent);
+      if (token.special && vocab.contains(token.content)) vocabulary.special_tokens.push_back(token.content);
+      vocabulary.added_tokens.push_back(std::move(token));
     }
-    return found;
+    check_ids(vocabulary.added_tokens);
+  }
+  AddedToken added_token(const Json& added, const std::string& parent) const {
+    const auto flag = [&](const char* key) { return optional_bool(added, key, file_, parent).value_or(false); };
+    const std::size_t id = require_size(added, "id", file_, parent);
+    constexpr std::size_t end = 0x7fffffff;
+    if (id >= end) refuse("key ", json_path(parent, "id"), " is ", id, ", expected an id below ", end);
+    return {.id = static_cast<TokenId>(id),
+            .content = require_string(added, "content", file_, parent),
+            .special = require_bool(added, "special", file_, parent),
+            .lstrip = flag("lstrip"),
+            .rstrip = flag("rstrip"),
+            .normalized = flag("normalized"),
+            .single_word = flag("single_word")};
+  }
+  void check_added_token(const AddedToken& token, const Json& vocab, const std::vector<std::string>& pieces,
+                         const std::string& parent) const {
+    if (token.content.empty()) refuse("key ", json_path(parent, "content"), " is empty, expected some text");
+    const auto id = static_cast<std::size_t>(token.id);
+    if (const Json* own = find_json(vocab, token.content); own != nullptr && own->get<std::size_t>() != id)
+      refuse("key ", json_path(parent, "id"), " is ", id, ", expected ", own->get<std::size_t>(), ", the id of ",
+             printable(token.content), " in model.vocab");
+    if (id < pieces.size() && !pieces[id].empty() && pieces[id] != token.content)
+      refuse("key ", json_path(parent, "id"), " is ", id, " for ", printable(token.content),
+             ", expected another: it is the id of ", printable(pieces[id]), " in model.vocab");
+  }
+  /// What would give other ids than transformers', silently.
+  void check_spelling(const AddedToken& token, const BpeVocabulary& vocabulary, const std::string& parent) const {
+    if (token.single_word && !token.special)
+      refuse("key ", json_path(parent, "single_word"), " is true, expected false: whether ", printable(token.content),
+             " is part of a longer word takes Unicode's tables");
+    const bool by_normalizer =
+        vocabulary.leading_space != LeadingSpace::added && find_json(root_, "normalizer") != nullptr;
+    if (by_normalizer && token.normalized &&
+        (token.lstrip || token.rstrip || token.content.find(' ') != token.content.npos))
+      refuse("key ", json_path(parent, "normalized"), " is true for ", printable(token.content),
+             ", which takes spaces that the normalizer replaces, expected false");
+  }
+  void check_ids(const std::vector<AddedToken>& tokens) const {
+    std::vector<std::size_t> order(tokens.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return tokens[a].id != tokens[b].id ? tokens[a].id < tokens[b].id : a < b;
+    });
+    for (std::size_t i = 1; i < order.size(); ++i)
+      if (tokens[order[i]].id == tokens[order[i - 1]].id)
+        refuse("key ", json_path(message("added_tokens[", order[i], "]"), "id"), " is ", tokens[order[i]].id, " for ",
+               printable(tokens[order[i]].content), ", expected another: it is the id of added_tokens[", order[i - 1],
+               "], ", printable(tokens[order[i - 1]].content));
   }
 
   const std::filesystem::path& file_;
   Json root_;
 };
 
-inline Json bpe_added_token(TokenId id, const std::string& content) {
-  return {{"id", id},        {"content", content},  {"single_word", false}, {"lstrip", false},
-          {"rstrip", false}, {"normalized", false}, {"special", true}};
+inline Json bpe_added_token(const AddedToken& token) {
+  return {{"id", token.id},          {"content", token.content}, {"single_word", token.single_word},
+          {"lstrip", token.lstrip},  {"rstrip", token.rstrip},   {"normalized", token.normalized},
+          {"special", token.special}};
 }
 
 inline void check_written_piece(const std::string& piece) {
@@ -201,7 +395,8 @@ inline void check_written_piece(const std::string& piece) {
 
 inline Json bpe_model(const BpeVocabulary& vocabulary) {
   Json vocab = Json::object(), merges = Json::array();
-  for (std::size_t id = 0; id < vocabulary.pieces.size(); ++id) vocab[vocabulary.pieces[id]] = id;
+  for (std::size_t id = 0; id < vocabulary.pieces.size(); ++id)
+    if (!vocabulary.pieces[id].empty()) vocab[vocabulary.pieces[id]] = id;
   for (const auto& [left, right] : vocabulary.merges) merges.push_back(left + " " + right);
   return {{"type", "BPE"},
           {"dropout", nullptr},
@@ -216,29 +411,35 @@ inline Json bpe_model(const BpeVocabulary& vocabulary) {
 
 }  // namespace detail
 
-/// Reads a `tokenizer.json` of the kind that Llama, Mistral v0.1 and Mixtral have. Throws FileError, naming the key,
-/// what was found and what was expected, for any other kind (byte-level, WordPiece, Unigram, with a pre-tokenizer, …),
-/// for ids that are not 0 .. n - 1 once each, and for merges of what are no pieces.
+/// Reads a `tokenizer.json` of the kind that Llama 2, TinyLlama, Mistral v0.1 and Mixtral have, in the form with a
+/// normalizer and in that of transformers 5 with a Metaspace, and with tokens added behind the vocabulary. Throws
+/// FileError, naming the key, what was found and what was expected, for any other kind (byte-level, Unigram, WordPiece,
+/// …), for pieces or added tokens that share an id, and for merges of what are no pieces.
 inline BpeTokenizer load_tokenizer(const std::filesystem::path& file) { return detail::TokenizerFile(file).read(); }
 
 /// Writes `tokenizer.json` as Hugging Face's tokenizers read it. Throws FileError where writing fails, ConfigError
-/// where a piece is no UTF-8 or holds a space, which a merge could not spell.
+/// where a piece is no UTF-8 or holds a space, which a merge could not spell, and where the file's format has no form
+/// for the vocabulary: `LeadingSpace::added` with pieces that are split at spaces.
 inline void save_tokenizer(const BpeTokenizer& tokenizer, const std::filesystem::path& file) {
   const BpeVocabulary& vocabulary = tokenizer.vocabulary();
-  Json added = Json::array();
+  if (vocabulary.split_at_spaces && vocabulary.leading_space == LeadingSpace::added)
+    throw ConfigError(
+        "save_tokenizer: the vocabulary splits at spaces and always adds one in front, expected another "
+        "leading_space");
   for (const std::string& piece : vocabulary.pieces) detail::check_written_piece(piece);
-  for (std::size_t id = 0; id < vocabulary.pieces.size(); ++id)
-    if (std::find(vocabulary.special_tokens.begin(), vocabulary.special_tokens.end(), vocabulary.pieces[id]) !=
-        vocabulary.special_tokens.end())
-      added.push_back(detail::bpe_added_token(static_cast<TokenId>(id), vocabulary.pieces[id]));
+  Json added = Json::array();
+  for (const AddedToken& token : tokenizer.added_tokens()) {
+    json_string(token.content);  // throws where it is no UTF-8
+    added.push_back(detail::bpe_added_token(token));
+  }
   const Json root = {{"version", "1.0"},
                      {"truncation", nullptr},
                      {"padding", nullptr},
                      {"added_tokens", std::move(added)},
-                     {"normalizer", detail::bpe_normalizer()},
-                     {"pre_tokenizer", nullptr},
+                     {"normalizer", detail::bpe_normalizer(vocabulary)},
+                     {"pre_tokenizer", detail::bpe_pre_tokenizer(vocabulary)},
                      {"post_processor", detail::bpe_post_processor(tokenizer.bos())},
-                     {"decoder", detail::bpe_decoder()},
+                     {"decoder", detail::bpe_decoder(vocabulary.decoded_space)},
                      {"model", detail::bpe_model(vocabulary)}};
   write_file(file, root.dump(1) + "\n");
 }

@@ -160,7 +160,8 @@ class BpeTable {
       const auto found = std::lower_bound(spelled_.begin(), end, piece, by_content);
       if (found == end || found->content != piece) spelled_.push_back({.id = index.find(piece), .content = piece});
     }
-    std::stable_sort(spelled_.begin(), spelled_.end(), [](const auto& a, const auto& b) { return a.id < b.id; });
+    std::sort(spelled_.begin(), spelled_.end(),
+              [](const auto& a, const auto& b) { return a.id != b.id ? a.id < b.id : a.content < b.content; });
     for (std::size_t i = 1; i < spelled_.size(); ++i)
       if (spelled_[i].id == spelled_[i - 1].id && spelled_[i].content != spelled_[i - 1].content)
         throw ConfigError(message("added tokens ", legible_piece(spelled_[i - 1].content), " and ",

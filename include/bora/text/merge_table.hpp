@@ -77,8 +77,9 @@ class PairTable {
     for (std::size_t i = 0; i < merges.size(); ++i)
       order[next[static_cast<std::size_t>(merges[i].left)]++] = static_cast<std::uint32_t>(i);
     for (std::size_t left = 0; left < vocab_size; ++left)
-      std::stable_sort(order.begin() + rows_[left], order.begin() + rows_[left + 1],
-                       [&](std::uint32_t a, std::uint32_t b) { return merges[a].right < merges[b].right; });
+      std::sort(order.begin() + rows_[left], order.begin() + rows_[left + 1], [&](std::uint32_t a, std::uint32_t b) {
+        return merges[a].right != merges[b].right ? merges[a].right < merges[b].right : a < b;
+      });
     for (const std::uint32_t i : order) {
       rights_.push_back(merges[i].right);
       merges_.push_back(merges[i].merge);
