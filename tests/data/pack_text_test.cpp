@@ -1,11 +1,14 @@
 #include "io/temporary_folder.hpp"
 #include "support/catch.hpp"
+#include <bora/core/random.hpp>
 #include <bora/data.hpp>
 #include <bora/text/bpe_tokenizer.hpp>
 #include <bora/text/bytes.hpp>
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <filesystem>
+#include <iterator>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -93,9 +96,72 @@ TEST_CASE("A bad line of JSONL is refused by file and line", "[data]") {
               ", line 4: has no key 'text', expected a string") == "");
   CHECK(lacks(jsonl_refusal(good + "{\"text\":3}"), ", line 2: key 'text' is 3, expected a string") == "");
   CHECK(lacks(jsonl_refusal(good + "[1]\n"), ", line 2: is an array, expected an object with a key 'text'") == "");
-  CHECK(lacks(jsonl_refusal(good + good + "{\"text\":\"x\n\"}"), ", line 3: is not valid JSON") == "");
-  CHECK(lacks(jsonl_refusal("{\"text\":\"\xff\"}"), ", line 1: is not valid JSON") == "");
+  CHECK(lacks(jsonl_refusal(good + good + "{\"text\":\"x\n\"}"), ", line 3, column 11: is not valid JSON: ") == "");
+  CHECK(lacks(jsonl_refusal("{\"text\":\"\xff\"}"), ", line 1, column 10: is not valid JSON: ") == "");
   CHECK(jsonl_refusal(good) == "accepted");
+}
+
+TEST_CASE("A bad line of JSONL is named at one place, with its cause", "[data]") {
+  const std::string good = "{\"text\":\"fine\"}\n";
+  const auto says = [&](std::string_view line, const std::string& expected) {
+    const std::string found = jsonl_refusal(good + std::string(line) + "\n" + good);
+    CHECK(lacks(found, expected) == "");
+    CHECK(found.find("line 1") == found.npos);
+  };
+  says("{\"text\":null}", ", line 2: key 'text' is null, expected a string");
+  says("{\"text\":{\"a\":1}}", ", line 2: key 'text' is an object, expected a string");
+  says("{\"Text\":\"x\"}", ", line 2: has no key 'text', expected a string");
+  says("null", ", line 2: is null, expected an object with a key 'text'");
+  says("\"text\"", ", line 2: is the string 'text', expected an object");
+  says("{\"text\":\"cut \\ud83d here\"}", ", line 2, column 20: is not valid JSON: ");
+  says("{\"text\":\"x\",\"score\":NaN}", ", line 2, column 21: is not valid JSON: ");
+  says("{\"text\":\"x\",\"score\":-Infinity}", ", line 2, column ");
+  says("{\"text\":\"x\"", ", line 2, column 12: is not valid JSON: ");
+  says("{\"text\":\"x\"} {\"text\":\"y\"}", ", line 2, column 14: is not valid JSON: ");
+  says("{\"text\":\"x\",\"text\":\"y\"}", ", line 2: key 'text' occurs twice");
+  says(std::string_view("{\"text\":\"\0\"}", 13), ", line 2, column 10: is not valid JSON: a zero byte");
+  says("{\"text\":\"\xc3\"}", ", line 2, column ");
+  says(std::string(100, '[') + std::string(100, ']'), ", line 2: JSON values are nested deeper than 64");
+}
+
+TEST_CASE("Bad lines of JSONL can be skipped and counted, and no good line is lost", "[data]") {
+  const std::string bad[] = {"{\"text\":null}",
+                             "{\"body\":\"x\"}",
+                             "[1]",
+                             "7",
+                             "{\"text\":\"\\ud83d\"}",
+                             "{\"text\":\"x\",\"n\":NaN}",
+                             "{\"text\":\"\xff\"}",
+                             "{\"text\":\"x",
+                             "}",
+                             "{\"text\":\"x\",\"text\":\"y\"}",
+                             "\xef\xbb\xbf",
+                             std::string(1000, '[')};
+  std::string lines = "\xef\xbb\xbf";  // a byte order mark
+  Texts expected;
+  for (std::size_t i = 0; i < std::size(bad); ++i) {
+    const std::string text = "good " + std::to_string(i);
+    lines += "{\"text\":\"" + text + "\"}\r\n" + bad[i] + "\n\r\n{\"text\":\"\"}\n";
+    expected.push_back(text);
+  }
+  const TemporaryFolder folder;
+  const std::array files{folder.file("a", lines), folder.file("b", "{\"text\":\"end\"}\n{\"text\":\"cut of")};
+  expected.emplace_back("end");
+  const bora::PackReport report =
+      bora::pack_jsonl(ByteTokenizer(), files, folder / "tokens", {.bad_lines = bora::BadLines::skip});
+  CHECK(texts(folder / "tokens") == expected);
+  CHECK(report.documents == expected.size());
+  CHECK(report.skipped == std::size(bad) + 1);
+  CHECK(report.empty_texts == std::size(bad));
+  REQUIRE(report.skipped_lines.size() == 10);
+  CHECK(report.skipped_lines[0].file == files[0]);
+  CHECK(report.skipped_lines[0].line == 2);
+  CHECK(report.skipped_lines[0].why == files[0].string() + ", line 2: key 'text' is null, expected a string");
+  CHECK(report.skipped_lines[9].line == 38);
+  const std::array missing{files[0], folder / "missing"};  // a file is not a line
+  CHECK_THROWS_AS(bora::pack_jsonl(ByteTokenizer(), missing, folder / "none", {.bad_lines = bora::BadLines::skip}),
+                  bora::FileError);
+  CHECK(folder.count() == 3);
 }
 
 TEST_CASE("Empty files and texts are counted and left out, and nothing fails", "[data]") {
@@ -165,4 +231,98 @@ TEST_CASE("The last part of a text is held out, from the beginning of a line on"
   CHECK(refusal(folder.file("empty", ""), [&] {
           bora::pack_held_out(ByteTokenizer(), folder / "empty", 0.5, training, held_out);
         }) == "is empty");
+}
+
+namespace {
+
+/// Letters, spaces and line ends, with a separator here and there.
+std::string long_text(std::size_t size) {
+  bora::Random random(7);
+  std::string text;
+  while (text.size() < size) {
+    for (std::size_t n = 1 + random.below(9); n > 0; --n) text += "abcdefgé\u3042"[random.below(12)];
+    text += random.below(5000) == 0 ? "<|end|>" : random.below(9) == 0 ? "\n" : " ";
+  }
+  return text;
+}
+
+/// A tokenizer that encodes whole texts only, as one of a program of one's own may.
+struct WholeTexts {
+  static std::size_t vocab_size() { return 256; }
+  static std::vector<TokenId> encode(std::string_view text) { return ByteTokenizer::encode(text); }
+};
+
+}  // namespace
+
+TEST_CASE("Files that are read in parts give the documents of the whole", "[data]") {
+  const std::string text = long_text(1'200'000);  // several parts, with separators across their ends
+  const TemporaryFolder folder;
+  const std::array files{folder.file("a", text)};
+  Texts expected;
+  for (std::size_t at = 0, end; at < text.size(); at = end + 7) {
+    end = std::min(text.find("<|end|>", at), text.size());
+    if (end > at) expected.push_back(text.substr(at, end - at));
+  }
+  REQUIRE(expected.size() > 10);
+  bora::pack_text(ByteTokenizer(), files, folder / "tokens", {.separator = "<|end|>"});
+  CHECK(texts(folder / "tokens") == expected);
+  bora::pack_text(WholeTexts(), files, folder / "tokens", {.separator = "<|end|>"});
+  CHECK(texts(folder / "tokens") == expected);
+  bora::pack_text(ByteTokenizer(), files, folder / "tokens");
+  CHECK(texts(folder / "tokens") == Texts{text});
+  std::string repeated;
+  for (int i = 0; i < 200'000; ++i) repeated += "aab";  // a separator that begins within what may be one
+  const std::array other{folder.file("b", repeated + "aaab")};
+  bora::pack_text(ByteTokenizer(), other, folder / "tokens", {.separator = "aaab"});
+  CHECK(texts(folder / "tokens") == Texts{repeated});
+}
+
+TEST_CASE("Lines longer than a part are read whole", "[data]") {
+  std::string lines;
+  Texts expected;
+  for (const std::size_t size : {10u, 262'130u, 600'000u, 0u, 3u, 524'288u}) {
+    std::string text(size, 'x');
+    lines += "{\"text\":\"" + text + "\"}\n";
+    if (size > 0) expected.push_back(std::move(text));
+  }
+  const TemporaryFolder folder;
+  const std::array files{folder.file("a", lines), folder.file("b", "\n"), folder.file("c", "")};
+  const auto report = bora::pack_jsonl(ByteTokenizer(), files, folder / "tokens");
+  CHECK(texts(folder / "tokens") == expected);
+  CHECK(report.empty_texts == 2);
+}
+
+TEST_CASE("What is no file of text is refused by name", "[data]") {
+  const TemporaryFolder folder;
+  const auto says = [&](const std::filesystem::path& path) {
+    const std::array files{path};
+    CHECK(refusal(path, [&] { bora::pack_text(ByteTokenizer(), files, folder / "tokens"); }) ==
+          refusal(path, [&] { bora::pack_jsonl(ByteTokenizer(), files, folder / "tokens"); }));
+    return refusal(path, [&] { bora::pack_text(ByteTokenizer(), files, folder / "tokens"); });
+  };
+  CHECK(says(folder.path()) == "is a folder, expected a file");
+  CHECK(says("/dev/null") == "is a device or pipe, expected a file");
+  CHECK(says(folder / "none") == "does not exist");
+  CHECK(folder.count() == 0);
+}
+
+TEST_CASE("A document in parts must be ended, and a wrong id closes the file", "[data]") {
+  const TemporaryFolder folder;
+  const std::vector<TokenId> ids{1, 2}, wrong{9};
+  {
+    bora::TokenFileWriter writer(folder / "tokens", 5);
+    writer.append_part(ids);
+    CHECK(lacks(refusal(folder / "tokens", [&] { writer.commit(); }), "its last document was not ended") == "");
+    writer.append_part(ids);
+    writer.end_document(3);
+    writer.append(ids, 1);
+    writer.commit();
+  }
+  const TokenFile file(folder / "tokens");
+  CHECK(file.documents() == 2);
+  CHECK(file.read(file.document(0)) == std::vector<TokenId>{1, 2, 1, 2});
+  CHECK(file.text_bytes() == 4);
+  bora::TokenFileWriter writer(folder / "other", 5);
+  CHECK_THROWS_AS(writer.append_part(wrong), bora::TokenError);
+  CHECK_THROWS_AS(writer.commit(), bora::FileError);
 }

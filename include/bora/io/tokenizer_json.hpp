@@ -198,11 +198,11 @@ class TokenizerFile {
         refuse("key 'normalizer' holds ", shown(step),
                ", expected null, or 'Prepend' of '▁' and 'Replace' of ' ' by '▁'");
     }
+    if (pre_tokenizers.size() > 1 || (pre_tokenizers.size() == 1 && type_of(pre_tokenizers[0]) != "Metaspace"))
+      refuse("key 'pre_tokenizer' is ", shown(find_json(root_, "pre_tokenizer")), ", expected null or a Metaspace");
     if (!pre_tokenizers.empty() && prepends)
       refuse("key 'normalizer' has a 'Prepend' and key 'pre_tokenizer' is ", shown(find_json(root_, "pre_tokenizer")),
              ", expected only one of the two");
-    if (pre_tokenizers.size() > 1 || (pre_tokenizers.size() == 1 && type_of(pre_tokenizers[0]) != "Metaspace"))
-      refuse("key 'pre_tokenizer' is ", shown(find_json(root_, "pre_tokenizer")), ", expected null or a Metaspace");
     if (pre_tokenizers.empty() && !replaces)
       refuse("key 'normalizer' is ", shown(find_value(root_, "normalizer")), " and key 'pre_tokenizer' is ",
              shown(find_value(root_, "pre_tokenizer")), ", expected one of them to replace ' ' by '▁'");
