@@ -56,7 +56,7 @@ void check_threads(const Model& model) {
   const Tokens tokens = tiny::text(2, 61);
   const Logits want = prefill_logits(model, tokens, {});
   for (const std::size_t threads : {1, 2, 3, 5}) {
-    bora::ThreadPool pool(threads);
+    bora::ThreadPool pool(threads, bora::WhenCrowded::keep_all_lanes);
     CHECK(tiny::same_bits(prefill_logits(model, tokens, {.chunk = 20, .pool = &pool}), want));
     Session session{model, {.pool = &pool}};
     session.prefill(std::span(tokens).first(55));

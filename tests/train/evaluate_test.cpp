@@ -36,7 +36,7 @@ TEST_CASE("An evaluation has the same bits for any number of threads and any bat
   CHECK(expected.predictions == 40 * 20);
   for (const std::size_t rows : {1, 3, 8})
     for (const std::size_t lanes : {1, 2, 3}) {
-      bora::ThreadPool pool(lanes);
+      bora::ThreadPool pool(lanes, bora::WhenCrowded::keep_all_lanes);
       const bora::Evaluation found = bora::evaluate(model, bora::held_out_batches(file, rows, 21, 40), &pool);
       CHECK(found.loss == expected.loss);
       CHECK(found.predictions == expected.predictions);

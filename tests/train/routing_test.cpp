@@ -58,7 +58,7 @@ TEST_CASE("Experts' shares are the choices of training, over all batches", "[tra
     for (std::size_t e = 0; e < 4; ++e) CHECK(std::abs(shares[layer][e] - expected[e]) < 1e-12);
   }
   for (const std::size_t lanes : {2, 3}) {
-    bora::ThreadPool pool(lanes);
+    bora::ThreadPool pool(lanes, bora::WhenCrowded::keep_all_lanes);
     CHECK(bora::expert_shares(model, all(batches), &pool) == shares);
   }
 }

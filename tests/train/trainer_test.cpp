@@ -112,7 +112,7 @@ void check_threads() {
   const auto expected = train<S, F>(nullptr);
   for (const std::size_t lanes : {1, 2, 3, 5}) {
     INFO(lanes << " threads");
-    bora::ThreadPool pool(lanes);
+    bora::ThreadPool pool(lanes, bora::WhenCrowded::keep_all_lanes);
     const auto found = train<S, F>(&pool);
     CHECK(same(found.first, expected.first));
     CHECK(found.second == expected.second);
@@ -307,7 +307,7 @@ TEST_CASE("A step whose loss or gradients are not finite changes nothing and say
     return p;
   };
   for (const std::size_t lanes : {1, 3}) {
-    bora::ThreadPool pool(lanes);
+    bora::ThreadPool pool(lanes, bora::WhenCrowded::keep_all_lanes);
     TrainerOptions options = usual;
     options.pool = &pool;
     Decoder<small::Dense, F32> model(start());

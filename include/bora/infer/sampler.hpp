@@ -1,5 +1,6 @@
 /// From logits to a token.
 #pragma once
+#include <bora/core/float_mode.hpp>
 #include <bora/core/random.hpp>
 #include <bora/core/tensor.hpp>
 #include <bora/simd/rows.hpp>
@@ -68,6 +69,7 @@ class Sampler {
   /// \param logits  [vocab]. NaN and minus infinity are never chosen; plus infinity outweighs all but its like
   /// Throws Error where no token can be chosen.
   TokenId operator()(std::span<const float> logits) {
+    const detail::FloatMode mode;
     if (options_.temperature == 0) return largest_logit(logits);
     collect(logits);
     if (candidates_.empty()) detail::no_token_to_choose(logits.size());

@@ -2,6 +2,7 @@
 /// header's size, the header as JSON, then the tensors' numbers, row-major and little-endian, without gaps.
 #pragma once
 #include <bora/core/checked.hpp>
+#include <bora/core/float_mode.hpp>
 #include <bora/core/format.hpp>
 #include <bora/core/mapped_file.hpp>
 #include <bora/core/tensor.hpp>
@@ -296,6 +297,7 @@ class SafeTensors {
 
   void convert(std::string_view name, const Entry& tensor, std::size_t first, std::span<float> out) const {
     if (out.empty()) return;
+    const detail::FloatMode mode;
     const std::byte* from = data_.data() + tensor.begin + first * detail::stored_size(tensor.dtype);
     if (tensor.dtype == "F32")
       std::memcpy(out.data(), from, out.size_bytes());

@@ -1,5 +1,6 @@
 /// A decoder: a spec's weights, packed in a format.
 #pragma once
+#include <bora/core/float_mode.hpp>
 #include <bora/core/random.hpp>
 #include <bora/model/parameters.hpp>
 #include <algorithm>
@@ -34,6 +35,7 @@ class Decoder {
   template <class Fill>
     requires std::invocable<Fill&, TensorId, TensorShape, std::span<float>>
   explicit Decoder(Fill&& fill, CheckpointNames names = {}) : Decoder() {
+    const detail::FloatMode mode;
     names_ = names;
     std::size_t largest = 0;
     detail::Anatomy<S>::visit([&](TensorId, TensorShape shape) { largest = std::max(largest, shape.size()); });
@@ -55,6 +57,7 @@ class Decoder {
   /// Packs a whole set of parameters over the old one.
   template <class T>
   void assign(const Parameters<S, T>& parameters) noexcept {
+    const detail::FloatMode mode;
     assign(Lane{}, parameters);
   }
   /// The same on this lane's share of every tensor's rows.
@@ -71,6 +74,7 @@ class Decoder {
   /// The weights as row-major parameters; exact for F32.
   template <class T = float>
   Parameters<S, T> parameters() const {
+    const detail::FloatMode mode;
     Parameters<S, T> p;
     p.names = names_;
     detail::Anatomy<S>::visit(

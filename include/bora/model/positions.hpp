@@ -1,5 +1,6 @@
 /// What position encodings need at run time: the rows' rotations and the tables of biases, once for all layers.
 #pragma once
+#include <bora/core/float_mode.hpp>
 #include <bora/model/decoder.hpp>
 #include <algorithm>
 #include <array>
@@ -27,6 +28,7 @@ struct PositionTables {
   }
 
   PositionTables() : by_distance(Attention::heads * reach()), row_(reach() == 0 ? 0 : Attention::heads) {
+    const FloatMode mode;
     if constexpr (is_rope<Position>)
       for (std::size_t c = 0; c < Attention::rotary / 2; ++c)
         frequencies.push_back(Position::frequency(c, Attention::head_dim));

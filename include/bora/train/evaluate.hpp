@@ -84,6 +84,7 @@ template <ModelSpec S, WeightFormat F>
 Evaluation evaluate(const Decoder<S, F>& model, std::span<const TokenBatch> batches, Executor* pool = nullptr) {
   for (const TokenBatch& batch : batches) detail::check_batch<S>(batch, 2);
   if (batches.empty()) throw TokenError("evaluate: no batch given, expected at least one");
+  const detail::FloatMode mode;
   std::optional<detail::EvaluationPass<S, F>> pass;
   Evaluation result;
   for (const TokenBatch& batch : batches) {

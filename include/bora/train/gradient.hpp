@@ -199,6 +199,7 @@ LossAndGradients<S, typename F::Number> loss_and_gradients(const Decoder<S, F>& 
   detail::check_batch<S>(batch, 2);
   detail::check_finite("loss_and_gradients", "load_balancing", options.load_balancing);
   detail::check_finite("loss_and_gradients", "cross_entropy", options.cross_entropy);
+  const detail::FloatMode mode;
   LossAndGradients<S, typename F::Number> result;
   result.gradients.names = model.names();
   detail::TrainingPass<S, F> pass(batch.batch(), batch.time(), detail::lanes_of(options.pool));

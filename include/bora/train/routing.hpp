@@ -39,6 +39,7 @@ std::vector<std::vector<double>> expert_shares(const Decoder<S, F>& model, std::
                                                Executor* pool = nullptr) {
   for (const TokenBatch& batch : batches) detail::check_batch<S>(batch, 1);
   if (batches.empty()) throw TokenError("expert_shares: no batch given, expected at least one");
+  const detail::FloatMode mode;
   std::vector<std::vector<double>> shares(S::layers);
   for (std::size_t l = 0; l < S::layers; ++l)
     detail::Anatomy<S>::with_kind(

@@ -25,11 +25,11 @@ struct AdamwOptions {
 
 /// What a trainer does in each step.
 struct TrainerOptions {
-  LearningRate learning_rate = {};                  ///< by step
-  AdamwOptions optimizer = {};                      ///< AdamW's numbers
-  double clip_norm = 1.0;                           ///< gradients are scaled down to this global norm; 0: never
-  double load_balancing = 0;                        ///< coefficient of the load-balancing loss
-  Executor* pool = nullptr;                         ///< who works; the calling thread alone without one
+  LearningRate learning_rate = {};  ///< by step
+  AdamwOptions optimizer = {};      ///< AdamW's numbers
+  double clip_norm = 1.0;           ///< gradients are scaled down to this global norm; 0: never
+  double load_balancing = 0;        ///< coefficient of the load-balancing loss
+  Executor* pool = nullptr;         ///< who works; the calling thread alone without one. Must outlive the trainer
   BalanceLoss balance = BalanceLoss::hugging_face;  ///< which load-balancing loss
 };
 
@@ -60,7 +60,7 @@ class Trainer {
       : Trainer(model, model.template parameters<T>(), options) {}
   /// The same from parameters of one's own, which replace the model's weights.
   Trainer(Model& model, Parameters<Spec, T> parameters, const TrainerOptions& options = {})
-      : model_(&model), options_(options), parameters_(std::move(parameters)) {
+      : model_(&model), options_(options), pool_(options.pool), parameters_(std::move(parameters)) {
     check_options();
     gradients_.names = parameters_.names;
     model_->assign(parameters_);
@@ -75,6 +75,8 @@ class Trainer {
   StepReport step(std::span<const TokenBatch> batches) {
     if (batches.empty()) throw TokenError("step: no batch given, expected at least one");
     for (const TokenBatch& batch : batches) detail::check_batch<Spec>(batch, 2);
+    pool_.require_ready("Trainer");
+    const detail::FloatMode mode;
     std::fill(gradients_.values().begin(), gradients_.values().end(), T(0));
     StepReport report{};
     const double share = 1.0 / static_cast<double>(batches.size());
@@ -202,6 +204,7 @@ class Trainer {
 
   Model* model_;
   TrainerOptions options_;
+  detail::LentPool pool_;
   Parameters<Spec, T> parameters_, gradients_, first_, second_;
   std::unique_ptr<detail::TrainingPass<Spec, Format>> pass_;
   std::vector<double> partial_;
