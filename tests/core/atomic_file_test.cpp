@@ -166,3 +166,38 @@ TEST_CASE("A full disk is an exception that keeps the old file", "[io]") {
   CHECK(folder.count() == 1);
 }
 #endif
+
+#if defined(BORA_POSIX_FILES)
+TEST_CASE("A file that is replaced keeps its permissions", "[io]") {
+  const TemporaryFolder folder;
+  for (const mode_t mode : {0600u, 0640u, 0644u, 0664u, 0400u}) {
+    const auto path = folder.file("file", "old");
+    REQUIRE(::chmod(path.c_str(), mode) == 0);
+    {
+      bora::AtomicFile file(path);
+      file.write("new");
+      struct stat partial{};
+      for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
+        if (entry.path() != path) REQUIRE(::stat(entry.path().c_str(), &partial) == 0);
+      CHECK((partial.st_mode & 0777) == mode);  // not only at the end
+      file.commit();
+    }
+    struct stat facts{};
+    REQUIRE(::stat(path.c_str(), &facts) == 0);
+    CHECK((facts.st_mode & 0777) == mode);
+    CHECK(support::bytes_of(path) == "new");
+    std::filesystem::remove(path);
+  }
+}
+
+TEST_CASE("Programs that are started meanwhile do not get the file", "[io]") {
+  const TemporaryFolder folder;
+  const bora::AtomicFile file(folder / "file");
+  const bora::MappedFile other(folder.file("other", "text"));
+  for (int handle = 3; handle < 64; ++handle)
+    if (struct stat facts{}; ::fstat(handle, &facts) == 0 && S_ISREG(facts.st_mode))
+      for (const auto& entry : std::filesystem::directory_iterator(folder.path()))
+        if (struct stat mine{}; ::stat(entry.path().c_str(), &mine) == 0 && mine.st_ino == facts.st_ino)
+          CHECK((::fcntl(handle, F_GETFD) & FD_CLOEXEC) != 0);
+}
+#endif

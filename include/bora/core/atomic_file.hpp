@@ -34,7 +34,8 @@ struct CloseFolder {
 /// left beside it, the next one that writes the same file removes.
 class AtomicFile {
  public:
-  /// Throws FileError where no file can be made beside `target`. A link is followed: what it names is replaced.
+  /// Throws FileError where no file can be made beside `target`. A link is followed: what it names is replaced, and the
+  /// new file gets the old one's permissions.
   explicit AtomicFile(std::filesystem::path target) : asked_(std::move(target)), target_(asked_) {
     check_target();
     remove_abandoned();
@@ -97,13 +98,34 @@ class AtomicFile {
     for (int attempt = 0;; ++attempt) {
       partial_ = target_;
       partial_ += detail::message(".", unique(), suffix);
-      file_.reset(std::fopen(partial_.string().c_str(), "wbx"));  // x: never another program's file
+      file_.reset(open_new(partial_, target_));
       const int error = file_ != nullptr ? EEXIST : errno;
       if (file_ != nullptr && hold()) return;
       partial_.clear();
       if (error != EEXIST || attempt == 8)
         refuse("cannot be written: ", detail::system_message(error), " (in its folder)");
     }
+  }
+  /// A file that was not there before, never another program's. Programs that are started meanwhile do not get it. What
+  /// replaces a file is for the same readers, from before its first byte: a private file stays one.
+  static std::FILE* open_new(const std::filesystem::path& path, const std::filesystem::path& replaced) noexcept {
+#if defined(BORA_POSIX_FILES)
+    struct stat old{};
+    const bool replaces = ::stat(replaced.c_str(), &old) == 0;
+    const int handle = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, replaces ? 0600 : 0666);
+    if (handle < 0) return nullptr;
+    if (replaces) static_cast<void>(::fchmod(handle, old.st_mode & 0777) == 0);  // else it stays the owner's alone
+    std::FILE* file = ::fdopen(handle, "wb");
+    if (file != nullptr) return file;
+    const int error = errno;
+    ::close(handle);
+    ::unlink(path.c_str());
+    errno = error;
+    return nullptr;
+#else
+    static_cast<void>(replaced);
+    return std::fopen(path.string().c_str(), "wbx");
+#endif
   }
   /// Holds the partial file until it is in its place; false where someone was faster and took it for abandoned.
   bool hold() noexcept {

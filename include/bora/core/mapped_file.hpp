@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <new>
 #include <span>
@@ -43,22 +44,60 @@ template <class... Parts>
 
 inline std::string system_message(int error) { return std::generic_category().message(error); }
 
-/// A name from a file as it may stand in a message: short, and printable whatever it holds.
-inline std::string printable(std::string_view name) {
+/// Bytes of the UTF-8 character that `text` begins with; 0 where it begins with none: bytes that are no UTF-8, overlong
+/// forms and surrogates included.
+inline std::size_t utf8_length(std::string_view text) noexcept {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const auto follows = [&](std::size_t i, unsigned least = 0x80, unsigned most = 0xbf) {
+    return i < text.size() && byte(i) >= least && byte(i) <= most;
+  };
+  if (text.empty()) return 0;
+  const unsigned first = byte(0);
+  if (first < 0x80) return 1;
+  if (first >= 0xc2 && first <= 0xdf) return follows(1) ? 2 : 0;
+  if (first >= 0xe0 && first <= 0xef)
+    return follows(1, first == 0xe0 ? 0xa0 : 0x80, first == 0xed ? 0x9f : 0xbf) && follows(2) ? 3 : 0;
+  if (first >= 0xf0 && first <= 0xf4)
+    return follows(1, first == 0xf0 ? 0x90 : 0x80, first == 0xf4 ? 0x8f : 0xbf) && follows(2) && follows(3) ? 4 : 0;
+  return 0;
+}
+/// Whether a character steers a terminal or the order of the text around it instead of being seen: C0 and C1 controls,
+/// DEL, line and paragraph separators, marks of direction, the byte order mark.
+inline bool is_control(std::string_view character) noexcept {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(character[i]); };
+  if (character.size() == 1) return byte(0) < 0x20 || byte(0) == 0x7f;
+  if (character.size() == 2) return (byte(0) == 0xc2 && byte(1) < 0xa0) || character == "\xd8\x9c";
+  if (character.size() != 3) return false;
+  const unsigned last = byte(2);
+  if (character.starts_with("\xe2\x80")) return last == 0x8e || last == 0x8f || (last >= 0xa8 && last <= 0xae);
+  if (character.starts_with("\xe2\x81")) return last >= 0xa6 && last <= 0xa9;
+  return character == "\xef\xbb\xbf";
+}
+/// Text from a file as it may stand in a message: controls, and bytes that are no UTF-8, as "\x1b".
+inline std::string escaped(std::string_view text) {
   constexpr std::string_view digits = "0123456789abcdef";
+  std::string out;
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    const std::string_view character = text.substr(0, length == 0 ? 1 : length);
+    if (length != 0 && !is_control(character))
+      out += character;
+    else
+      for (const char c : character) {
+        const auto byte = static_cast<unsigned char>(c);
+        out += {'\\', 'x', digits[byte / 16], digits[byte % 16]};
+      }
+    text.remove_prefix(character.size());
+  }
+  return out;
+}
+/// A name from a file as it may stand in a message: short, and legible whatever it holds.
+inline std::string printable(std::string_view name) {
   constexpr std::size_t longest = 120;
   std::size_t shown = std::min(name.size(), longest);
   while (shown < name.size() && shown > 0 && (static_cast<unsigned char>(name[shown]) & 0xc0) == 0x80)
     --shown;  // not half of a character
-  std::string text = "'";
-  for (const char c : name.substr(0, shown)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7f)
-      text += c;
-    else
-      text += {'\\', 'x', digits[byte / 16], digits[byte % 16]};
-  }
-  return text + (name.size() > longest ? "…'" : "'");
+  return message("'", escaped(name.substr(0, shown)), name.size() > longest ? "…'" : "'");
 }
 
 /// A number at `from`, which need not be aligned.
@@ -92,15 +131,27 @@ inline bool is_there(const std::filesystem::path& path) noexcept {
   std::error_code ignored;
   return std::filesystem::status(path, ignored).type() != std::filesystem::file_type::not_found;
 }
+/// Whether there is such a name: of a link to something that is missing too. Whoever opens it says that it is one.
+inline bool is_named(const std::filesystem::path& path) noexcept {
+  std::error_code ignored;
+  return std::filesystem::symlink_status(path, ignored).type() != std::filesystem::file_type::not_found;
+}
 inline bool is_folder(const std::filesystem::path& path) noexcept {
   std::error_code ignored;
   return std::filesystem::is_directory(path, ignored);
 }
+/// Throws FileError for a path that leads nowhere; of a link, such as a cache of downloads is made of, what it names.
+[[noreturn]] inline void refuse_missing(const std::filesystem::path& path) {
+  std::error_code error;
+  const std::filesystem::path target = std::filesystem::read_symlink(path, error);
+  if (error) refuse_file(path, "does not exist");
+  refuse_file(path, "does not exist: it is a link to ", printable(target.string()),
+              ", which is missing: the download was not finished, or links were copied without their files");
+}
 /// Throws FileError where nothing is there, or where it cannot be reached.
 inline void require_there(const std::filesystem::path& path) {
   std::error_code error;
-  if (std::filesystem::status(path, error).type() == std::filesystem::file_type::not_found)
-    refuse_file(path, "does not exist");
+  if (std::filesystem::status(path, error).type() == std::filesystem::file_type::not_found) refuse_missing(path);
   if (error) refuse_file(path, "cannot be opened: ", error.message());
 }
 
@@ -118,24 +169,96 @@ struct FileIdentity {
   dev_t device = 0;
   ino_t number = 0;
 };
+
+/// A regular file that is open for reading. What is checked is what was opened, whatever its path names by then.
+class OpenFile {
+ public:
+  OpenFile() = default;  ///< none
+  /// Throws FileError where the file is missing, a folder, no regular file, or cannot be opened.
+  explicit OpenFile(const std::filesystem::path& file) {
+    // Opening a pipe would wait for its writer; a regular file does not know the flag.
+    handle_ = ::open(file.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    const int error = errno;
+    struct stat facts{};
+    if (handle_ >= 0 ? ::fstat(handle_, &facts) != 0 : ::stat(file.c_str(), &facts) != 0) {
+      if (handle_ < 0 && (error == ENOENT || error == ENOTDIR)) refuse_missing(file);
+      refuse_file(file, "cannot be opened: ", system_message(error));
+    }
+    if (S_ISDIR(facts.st_mode)) refuse_file(file, "is a folder, expected a file");
+    if (!S_ISREG(facts.st_mode)) refuse_file(file, "is a device or pipe, expected a file");
+    if (handle_ < 0) refuse_file(file, "cannot be opened: ", system_message(error));
+    identity_ = facts;
+    size_ = static_cast<std::uintmax_t>(facts.st_size);
+  }
+  OpenFile(OpenFile&& other) noexcept { swap(other); }
+  OpenFile& operator=(OpenFile&& other) noexcept {
+    swap(other);
+    return *this;
+  }
+  ~OpenFile() { close(); }
+
+  bool open() const noexcept { return handle_ >= 0; }
+  int handle() const noexcept { return handle_; }
+  /// In bytes, when it was opened.
+  std::uintmax_t size() const noexcept { return size_; }
+  const FileIdentity& identity() const noexcept { return identity_; }
+
+  /// Bytes [at, at + out.size()), wherever threads read meanwhile. Throws FileError, naming `file`, where the disk
+  /// fails and where the file has become shorter.
+  void read(std::uintmax_t at, std::span<std::byte> out, const std::filesystem::path& file) const {
+    while (!out.empty()) {
+      const ssize_t got =
+          ::pread(handle_, out.data(), std::min(out.size(), std::size_t{1} << 30), static_cast<off_t>(at));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) refuse_file(file, "cannot be read: ", system_message(errno));
+      if (got == 0) refuse_file(file, "ended after ", at, " bytes, expected ", at + out.size(), " or more");
+      at += static_cast<std::uintmax_t>(got);
+      out = out.subspan(static_cast<std::size_t>(got));
+    }
+  }
+
+ private:
+  void swap(OpenFile& other) noexcept {
+    std::swap(handle_, other.handle_);
+    std::swap(size_, other.size_);
+    std::swap(identity_, other.identity_);
+  }
+  void close() noexcept {
+    if (handle_ >= 0) ::close(handle_);
+  }
+
+  int handle_ = -1;
+  std::uintmax_t size_ = 0;
+  FileIdentity identity_;
+};
 #endif
 
 }  // namespace detail
 
 /// How a file's bytes come into memory.
 enum class FileAccess {
-  map,   ///< pages are read when they are touched; falls back to `read` where a file cannot be mapped
+  map,   ///< pages are read when they are touched; small files, and those that cannot be mapped, are read
   read,  ///< all at once: for files that others may change meanwhile
 };
 
 /// The bytes of a file, read-only. A mapped file must not be truncated by others while it is in use: the system
-/// ends programs that touch what is gone.
+/// ends programs that touch what is gone. Files of up to `largest_read` bytes are never mapped.
 class MappedFile {
  public:
-  /// Throws FileError where the file is missing, a folder, no regular file, unreadable or empty.
+  /// Files that are read at once, whatever was asked for: configs and indexes, which editors rewrite in place.
+  static constexpr std::size_t largest_read = std::size_t{1} << 20;
+
+  /// Throws FileError where the file is missing, a folder, no regular file, unreadable, empty or larger than memory.
   explicit MappedFile(std::filesystem::path file, FileAccess access = FileAccess::map) : path_(std::move(file)) {
+#if defined(BORA_POSIX_FILES)
+    file_ = detail::OpenFile(path_);
+    identity_ = file_.identity();
+    if (access == FileAccess::read || file_.size() <= largest_read || !map()) read();
+#else
+    static_cast<void>(access);
     check_regular();
-    if (access == FileAccess::read || !map()) read();
+    read();
+#endif
     if (bytes_.empty()) refuse("is empty");
   }
   /// Leaves `other` without a file.
@@ -168,6 +291,22 @@ class MappedFile {
     return true;  // what is open cannot be replaced there
 #endif
   }
+  /// Tells the system that a part of bytes() was read and takes no memory of this program from now on: a hint, which
+  /// goes by whole pages and changes no byte. It may still be read; mapped pages then come back from the file.
+  void release(std::span<const std::byte> part) const noexcept {
+#if defined(BORA_POSIX_FILES)
+    if (!mapped_ || part.empty()) return;
+    static const std::size_t page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const std::size_t offset = static_cast<std::size_t>(part.data() - bytes_.data());
+    const std::size_t begin = (offset + page - 1) / page * page;
+    // The end of the file has no other part behind it.
+    const std::size_t end =
+        offset + part.size() == bytes_.size() ? bytes_.size() : (offset + part.size()) / page * page;
+    if (begin < end) ::madvise(const_cast<std::byte*>(bytes_.data()) + begin, end - begin, MADV_DONTNEED);
+#else
+    static_cast<void>(part);
+#endif
+  }
 
  private:
   template <class... Parts>
@@ -175,55 +314,45 @@ class MappedFile {
     detail::refuse_file(path_, parts...);
   }
 
+#if defined(BORA_POSIX_FILES)
+  /// The mapping stays when the file is closed.
+  bool map() noexcept {
+    if (file_.size() > std::numeric_limits<std::size_t>::max()) return false;
+    const std::size_t size = static_cast<std::size_t>(file_.size());
+    void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file_.handle(), 0);
+    mapped_ = memory != MAP_FAILED;
+    if (!mapped_) return false;
+    bytes_ = {static_cast<const std::byte*>(memory), size};
+    const detail::OpenFile closed(std::move(file_));
+    return true;
+  }
+  void read() {
+    make_room(file_.size());
+    file_.read(0, owned_, path_);
+    bytes_ = owned_;
+  }
+#else
   void check_regular() const {
     std::error_code error;
     const std::filesystem::file_status status = std::filesystem::status(path_, error);
-    if (status.type() == std::filesystem::file_type::not_found) refuse("does not exist");
+    if (status.type() == std::filesystem::file_type::not_found) detail::refuse_missing(path_);
     if (error) refuse("cannot be opened: ", error.message());
     if (std::filesystem::is_directory(status)) refuse("is a folder, expected a file");
     if (!std::filesystem::is_regular_file(status)) refuse("is a device or pipe, expected a file");
   }
-
-  bool map() noexcept {
-#if defined(BORA_POSIX_FILES)
-    const int file = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) return false;
-    struct stat facts{};
-    void* memory = MAP_FAILED;
-    if (::fstat(file, &facts) == 0 && facts.st_size > 0)
-      memory = ::mmap(nullptr, static_cast<std::size_t>(facts.st_size), PROT_READ, MAP_PRIVATE, file, 0);
-    identity_ = facts;
-    ::close(file);  // the mapping stays
-    mapped_ = memory != MAP_FAILED;
-    if (mapped_) bytes_ = {static_cast<const std::byte*>(memory), static_cast<std::size_t>(facts.st_size)};
-#endif
-    return mapped_;
-  }
-
   void read() {
     const detail::FileHandle file(std::fopen(path_.string().c_str(), "rb"));
     if (file == nullptr) refuse("cannot be opened: ", detail::system_message(errno));
-    make_room(size_of(*file));
+    std::error_code error;
+    const std::uintmax_t size = std::filesystem::file_size(path_, error);
+    if (error) refuse("cannot be read: ", error.message());
+    make_room(size);
     const std::size_t got = std::fread(owned_.data(), 1, owned_.size(), file.get());
     if (std::ferror(file.get())) refuse("cannot be read: ", detail::system_message(errno));
     if (got != owned_.size()) refuse("ended after ", got, " bytes, expected ", owned_.size());
     bytes_ = owned_;
   }
-
-  /// Of the open file: by now its path may name another one.
-  std::uintmax_t size_of([[maybe_unused]] std::FILE& file) {
-#if defined(BORA_POSIX_FILES)
-    struct stat facts{};
-    if (::fstat(::fileno(&file), &facts) != 0) refuse("cannot be read: ", detail::system_message(errno));
-    identity_ = facts;
-    return static_cast<std::uintmax_t>(facts.st_size);
-#else
-    std::error_code error;
-    const std::uintmax_t size = std::filesystem::file_size(path_, error);
-    if (error) refuse("cannot be read: ", error.message());
-    return size;
 #endif
-  }
   /// A file may claim to be of any size and hold nothing: one that is mostly a hole costs its writer no disk.
   void make_room(std::uintmax_t size) {
     try {
@@ -237,6 +366,7 @@ class MappedFile {
   void swap(MappedFile& other) noexcept {
     path_.swap(other.path_);
 #if defined(BORA_POSIX_FILES)
+    std::swap(file_, other.file_);
     std::swap(identity_, other.identity_);
 #endif
     owned_.swap(other.owned_);  // keeps the addresses of what it holds
@@ -249,6 +379,7 @@ class MappedFile {
   std::span<const std::byte> bytes_;
   bool mapped_ = false;
 #if defined(BORA_POSIX_FILES)
+  detail::OpenFile file_;  ///< while it is not mapped: its identity is this file's alone as long as it is open
   detail::FileIdentity identity_;
 #endif
 };

@@ -6,6 +6,7 @@
 #include <bora/core/format.hpp>
 #include <bora/core/mapped_file.hpp>
 #include <bora/core/tensor.hpp>
+#include <bora/io/foreign_file.hpp>
 #include <bora/io/json.hpp>
 #include <algorithm>
 #include <array>
@@ -16,6 +17,7 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <new>
 #include <span>
 #include <string>
 #include <string_view>
@@ -127,9 +129,11 @@ class SafeTensors {
              out.size());
     convert(name, tensor, 0, out);
   }
-  /// The same into a vector of the right size.
+  /// The same into a vector of the right size. Throws MemoryError where there is no memory for it: a file with holes
+  /// may claim to hold anything.
   std::vector<float> read(std::string_view name) const {
-    std::vector<float> values(float_entry(name).elements());  // the file holds them: its size bounds the buffer
+    std::vector<float> values;
+    make_room(values, float_entry(name).elements(), name);
     read(name, values);
     return values;
   }
@@ -145,6 +149,22 @@ class SafeTensors {
       refuse(name, "has shape ", detail::shape_text(tensor.shape), ", ", rows * width, " numbers in ", rows,
              " rows, expected ", out.size());
     convert(name, tensor, first_row * width, out);
+  }
+  /// Elements [first, first + out.size()) in the file's order, whatever the shape; throws as `read` does.
+  void read_elements(std::string_view name, std::size_t first, std::span<float> out) const {
+    const Entry& tensor = float_entry(name);
+    if (first > tensor.elements() || out.size() > tensor.elements() - first)
+      refuse(name, "has shape ", detail::shape_text(tensor.shape), ", ", tensor.elements(), " numbers, expected ",
+             out.size(), " from number ", first);
+    convert(name, tensor, first, out);
+  }
+  /// Tells the system that elements [first, first + count) of a tensor have been read: their pages of a mapped file
+  /// stop counting as memory of this program. They may still be read.
+  void release(std::string_view name, std::size_t first, std::size_t count) const {
+    const Entry& tensor = entry(name);
+    const std::size_t size = detail::stored_size(tensor.dtype), elements = tensor.elements();
+    first = std::min(first, elements);
+    file_.release(data_.subspan(tensor.begin + first * size, std::min(count, elements - first) * size));
   }
 
   /// An I32 or I64 tensor [batch, time]. Throws FileError for another type or rank, and for ids beyond 32 bits.
@@ -179,18 +199,26 @@ class SafeTensors {
   std::string_view header_text() {
     constexpr std::size_t prefix = 8;
     const std::size_t size = file_.size();
-    if (size < prefix) detail::refuse_file(path(), "is ", size, " bytes long, expected 8 for the header's size");
+    const std::string_view all = file_.text();
+    const bool begins_like_one = size > prefix && all[prefix] == '{';
+    if (!begins_like_one) detail::refuse_foreign_kind(path(), all, "no safetensors file");
+    if (size < prefix)
+      detail::refuse_file(path(), "is ", size, " bytes long, expected 8 for the header's size: it is no safetensors ",
+                          "file, and begins with ", detail::beginning(all));
     const auto length = detail::load_number<std::uint64_t>(file_.bytes().data());
-    if (length > detail::safetensors_header_limit)
-      detail::refuse_file(path(), "gives ", length, " as the size of its header, expected at most ",
-                          detail::safetensors_header_limit);
+    if (length > detail::safetensors_header_limit) {
+      detail::refuse_foreign_kind(path(), all, "no safetensors file");
+      detail::refuse_file(path(), "is no safetensors file: it begins with ", detail::beginning(all), " and so gives ",
+                          length, " as the size of its header, expected at most ", detail::safetensors_header_limit);
+    }
     if (length > size - prefix)
       detail::refuse_file(path(), "gives ", length, " as the size of its header, but only ", size - prefix,
-                          " bytes follow");
-    const std::string_view text = file_.text().substr(prefix, static_cast<std::size_t>(length));
+                          " bytes follow: the file is cut short, as by a download that was not finished");
+    const std::string_view text = all.substr(prefix, static_cast<std::size_t>(length));
     if (!text.starts_with('{'))
       detail::refuse_file(path(), text.empty() ? "has an empty header" : "has a header that starts with another byte",
-                          ", expected '{': this is no safetensors file");
+                          ", expected '{': this is no safetensors file",
+                          text.empty() ? ", or its content was never written" : "");
     data_ = file_.bytes().subspan(prefix + text.size());
     return text;
   }
@@ -253,7 +281,7 @@ class SafeTensors {
              detail::shape_text(tensor.shape), " takes ", bytes.value());
     if (tensor.end > data_.size())
       refuse(name, "ends at byte ", tensor.end, ", but only ", data_.size(),
-             " bytes follow the header: the file is cut short");
+             " bytes follow the header: the file is cut short, as by a download that was not finished");
   }
 
   CheckedSize byte_size(std::string_view name, const Entry& tensor) const {
@@ -288,6 +316,17 @@ class SafeTensors {
 
   // ---- reading
 
+  template <class T>
+  void make_room(std::vector<T>& values, std::size_t size, std::string_view name) const {
+    try {
+      if (size > values.max_size()) throw std::bad_alloc();
+      values.resize(size);
+    } catch (const std::bad_alloc&) {
+      throw MemoryError(detail::message(path().string(), ": tensor ", detail::printable(name), " holds ", size,
+                                        " numbers, more than there is memory for"));
+    }
+  }
+
   const Entry& token_entry(std::string_view name) const {
     const Entry& tensor = entry(name);
     if (tensor.dtype != "I32" && tensor.dtype != "I64")
@@ -313,7 +352,8 @@ class SafeTensors {
   TokenBatch tokens(std::string_view name, const Entry& tensor, std::size_t first, std::size_t batch,
                     std::size_t time) const {
     if (tensor.elements() == 0) refuse(name, "has shape ", detail::shape_text(tensor.shape), ", expected some tokens");
-    std::vector<TokenId> ids(batch * time);
+    std::vector<TokenId> ids;
+    make_room(ids, batch * time, name);
     const std::size_t size = detail::stored_size(tensor.dtype);
     const std::byte* from = data_.data() + tensor.begin + first * size;
     for (std::size_t i = 0; i < ids.size(); ++i) {

@@ -78,6 +78,7 @@ class PartialFiles {
   const std::filesystem::path& add(const std::filesystem::path& target) {
     File file{target, target};
     file.partial += ".partial";
+    keep_mode(file);
     return files_.emplace_back(std::move(file)).partial;
   }
   /// The last one moves when the others' places are on the disk: a loss of power must not leave it alone.
@@ -98,6 +99,21 @@ class PartialFiles {
   struct File {
     std::filesystem::path target, partial;
   };
+  /// An empty file with the permissions of what the new one replaces, which writing then keeps; a new shard of an old
+  /// checkpoint gets those of its weights or its config. Where it cannot be made, writing says so.
+  static void keep_mode([[maybe_unused]] const File& file) noexcept {
+#if defined(BORA_POSIX_FILES)
+    const std::filesystem::path folder = file.target.parent_path();
+    struct stat old{};
+    if (::stat(file.target.c_str(), &old) != 0 && ::stat((folder / "model.safetensors").c_str(), &old) != 0 &&
+        ::stat((folder / "config.json").c_str(), &old) != 0)
+      return;
+    const int handle = ::open(file.partial.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (handle < 0) return;
+    static_cast<void>(::fchmod(handle, old.st_mode & 0777) == 0);
+    ::close(handle);
+#endif
+  }
   std::vector<File> files_;
 };
 
