@@ -1,17 +1,19 @@
 /// A Hugging Face folder: config.json checked against a model's type, and the model's tensors from its files.
 #pragma once
 #include <bora/core/error.hpp>
-#include <bora/io/families.hpp>
-#include <bora/io/json.hpp>
 #include <bora/core/mapped_file.hpp>
+#include <bora/core/executor.hpp>
+#include <bora/io/families.hpp>
+#include <bora/io/foreign_file.hpp>
+#include <bora/io/json.hpp>
 #include <bora/io/model_config.hpp>
 #include <bora/io/parameter_names.hpp>
 #include <bora/io/safetensors.hpp>
+#include <bora/io/weight_files.hpp>
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <filesystem>
-#include <functional>
-#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,108 +23,77 @@
 
 namespace bora::inline BORA_ABI {
 
-/// The tensors of a checkpoint, in one safetensors file or in several with an index.
-class WeightFiles {
- public:
-  /// One file.
-  static WeightFiles single(const std::filesystem::path& file) {
-    WeightFiles weights(file);
-    weights.files_.emplace_back(file);
-    for (std::string& name : weights.files_.front().names()) weights.places_.emplace(std::move(name), 0);
-    return weights;
-  }
-  /// model.safetensors, or what model.safetensors.index.json lists. Throws FileError where there is neither, and where
-  /// index and files disagree.
-  static WeightFiles in_folder(const std::filesystem::path& folder) {
-    const std::filesystem::path file = folder / "model.safetensors", index = folder / "model.safetensors.index.json";
-    if (detail::is_there(file)) return single(file);
-    if (detail::is_there(index)) return sharded(index);
-    detail::refuse_file(folder, "holds no model.safetensors and no model.safetensors.index.json",
-                        detail::is_there(folder / "pytorch_model.bin")
-                            ? "; pytorch_model.bin is not read, expected it converted to safetensors"
-                            : "");
-  }
+namespace detail {
 
-  /// The file, or the index.
-  const std::filesystem::path& path() const noexcept { return path_; }
-  /// Whether there is a tensor of that name.
-  bool contains(std::string_view name) const { return places_.find(name) != places_.end(); }
-  /// A tensor as its file describes it. Throws FileError where there is none.
-  const SafeTensors::Entry& entry(std::string_view name) const { return file_of(name).entry(name); }
-  /// The file that holds a tensor. Throws FileError where none does.
-  const SafeTensors& file_of(std::string_view name) const {
-    const auto found = places_.find(name);
-    if (found == places_.end()) detail::refuse_file(path_, "has no tensor ", detail::printable(name));
-    return files_[found->second];
+/// Whether parts of a name are those that stand in front of a language model's tensors: families' prefixes, once or
+/// several times, and the words of models that hold one among others. "model.language_model." is such a front.
+inline bool is_front(std::string_view front) noexcept {
+  while (!front.empty()) {
+    const std::string_view part = front.substr(0, front.find('.'));
+    bool known = false;
+    for (const std::string_view word : {"model", "base_model", "language_model", "text_model", "transformer",
+                                        "gpt_neox", "backbone", "llm", "net", "network"})
+      known |= part == word;
+    if (!known || part.size() == front.size()) return false;
+    front.remove_prefix(part.size() + 1);
   }
-  /// f(name) for each tensor, sorted.
-  template <class F>
-  void for_each(F&& f) const {
-    for (const auto& [name, file] : places_) f(name);
-  }
+  return true;
+}
+/// What stands in front of `core` in a name that ends with it; false where it does not, as a name of its own.
+inline bool find_front(std::string_view name, std::string_view core, std::string_view& front) noexcept {
+  if (!name.ends_with(core)) return false;
+  front = name.substr(0, name.size() - core.size());
+  return front.empty() || front.ends_with('.');
+}
 
- private:
-  explicit WeightFiles(std::filesystem::path path) : path_(std::move(path)) {}
-
-  static WeightFiles sharded(const std::filesystem::path& index) {
-    WeightFiles weights(index);
-    const MappedFile file(index);
-    const Json json = read_json(file);
-    if (!json.is_object()) detail::refuse_file(index, "is ", detail::json_kind(json), ", expected an object");
-    std::map<std::string, std::size_t> shards;
-    for (const auto& [tensor, shard] : require_object(json, "weight_map", index).items()) {
-      if (!shard.is_string())
-        detail::refuse_file(index, "key ", detail::json_path("weight_map", tensor), " is ", detail::json_kind(shard),
-                            ", expected a file's name");
-      weights.places_.emplace(tensor, weights.open_shard(shard.get_ref<const std::string&>(), tensor, shards));
-    }
-    weights.check_shards();
-    // The writer takes the index away before it touches the shards.
-    if (!file.still_in_place())
-      detail::refuse_file(index, "was replaced while its files were opened: open the folder again");
-    return weights;
-  }
-
-  /// The shard's number; opened when its name is first seen. A name from a file must not lead out of the folder.
-  std::size_t open_shard(const std::string& name, std::string_view tensor, std::map<std::string, std::size_t>& shards) {
-    const auto [at, added] = shards.try_emplace(name, files_.size());
-    if (!added) return at->second;
-    constexpr std::size_t longest = 255;  // of a file's name, on the usual systems
-    if (name.size() > longest || !name.ends_with(".safetensors") || name.starts_with('.') ||
-        name.find_first_of(std::string_view("/\\:\0", 4)) != name.npos)
-      detail::refuse_file(path_, "places tensor ", detail::printable(tensor), " in ", detail::printable(name),
-                          ", expected the plain name of a .safetensors file in the same folder");
-    const std::filesystem::path file = path_.parent_path() / name;
-    if (!detail::is_there(file))
-      detail::refuse_file(path_, "lists the file ", detail::printable(name), ", which is not in the folder");
-    files_.emplace_back(file);
-    return at->second;
-  }
-
-  void check_shards() const {
-    for (const auto& [name, file] : places_)
-      if (!files_[file].contains(name))
-        detail::refuse_file(files_[file].path(), "has no tensor ", detail::printable(name),
-                            ", expected it: ", path_.filename().string(), " places it there");
-    for (std::size_t file = 0; file < files_.size(); ++file)
-      for (const std::string& name : files_[file].names()) {
-        const auto place = places_.find(name);
-        if (place == places_.end())
-          detail::refuse_file(files_[file].path(), "holds tensor ", detail::printable(name), ", which ",
-                              path_.filename().string(), " does not list");
-        if (place->second != file)
-          detail::refuse_file(files_[file].path(), "holds tensor ", detail::printable(name), ", which is also in ",
-                              files_[place->second].path().filename().string(), ", expected each tensor once");
-      }
-  }
-
-  std::filesystem::path path_;
-  std::vector<SafeTensors> files_;
-  std::map<std::string, std::size_t, std::less<>> places_;
+/// How other tools call what they put in a weight's place or beside it.
+struct QuantisedName {
+  std::string_view ends, tool;
 };
+inline constexpr QuantisedName quantised_names[] = {
+    {".qweight", "GPTQ or AWQ"},
+    {".qzeros", "GPTQ or AWQ"},
+    {".g_idx", "GPTQ"},
+    {".scales", "GPTQ, AWQ or MLX"},
+    {".biases", "MLX"},
+    {".weight_packed", "compressed-tensors"},
+    {".weight_scale", "compressed-tensors or FP8"},
+    {".weight_zero_point", "compressed-tensors"},
+    {".weight_scale_inv", "FP8"},
+    {".weight_shape", "compressed-tensors"},
+    {".input_scale", "FP8"},
+    {".weight.absmax", "bitsandbytes"},
+    {".weight.quant_map", "bitsandbytes"},
+    {".weight.nested_absmax", "bitsandbytes"},
+    {".SCB", "bitsandbytes"},
+    {".weight_format", "bitsandbytes"},
+    {"_blocks", "MXFP4"},
+    {"_scales", "MXFP4"},
+};
+inline constexpr std::string_view unquantised =
+    ", which this library does not read: take the model in F32, BF16 or F16 (loading quantises, as Q8 or Q4)";
+
+/// The tool whose mark a tensor's name bears, or nothing.
+inline std::string_view quantised_by(std::string_view name) noexcept {
+  if (name.find(".weight.quant_state") != name.npos) return "bitsandbytes";
+  for (const QuantisedName& mark : quantised_names)
+    if (name.ends_with(mark.ends)) return mark.tool;
+  return "";
+}
+/// Whether a type is one that quantised weights are held in. I32 may be anything.
+inline bool is_quantised_type(std::string_view dtype) noexcept {
+  return dtype == "U8" || dtype == "I8" || dtype.starts_with("F8") || dtype.starts_with("F4") ||
+         dtype.starts_with("F6");
+}
+
+}  // namespace detail
 
 /// A folder with config.json and safetensors files, as Hugging Face's transformers writes them. Opening it checks
 /// everything but the numbers: the config against the model's type, and the files' tensors against the model's.
+///
+/// A checkpoint that is complete is read, whatever is odd about what the type does not need: names that wrappers or
+/// larger models put in front, experts and projections that are fused, a tied head that is stored, absent or stored in
+/// the embedding's place, rotary tables and masks.
 class HuggingFaceFolder {
  public:
   /// \param tensors  all of the model's, as `tensors_of` lists them
@@ -133,15 +104,17 @@ class HuggingFaceFolder {
       : model_(std::move(model)),
         names_{.family = checked_family(folder)},
         weights_(file.empty() ? WeightFiles::in_folder(folder) : WeightFiles::single(file)) {
-    find_prefix();
+    find_front(tensors);
+    find_dialect();
+    find_head();
     std::unordered_set<std::string> known;
-    for (std::string& buffer : detail::buffer_names(names_, model_)) known.insert(std::move(buffer));
-    for (const FileTensor& tensor : file_tensors(names_, model_, tensors)) {
-      check_tensor(tensor);
-      known.insert(tensor.name());
+    for (const FileTensor& tensor : file_tensors(core_names(), model_, tensors, dialect_)) {
+      std::string name = placed(tensor.parts.front().entry.id, tensor.name());
+      check_tensor(name, tensor.shape());
+      known.insert(std::move(name));
     }
     weights_.for_each([&](const std::string& name) {
-      if (!known.contains(name)) refuse_foreign(name);
+      if (!known.contains(name)) check_foreign(name);
     });
   }
 
@@ -151,21 +124,33 @@ class HuggingFaceFolder {
     return HuggingFaceFolder(folder, describe<S>(), tensors_of<S>(), file);
   }
 
-  /// How the files call their tensors.
+  /// How the files call their tensors, dialects apart: what is saved is plain.
   const CheckpointNames& names() const noexcept { return names_; }
 
   /// The numbers of one of the model's tensors, row-major [out, in]. Throws FileError where they are not finite.
   void read(TensorId id, TensorShape shape, std::span<float> out) const {
-    const TensorPlace place = place_of(names_, model_, id, shape);
-    const SafeTensors& file = weights_.file_of(place.name);
-    if (!place.transposed) {
-      const std::size_t cols = shape.matrix() ? shape.cols : 1;
-      for (std::size_t r = 0; r < shape.rows; r += place.block)
-        file.read_rows(place.name, place.row(r), place.block, out.subspan(r * cols, place.block * cols));
-      return;
+    const std::size_t cols = std::max<std::size_t>(shape.cols, 1);
+    // Rows of a transposed tensor by strips: a column of a large matrix touches a page a number.
+    const std::size_t strip = place(id, shape).transposed ? 64 : shape.rows;
+    for (std::size_t begin = 0; begin < shape.rows; begin += strip) {
+      const Range rows{begin, std::min(begin + strip, shape.rows)};
+      read(id, shape, rows, out.subspan(begin * cols, rows.size() * cols));
     }
-    const std::vector<float> values = file.read(place.name);
-    place.for_each(shape, [&](std::size_t in_model, std::size_t in_file) { out[in_model] = values[in_file]; });
+  }
+  /// Rows [rows.begin, rows.end) of it, into `out` [rows.size(), in]: so that no tensor need be held whole. Rows that
+  /// have been read stop counting as memory of this program; those of a transposed tensor once the last one has.
+  void read(TensorId id, TensorShape shape, Range rows, std::span<float> out) const {
+    const TensorPlace at = place(id, shape);
+    const SafeTensors& file = weights_.file_of(at.name);
+    const std::string& name = weights_.stored_name(at.name);
+    if (at.transposed) return read_transposed(file, name, at, shape, rows, out);
+    const std::size_t cols = std::max<std::size_t>(shape.cols, 1);
+    for (std::size_t r = rows.begin; r < rows.end;) {
+      const std::size_t count = std::min(at.block - r % at.block, rows.end - r);
+      file.read_elements(name, at.row(r) * cols, out.subspan((r - rows.begin) * cols, count * cols));
+      file.release(name, at.row(r) * cols, count * cols);
+      r += count;
+    }
   }
 
  private:
@@ -173,53 +158,211 @@ class HuggingFaceFolder {
     detail::require_there(folder);
     if (!detail::is_folder(folder)) detail::refuse_file(folder, "is a file, expected a folder");
     const std::filesystem::path config = folder / "config.json";
+    if (!detail::is_named(config)) detail::refuse_file(config, "does not exist", detail::instead_of_weights(folder));
     return check_config(read_json(config), config, model_).family;
   }
 
-  std::string name_of(std::string_view tensor) const {
-    return place_of(names_, model_, TensorId{tensor}, TensorShape{model_.vocab_size, model_.dim}).name;
+  // ---- names
+
+  CheckpointNames core_names() const noexcept { return {.family = names_.family, .prefix = false}; }
+  std::string core_of(TensorId id, TensorShape shape) const {
+    return place_of(core_names(), model_, id, shape, dialect_).name;
+  }
+  std::string core_of(std::string_view tensor) const {
+    return core_of(TensorId{tensor}, TensorShape{model_.vocab_size, model_.dim});
+  }
+  /// A tensor's name in these files, by that of its family without prefix.
+  std::string placed(TensorId id, const std::string& core) const {
+    if (id.name == "head" || (id.name == "embedding" && head_is_embedding_)) return head_;
+    return front_ + core;
+  }
+  TensorPlace place(TensorId id, TensorShape shape) const {
+    TensorPlace at = place_of(core_names(), model_, id, shape, dialect_);
+    at.name = placed(id, at.name);
+    return at;
   }
 
-  /// Files of the bare model, without its head, leave the prefix out: "wte.weight".
-  void find_prefix() {
-    if (weights_.contains(name_of("embedding"))) return;
-    names_.prefix = false;
-    names_.prefix = !weights_.contains(name_of("embedding"));
+  /// What stands in front of all names: the family's prefix, nothing in files of a bare model, or more. The first of
+  /// the model's tensors that is there tells.
+  void find_front(std::span<const TensorEntry> tensors) {
+    constexpr std::size_t enough = 16;
+    front_ = detail::words_of(names_.family).prefix;
+    for (const TensorEntry& tensor : tensors.first(std::min(tensors.size(), enough)))
+      if (tensor.id.name != "head" && find_front_of(core_of(tensor.id, tensor.shape))) break;
+    names_.prefix = !front_.empty();
+  }
+  bool find_front_of(const std::string& core) {
+    if (weights_.contains(front_ + core)) return true;
+    std::string_view front;
+    bool found = false;
+    std::string known;
+    weights_.for_each([&](const std::string& name) {
+      if (!detail::find_front(name, core, front)) return;
+      if (!detail::is_front(front)) {
+        if (strange_name_.empty()) strange_name_ = name;
+      } else if (!found || front.size() < known.size()) {
+        found = true;
+        known = front;
+      }
+    });
+    if (found) front_ = known;
+    return found;
   }
 
-  void check_tensor(const FileTensor& tensor) const {
-    if (!weights_.contains(tensor.name()))
-      detail::refuse_file(weights_.path(), "has no tensor ", detail::printable(tensor.name()),
-                          ", expected it with shape ", detail::shape_text(tensor.shape()));
-    const std::vector<std::size_t>& shape = weights_.file_of(tensor.name()).float_entry(tensor.name()).shape;
-    if (shape != tensor.shape())
-      detail::refuse_file(weights_.file_of(tensor.name()).path(), "tensor ", detail::printable(tensor.name()),
-                          " has shape ", detail::shape_text(shape), ", expected ", detail::shape_text(tensor.shape()));
+  bool there(const std::string& core) const { return weights_.contains(front_ + core); }
+
+  /// Which of the ways to write the layers the file has: by the first layer of each kind.
+  void find_dialect() {
+    if (&detail::words_of(names_.family) != &detail::llama_names) return;
+    for (std::size_t layer = 0; layer < std::min<std::size_t>(model_.layers, 2); ++layer) {
+      const std::string in = detail::message("layers.", layer, ".");
+      const FeedForwardDescription& f = model_.feed_forward_of(layer);
+      dialect_.fused_query_key_value |= there(in + "self_attn.qkv_proj.weight");
+      if (f.experts == 0) {
+        dialect_.fused_gate_up |= f.gated && there(in + "mlp.gate_up_proj.weight");
+        continue;
+      }
+      dialect_.experts_in_mlp |= there(in + "mlp.gate.weight");
+      const std::string block = in + (dialect_.experts_in_mlp ? "mlp." : "block_sparse_moe.");
+      if (there(block + "experts.gate_up_proj") && f.gated && !f.bias)
+        dialect_.experts = FileDialect::Experts::fused;
+      else if (there(block + "experts.0.up_proj.weight"))
+        dialect_.experts = FileDialect::Experts::spelled_out;
+    }
   }
 
-  /// A tied model's file may hold the head a second time, as long as it is the embedding.
-  void refuse_foreign(const std::string& name) const {
+  /// The head stands outside of what the family's prefix is for, and fronts may be in front of it too.
+  void find_head() {
+    const std::string core = core_of("head");
+    head_ = core;
+    if (!weights_.contains(core))
+      weights_.for_each([&](const std::string& name) {
+        std::string_view front;
+        if (detail::find_front(name, core, front) && detail::is_front(front)) head_ = name;
+      });
+    head_is_embedding_ = model_.tie_embeddings && !there(core_of("embedding")) && weights_.contains(head_);
+  }
+
+  // ---- checks
+
+  void check_tensor(const std::string& name, const std::vector<std::size_t>& expected) const {
+    weights_.require(name);
+    if (!weights_.contains(name)) refuse_missing(name, expected);
     const SafeTensors& file = weights_.file_of(name);
-    if (!model_.tie_embeddings || name != name_of("head"))
-      detail::refuse_file(file.path(), "holds tensor ", detail::printable(name),
-                          ", which the model's type does not have");
-    const std::string embedding = name_of("embedding");
-    const std::size_t numbers = model_.vocab_size * model_.dim;
-    std::vector<float> head(numbers), table(numbers);
-    if (weights_.entry(name).shape != weights_.entry(embedding).shape)
-      detail::refuse_file(file.path(), "tensor ", detail::printable(name), " has shape ",
-                          detail::shape_text(weights_.entry(name).shape), ", expected that of ", embedding,
+    const std::string& stored = weights_.stored_name(name);
+    const SafeTensors::Entry& entry = file.entry(stored);
+    if (detail::is_quantised_type(entry.dtype))
+      detail::refuse_file(file.path(), "tensor ", detail::printable(stored), " has dtype ", entry.dtype,
+                          ", expected F32, F16, BF16 or F64: it was quantised by another tool", detail::unquantised);
+    if (file.float_entry(stored).shape != expected)
+      detail::refuse_file(file.path(), "tensor ", detail::printable(stored), " has shape ",
+                          detail::shape_text(entry.shape), ", expected ", detail::shape_text(expected));
+  }
+
+  /// Says why, where the names that are there tell.
+  [[noreturn]] void refuse_missing(const std::string& name, const std::vector<std::size_t>& expected) const {
+    std::string because;
+    const std::string stem = name.substr(0, name.rfind(".weight") == name.npos ? name.size() : name.rfind('.'));
+    weights_.for_each([&](const std::string& other) {
+      const std::string_view tool = detail::quantised_by(other);
+      if (because.empty() && !tool.empty() && other.starts_with(stem))
+        because = detail::message("; it holds ", detail::printable(weights_.stored_name(other)),
+                                  ", weights quantised by another tool (", tool, ")", detail::unquantised);
+    });
+    if (because.empty() && !strange_name_.empty())
+      because = detail::message("; ", detail::printable(strange_front()), " stands in front of the names that are ",
+                                "there, as in ", detail::printable(strange_name_));
+    detail::refuse_file(weights_.path(), "has no tensor ", detail::printable(name), ", expected it with shape ",
+                        detail::shape_text(expected), because);
+  }
+  /// What stands in front of a name, the family's own prefix left out.
+  std::string_view strange_front() const {
+    const std::string core = core_of("embedding"), usual = std::string(detail::words_of(names_.family).prefix) + core;
+    std::string_view front = strange_name_;
+    if (!detail::find_front(strange_name_, usual, front)) detail::find_front(strange_name_, core, front);
+    return front;
+  }
+
+  /// What the type does not have must follow from it.
+  void check_foreign(const std::string& name) const {
+    if (is_buffer(name)) return;
+    if (model_.tie_embeddings && name == head_) return check_tied_head();
+    const auto has = [&](std::string_view word) { return name.find(word) != name.npos; };
+    std::string because;
+    if (has(".lora_") || has("lora_A") || has("lora_B") || has("adapter"))
+      because = ": an adapter changes what a layer computes; merge it into its base model (peft's merge_and_unload)";
+    else if (const std::string_view tool = detail::quantised_by(name); !tool.empty())
+      because = detail::message(": weights quantised by another tool (", tool, ")", detail::unquantised);
+    detail::refuse_file(weights_.file_of(name).path(), "holds tensor ", detail::printable(weights_.stored_name(name)),
+                        ", which the model's type does not have", because);
+  }
+
+  bool is_buffer(std::string_view name) const {
+    if (!name.starts_with(front_)) return false;
+    const std::vector<std::size_t>& shape = weights_.entry(name).shape;
+    const auto turns = [](const AttentionDescription& a) { return a.position == PositionKind::rope; };
+    const bool rotary = std::any_of(model_.attention.begin(), model_.attention.end(), turns);
+    std::string_view rest = name.substr(front_.size());
+    const std::string_view layer = detail::words_of(names_.family).layer;
+    if (!rest.starts_with(layer)) return detail::is_buffer(rest, false, shape, rotary);
+    rest.remove_prefix(layer.size());
+    const std::string_view number = rest.substr(0, rest.find('.'));
+    for (std::size_t l = 0; l < model_.layers && number.size() <= 6; ++l)
+      if (number == std::to_string(l) && number.size() < rest.size())
+        return detail::is_buffer(rest.substr(number.size() + 1), true, shape, rotary);
+    return false;
+  }
+
+  /// A tied model's file may hold the head a second time, as long as it is the embedding. It may come from a shard
+  /// that the index does not list, which then does not matter.
+  void check_tied_head() const {
+    const std::string embedding = front_ + core_of("embedding");
+    const SafeTensors &file = weights_.file_of(head_), &other = weights_.file_of(embedding);
+    const std::string &head = weights_.stored_name(head_), &table = weights_.stored_name(embedding);
+    if (file.entry(head).shape != other.entry(table).shape)
+      detail::refuse_file(file.path(), "tensor ", detail::printable(head), " has shape ",
+                          detail::shape_text(file.entry(head).shape), ", expected that of ", table,
                           ": the model's type ties them");
-    file.read(name, head);
-    weights_.file_of(embedding).read(embedding, table);
-    if (std::memcmp(head.data(), table.data(), numbers * sizeof(float)) != 0)
-      detail::refuse_file(file.path(), "tensor ", detail::printable(name), " differs from ", embedding,
-                          ": the model's type ties them");
+    constexpr std::size_t piece = std::size_t{1} << 16;  // numbers: neither is held whole
+    std::vector<float> left(piece), right(piece);
+    const std::size_t numbers = file.entry(head).elements();
+    for (std::size_t at = 0; at < numbers; at += piece) {
+      const std::size_t count = std::min(piece, numbers - at);
+      file.read_elements(head, at, std::span(left).first(count));
+      other.read_elements(table, at, std::span(right).first(count));
+      file.release(head, at, count);
+      other.release(table, at, count);
+      if (std::memcmp(left.data(), right.data(), count * sizeof(float)) != 0)
+        detail::refuse_file(file.path(), "tensor ", detail::printable(head), " differs from ", table,
+                            ": the model's type ties them");
+    }
+  }
+
+  // ---- reading
+
+  /// Row r of the model is column r of the file.
+  static void read_transposed(const SafeTensors& file, const std::string& name, const TensorPlace& at,
+                              TensorShape shape, Range rows, std::span<float> out) {
+    const std::size_t width = at.shape.back();
+    std::vector<float> run(rows.size());
+    for (std::size_t c = 0; c < shape.cols; ++c)
+      for (std::size_t r = rows.begin; r < rows.end;) {
+        const std::size_t count = std::min(at.block - r % at.block, rows.end - r);
+        const std::span<float> values = std::span(run).first(count);
+        file.read_elements(name, c * width + at.row(r), values);
+        for (std::size_t i = 0; i < count; ++i) out[(r - rows.begin + i) * shape.cols + c] = values[i];
+        r += count;
+      }
+    if (rows.end == shape.rows) file.release(name, 0, width * shape.cols);
   }
 
   ModelDescription model_;  // in this order: each is checked with those before it
   CheckpointNames names_;
   WeightFiles weights_;
+  std::string front_, head_;        ///< in front of all names but the head's; the head's
+  bool head_is_embedding_ = false;  ///< a tied model whose one matrix is stored as the head
+  FileDialect dialect_;
+  std::string strange_name_;  ///< one that ends as a tensor of the model does, behind something unknown
 };
 
 }  // namespace bora::inline BORA_ABI

@@ -4,8 +4,10 @@
 #include <bora/core/atomic_file.hpp>
 #include <bora/core/checked.hpp>
 #include <bora/core/mapped_file.hpp>
+#include <bora/core/executor.hpp>
 #include <bora/layers/tensors.hpp>
 #include <bora/model/description.hpp>
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -166,13 +168,20 @@ class Llama2cCheckpoint {
   /// A tensor by the library's name, row-major. Query and key rows are re-ordered from the file's rotary pairs to the
   /// library's. Throws FileError where the file has no such tensor, holds it in another shape, or holds a number that
   /// is not finite.
-  void read(TensorId id, TensorShape shape, std::span<float> out) const {
+  void read(TensorId id, TensorShape shape, std::span<float> out) const { read(id, shape, {0, shape.rows}, out); }
+  /// Rows [rows.begin, rows.end) of it, into `out` [rows.size(), in]. What has been read of a mapped file stops
+  /// counting as memory of this program once the last row has.
+  void read(TensorId id, TensorShape shape, Range rows, std::span<float> out) const {
     CheckedSize begin = data_begin();
     for (const detail::Llama2cTensor& tensor : detail::llama2c_tensors(header_)) {
       if (tensor.name == id.name) {
-        check_tensor(tensor, id, shape, out.size());
-        copy(tensor, file_.bytes().data() + begin.value() + id.layer * shape.size() * sizeof(float), out);
-        return detail::require_finite(out, path(), title(tensor, id));
+        check_tensor(tensor, id, shape, rows, out.size());
+        const std::size_t bytes = shape.size() * sizeof(float);
+        const auto from = file_.bytes().subspan(begin.value() + id.layer * bytes, bytes);
+        copy(tensor, from.data(), rows, out);
+        if (rows.end == shape.rows) file_.release(from);
+        return detail::require_finite(out, path(), title(tensor, id),
+                                      rows.begin * std::max<std::size_t>(shape.cols, 1));
       }
       begin += detail::llama2c_bytes(tensor);
     }
@@ -275,26 +284,33 @@ class Llama2cCheckpoint {
     return once ? std::string(id.name) : detail::message(id.name, " of layer ", id.layer);
   }
 
-  void check_tensor(const detail::Llama2cTensor& tensor, TensorId id, TensorShape shape, std::size_t size) const {
+  void check_tensor(const detail::Llama2cTensor& tensor, TensorId id, TensorShape shape, Range rows,
+                    std::size_t size) const {
     if (id.layer >= tensor.copies || id.expert != 0)
       refuse("has no tensor ", detail::printable(title(tensor, id)), ": the header gives ", header_.layers, " layers");
     const auto text = [](TensorShape s) {
       return s.matrix() ? detail::shape_text(std::vector{s.rows, s.cols}) : detail::shape_text(std::vector{s.rows});
     };
-    if (tensor.shape.rows != shape.rows || tensor.shape.cols != shape.cols || size != shape.size())
+    if (tensor.shape.rows != shape.rows || tensor.shape.cols != shape.cols || rows.begin > rows.end ||
+        rows.end > shape.rows || size != rows.size() * std::max<std::size_t>(shape.cols, 1))
       refuse("tensor ", detail::printable(title(tensor, id)), " has shape ", text(tensor.shape), ", expected ",
              text(shape), " in ", size, " numbers");
   }
 
-  void copy(const detail::Llama2cTensor& tensor, const std::byte* from, std::span<float> out) const noexcept {
+  void copy(const detail::Llama2cTensor& tensor, const std::byte* from, Range rows,
+            std::span<float> out) const noexcept {
+    const std::size_t row = std::max<std::size_t>(tensor.shape.cols, 1) * sizeof(float);
     if (!detail::llama2c_rotates(tensor.name)) {
-      std::memcpy(out.data(), from, out.size_bytes());
+      std::memcpy(out.data(), from + rows.begin * row, out.size_bytes());
       return;
     }
-    const std::size_t row = tensor.shape.cols * sizeof(float);
-    detail::for_rotary_rows(tensor.shape.rows, header_.head_dim(), [&](std::size_t half_split, std::size_t in_file) {
-      std::memcpy(out.data() + half_split * tensor.shape.cols, from + in_file * row, row);
-    });
+    // Row c of a head is the file's row 2c, row c + R/2 is 2c + 1.
+    const std::size_t half = header_.head_dim() / 2;
+    for (std::size_t r = rows.begin; r < rows.end; ++r) {
+      const std::size_t in_head = r % (2 * half), c = in_head % half;
+      const std::size_t in_file = r - in_head + 2 * c + in_head / half;
+      std::memcpy(out.data() + (r - rows.begin) * tensor.shape.cols, from + in_file * row, row);
+    }
   }
 
   MappedFile file_;

@@ -36,8 +36,103 @@ std::vector<TensorEntry> tensors_of() {
   return list;
 }
 
+namespace detail {
+
+/// Lists tensors one after the other, as `Anatomy::visit` names them.
+class TensorList {
+ public:
+  void layer(std::size_t layer) { id_.layer = layer; }
+  void expert(std::size_t expert) { id_.expert = expert; }
+  void outside() { id_ = {}; }
+  void add(std::string_view name, TensorShape shape) {
+    id_.name = name;
+    list_.push_back({id_, shape, offset_});
+    offset_ += shape.size();
+  }
+  void add_if(bool present, std::string_view name, TensorShape shape) {
+    if (present) add(name, shape);
+  }
+  std::vector<TensorEntry> take() { return std::move(list_); }
+
+ private:
+  TensorId id_{};
+  std::size_t offset_ = 0;
+  std::vector<TensorEntry> list_;
+};
+
+inline void list_attention(TensorList& list, const ModelDescription& d, const AttentionDescription& a) {
+  const std::size_t query_width = a.heads * a.head_dim, key_width = a.kv_heads * a.head_dim;
+  list.add("query", {query_width, d.dim});
+  list.add_if(a.bias, "query_bias", {query_width});
+  list.add("key", {key_width, d.dim});
+  list.add_if(a.bias, "key_bias", {key_width});
+  list.add("value", {key_width, d.dim});
+  list.add_if(a.bias, "value_bias", {key_width});
+  list.add("output", {d.dim, query_width});
+  list.add_if(a.bias, "output_bias", {d.dim});
+}
+inline void list_feed_forward(TensorList& list, const ModelDescription& d, const FeedForwardDescription& f) {
+  list.add_if(f.gated, "gate", {f.hidden, d.dim});
+  list.add_if(f.gated && f.bias, "gate_bias", {f.hidden});
+  list.add("up", {f.hidden, d.dim});
+  list.add_if(f.bias, "up_bias", {f.hidden});
+  list.add("down", {d.dim, f.hidden});
+  list.add_if(f.bias, "down_bias", {d.dim});
+}
+inline void list_norm(TensorList& list, const ModelDescription& d, std::string_view weight, std::string_view bias) {
+  list.add_if(d.norm.weight, weight, {d.dim});
+  list.add_if(d.norm.bias, bias, {d.dim});
+}
+
+}  // namespace detail
+
+/// The same of a model that is known as numbers only, of the library's own policies.
+inline std::vector<TensorEntry> tensors_of(const ModelDescription& d) {
+  detail::TensorList list;
+  list.add("embedding", {d.vocab_size, d.dim});
+  list.add_if(d.position == EmbeddingPositionKind::learned, "positions", {d.context, d.dim});
+  for (const AttentionDescription& a : d.attention)
+    if (a.position == PositionKind::t5_bias) {
+      list.add("relative_bias", {a.relative_buckets, a.heads});
+      break;  // all layers share one
+    }
+  for (std::size_t layer = 0; layer < d.layers; ++layer) {
+    list.layer(layer);
+    detail::list_norm(list, d, "attention_norm", "attention_norm_bias");
+    detail::list_attention(list, d, d.attention_of(layer));
+    if (d.residual != ResidualKind::parallel_shared_norm)
+      detail::list_norm(list, d, "feed_forward_norm", "feed_forward_norm_bias");
+    const FeedForwardDescription& f = d.feed_forward_of(layer);
+    list.add_if(f.experts > 0, "router", {f.experts, d.dim});
+    for (std::size_t expert = 0; expert < std::max<std::size_t>(f.experts, 1); ++expert) {
+      list.expert(expert);
+      detail::list_feed_forward(list, d, f);
+    }
+    list.outside();
+  }
+  detail::list_norm(list, d, "final_norm", "final_norm_bias");
+  list.add_if(!d.tie_embeddings, "head", {d.vocab_size, d.dim});
+  return list.take();
+}
+
+/// How a file departs from the names and shapes that its family's files have here: other programs' dialects, which are
+/// read and never written. Where nothing is set there is no such departure.
+struct FileDialect {
+  /// The tensors of a mixture's experts.
+  enum class Experts {
+    numbered,     ///< "experts.0.w1", "w3", "w2": Mixtral's
+    spelled_out,  ///< "experts.0.gate_proj", "up_proj", "down_proj"
+    fused,  ///< all experts' in "experts.gate_up_proj" [experts, 2 hidden, dim], gates first, and "experts.down_proj"
+  };
+  Experts experts = Experts::numbered;  ///< how a mixture's experts are called
+  bool experts_in_mlp = false;          ///< "mlp.gate", "mlp.experts" for "block_sparse_moe.…"
+  bool fused_query_key_value = false;   ///< "self_attn.qkv_proj": query, key and value in one
+  bool fused_gate_up = false;           ///< "mlp.gate_up_proj": gate and up in one
+};
+
 /// Where a tensor of a model stands in a file: in the tensor `name`, alone or fused with others. Its row r is the
-/// file's row `first + r / block * stride + r % block`; of a transposed tensor (GPT-2's are [in, out]), the column.
+/// file's row `first + r / block * stride + r % block`; of a transposed tensor (GPT-2's are [in, out]), the column. The
+/// rows of a tensor of three axes (experts that are fused) are those of its last axis, counted through.
 struct TensorPlace {
   std::string name;                ///< of the file's tensor
   std::vector<std::size_t> shape;  ///< of the file's tensor
@@ -48,8 +143,6 @@ struct TensorPlace {
 
   /// Where the file has row `r` of the model.
   std::size_t row(std::size_t r) const noexcept { return first + r / block * stride + r % block; }
-  /// Whether the file's tensor is the model's, number for number.
-  bool same(TensorShape model) const noexcept { return !transposed && shape.front() == model.rows; }
 
   /// f(i, j) for each number: i in the model's tensor, j in the file's. Transposed tensors go by strips of rows: a
   /// column of a large matrix touches a page a number.
@@ -73,8 +166,7 @@ struct FamilyNames {
   std::string_view prefix, embedding, positions, final_norm, head, layer;
   std::string_view attention_norm, query, key, value, output, feed_forward_norm, gate, up, down;
   Fused fused = Fused::none;
-  bool transposed = false;                       ///< the matrices of the layers are [in, out]
-  std::array<std::string_view, 3> buffers = {};  ///< masks and tables that some files hold in each layer
+  bool transposed = false;  ///< the matrices of the layers are [in, out]
 };
 
 inline constexpr FamilyNames llama_names{
@@ -93,7 +185,6 @@ inline constexpr FamilyNames llama_names{
     .gate = "mlp.gate_proj",
     .up = "mlp.up_proj",
     .down = "mlp.down_proj",
-    .buffers = {"self_attn.rotary_emb.inv_freq"},
 };
 inline constexpr FamilyNames gpt2_names{
     .prefix = "transformer.",
@@ -113,7 +204,6 @@ inline constexpr FamilyNames gpt2_names{
     .down = "mlp.c_proj",
     .fused = FamilyNames::Fused::stacked,
     .transposed = true,
-    .buffers = {"attn.bias", "attn.masked_bias"},
 };
 inline constexpr FamilyNames falcon_names{
     .prefix = "transformer.",
@@ -132,7 +222,6 @@ inline constexpr FamilyNames falcon_names{
     .up = "mlp.dense_h_to_4h",
     .down = "mlp.dense_4h_to_h",
     .fused = FamilyNames::Fused::grouped,
-    .buffers = {"self_attention.rotary_emb.inv_freq"},
 };
 inline constexpr FamilyNames mpt_names{
     .prefix = "transformer.",
@@ -169,7 +258,6 @@ inline constexpr FamilyNames gpt_neox_names{
     .up = "mlp.dense_h_to_4h",
     .down = "mlp.dense_4h_to_h",
     .fused = FamilyNames::Fused::grouped,
-    .buffers = {"attention.bias", "attention.masked_bias", "attention.rotary_emb.inv_freq"},
 };
 
 inline const FamilyNames& words_of(CheckpointNames::Family family) {
@@ -198,37 +286,66 @@ inline std::string_view stem(std::string_view name) {
   return name;
 }
 
-/// The names of all buffers that files of a model may hold beside its tensors. They follow from the type.
-inline std::vector<std::string> buffer_names(const CheckpointNames& names, const ModelDescription& d) {
-  const FamilyNames& words = words_of(names.family);
-  std::vector<std::string> list;
-  for (std::size_t layer = 0; layer < d.layers; ++layer)
-    for (const std::string_view buffer : words.buffers)
-      if (!buffer.empty()) list.push_back(message(names.prefix ? words.prefix : "", words.layer, layer, ".", buffer));
-  return list;
+/// Whether the shape is that of a mask over positions, [n, n] or [1, 1, n, n]; a bias is a vector.
+inline bool is_mask_shape(std::span<const std::size_t> shape) noexcept {
+  const auto square = [&](std::size_t at) { return shape[at] == shape[at + 1]; };
+  return (shape.size() == 2 && square(0)) || (shape.size() == 4 && shape[0] == 1 && shape[1] == 1 && square(2));
+}
+
+/// Whether a name, behind the prefix and the number of its layer if it has one, is of what follows from the type:
+/// tables of rotary positions where attention has them, masks, and the number that masked scores get.
+inline bool is_buffer(std::string_view name, bool in_layer, std::span<const std::size_t> shape, bool rotary) noexcept {
+  const auto take = [&](std::string_view word) {
+    if (!name.starts_with(word)) return false;
+    name.remove_prefix(word.size());
+    return true;
+  };
+  // A longer word before its beginning.
+  if (in_layer && !(take("self_attention.") || take("self_attn.") || take("attention.") || take("attn."))) return false;
+  if (take("rotary_emb.") || take("maybe_rotary.") || take("rotary."))
+    return rotary && (name == "inv_freq" || name == "original_inv_freq" || name == "cos_cached" ||
+                      name == "sin_cached" || name == "_cos_cached" || name == "_sin_cached");
+  if (name == "masked_bias") return in_layer && (shape.empty() || (shape.size() == 1 && shape[0] == 1));
+  return (in_layer ? name == "bias" : name == "causal_mask") && is_mask_shape(shape);
+}
+
+/// What follows the layer's number for a tensor of an expert, or of the router.
+inline std::string expert_word(const FileDialect& dialect, std::string_view name, std::size_t expert) {
+  using Experts = FileDialect::Experts;
+  const std::string block = dialect.experts_in_mlp ? "mlp." : "block_sparse_moe.";
+  if (name == "router") return block + "gate";
+  if (dialect.experts == Experts::fused) return block + (name == "down" ? "experts.down_proj" : "experts.gate_up_proj");
+  const std::string one = message(block, "experts.", expert, ".");
+  if (dialect.experts == Experts::spelled_out) return message(one, name, "_proj");
+  return one + (name == "gate" ? "w1" : name == "down" ? "w2" : "w3");
 }
 
 /// What follows the layer's number; of a mixture of experts in Mixtral's words.
-inline std::string word_in_layer(const FamilyNames& words, const ModelDescription& d, TensorId id) {
+inline std::string word_in_layer(const FamilyNames& words, const FileDialect& dialect, const ModelDescription& d,
+                                 TensorId id) {
   const std::string_view name = stem(id.name);
   const bool experts = d.feed_forward_of(id.layer).experts > 0;
-  const std::string expert = experts ? message("block_sparse_moe.experts.", id.expert, ".") : "";
   const bool two_norms = &words == &falcon_names && d.residual == ResidualKind::parallel_separate_norms;
+  const bool feed_forward = name == "gate" || name == "up" || name == "down";
   if (name == "attention_norm") return std::string(two_norms ? "ln_attn" : words.attention_norm);
   if (name == "feed_forward_norm") return std::string(two_norms ? "ln_mlp" : words.feed_forward_norm);
+  if (dialect.fused_query_key_value && (name == "query" || name == "key" || name == "value"))
+    return "self_attn.qkv_proj";
   if (name == "query") return std::string(words.query);
   if (name == "key") return std::string(words.key);
   if (name == "value") return std::string(words.value);
   if (name == "output") return std::string(words.output);
-  if (name == "router") return "block_sparse_moe.gate";
-  if (name == "gate") return experts ? expert + "w1" : std::string(words.gate);
-  if (name == "down") return experts ? expert + "w2" : std::string(words.down);
-  if (name == "up") return experts ? expert + "w3" : std::string(words.up);
+  if (name == "router" || (experts && feed_forward)) return expert_word(dialect, name, id.expert);
+  if (dialect.fused_gate_up && (name == "gate" || name == "up")) return "mlp.gate_up_proj";
+  if (name == "gate") return std::string(words.gate);
+  if (name == "down") return std::string(words.down);
+  if (name == "up") return std::string(words.up);
   return "";
 }
 
 /// The whole name, or an empty one where the family has no such tensor.
-inline std::string file_name(const FamilyNames& words, bool prefixed, const ModelDescription& d, TensorId id) {
+inline std::string file_name(const FamilyNames& words, const FileDialect& dialect, bool prefixed,
+                             const ModelDescription& d, TensorId id) {
   const std::string_view name = stem(id.name), suffix = name == id.name ? ".weight" : ".bias";
   const std::string prefix(prefixed ? words.prefix : "");
   if (name == "head") return message(words.head, suffix);
@@ -238,9 +355,12 @@ inline std::string file_name(const FamilyNames& words, bool prefixed, const Mode
   if (name == "positions") shared = words.positions;
   if (name == "final_norm") shared = words.final_norm;
   if (!shared.empty()) return message(prefix, shared, suffix);
-  const std::string word = word_in_layer(words, d, id);
-  if (word.empty() || (d.feed_forward_of(id.layer).experts > 0 && &words != &llama_names)) return "";
-  return message(prefix, words.layer, id.layer, ".", word, suffix);
+  const std::string word = word_in_layer(words, dialect, d, id);
+  const bool experts = d.feed_forward_of(id.layer).experts > 0;
+  if (word.empty() || (experts && &words != &llama_names)) return "";
+  const bool bare = experts && dialect.experts == FileDialect::Experts::fused && word.ends_with("_proj") &&
+                    word.find("experts.") != word.npos;  // fused experts are a parameter, not a layer with a weight
+  return message(prefix, words.layer, id.layer, ".", word, bare && suffix == ".weight" ? "" : suffix);
 }
 
 /// Which of the fused q, k and v a tensor is; 3: none of them.
@@ -258,13 +378,26 @@ inline void place_fused(const AttentionDescription& a, FamilyNames::Fused fused,
   place.shape.front() = groups * place.stride;
 }
 
+/// `part` of `parts` tensors of the same size, one behind the other.
+inline void place_stacked(std::size_t part, std::size_t parts, TensorPlace& place) {
+  place.first = part * place.block;
+  place.shape.front() = parts * place.block;
+}
+/// An expert's matrix in a tensor [experts, rows, cols] with those of all experts.
+inline void place_expert(std::size_t expert, std::size_t experts, TensorPlace& place) {
+  place.first += expert * place.shape.front();
+  place.shape.insert(place.shape.begin(), experts);
+}
+
 }  // namespace detail
 
-/// Where a tensor stands in the files of a family. Throws ConfigError where the family has no name for it.
-inline TensorPlace place_of(const CheckpointNames& names, const ModelDescription& d, TensorId id, TensorShape shape) {
+/// Where a tensor stands in the files of a family, or in a dialect of them. Throws ConfigError where the family has no
+/// name for it.
+inline TensorPlace place_of(const CheckpointNames& names, const ModelDescription& d, TensorId id, TensorShape shape,
+                            const FileDialect& dialect = {}) {
   const bool automatic = names.family == CheckpointNames::Family::automatic;
   const detail::FamilyNames& words = detail::words_of(automatic ? family_of(d) : names.family);
-  TensorPlace place{.name = detail::file_name(words, names.prefix, d, id),
+  TensorPlace place{.name = detail::file_name(words, dialect, names.prefix, d, id),
                     .shape = {shape.rows},
                     .transposed = false,
                     .first = 0,
@@ -277,8 +410,16 @@ inline TensorPlace place_of(const CheckpointNames& names, const ModelDescription
   if (shape.matrix()) place.shape.push_back(shape.cols);
   const std::string_view name = detail::stem(id.name);
   const std::size_t part = detail::fused_part(name);
-  if (words.fused != detail::FamilyNames::Fused::none && part < 3)
-    detail::place_fused(d.attention_of(id.layer), words.fused, part, place);
+  const auto fused = dialect.fused_query_key_value ? detail::FamilyNames::Fused::stacked : words.fused;
+  if (fused != detail::FamilyNames::Fused::none && part < 3)
+    detail::place_fused(d.attention_of(id.layer), fused, part, place);
+  const bool gate = name == "gate", gate_or_up = gate || name == "up";
+  if (const std::size_t experts = d.feed_forward_of(id.layer).experts; experts == 0) {
+    if (dialect.fused_gate_up && gate_or_up) detail::place_stacked(gate ? 0 : 1, 2, place);
+  } else if (dialect.experts == FileDialect::Experts::fused && (gate_or_up || name == "down")) {
+    if (gate_or_up) detail::place_stacked(gate ? 0 : 1, 2, place);
+    detail::place_expert(id.expert, experts, place);
+  }
   if (words.transposed && shape.matrix() && (part < 3 || name == "output" || name == "up" || name == "down")) {
     place.transposed = true;
     std::swap(place.shape.front(), place.shape.back());
@@ -318,12 +459,12 @@ struct FileTensor {
 
 /// The tensors of a file that holds the model, in the order of the model's.
 inline std::vector<FileTensor> file_tensors(CheckpointNames names, const ModelDescription& d,
-                                            std::span<const TensorEntry> model) {
+                                            std::span<const TensorEntry> model, const FileDialect& dialect = {}) {
   if (names.family == CheckpointNames::Family::automatic) names.family = family_of(d);
   std::vector<FileTensor> list;
   std::unordered_map<std::string, std::size_t> index;
   for (const TensorEntry& entry : model) {
-    TensorPlace place = place_of(names, d, entry.id, entry.shape);
+    TensorPlace place = place_of(names, d, entry.id, entry.shape, dialect);
     const auto [at, added] = index.try_emplace(place.name, list.size());
     if (added) list.emplace_back();
     list[at->second].parts.push_back({entry, std::move(place)});
