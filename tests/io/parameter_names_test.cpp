@@ -4,6 +4,7 @@
 #include "support/reference.hpp"
 #include <bora/io/parameter_names.hpp>
 #include <bora/io/safetensors.hpp>
+#include <bora/model/zoo.hpp>
 #include <algorithm>
 #include <set>
 #include <string>
@@ -215,4 +216,27 @@ TEST_CASE("The tensors of every reference case are the model's, one to one", "[i
     }
     CHECK(in_file == expected);
   });
+}
+
+TEST_CASE("The tensors of a description are those of its type", "[io]") {
+  const auto same = []<class S>(S) {
+    const std::vector<bora::TensorEntry> of_type = bora::tensors_of<S>(),
+                                         of_numbers = bora::tensors_of(bora::describe<S>());
+    REQUIRE(of_type.size() == of_numbers.size());
+    for (std::size_t i = 0; i < of_type.size(); ++i) {
+      INFO(of_type[i].id.name << " of layer " << of_type[i].id.layer);
+      CHECK(of_type[i].id.name == of_numbers[i].id.name);
+      CHECK(of_type[i].id.layer == of_numbers[i].id.layer);
+      CHECK(of_type[i].id.expert == of_numbers[i].id.expert);
+      CHECK(of_type[i].shape.rows == of_numbers[i].shape.rows);
+      CHECK(of_type[i].shape.cols == of_numbers[i].shape.cols);
+      CHECK(of_type[i].offset == of_numbers[i].offset);
+    }
+  };
+  const auto all = [&](auto... models) { (same(models), ...); };
+  all(Llama{}, LlamaBias{}, Mistral{}, Mixtral{}, Olmo{}, Gpt2{}, Falcon7{}, Falcon40{}, Falcon11{}, FalconSequential{},
+      Mpt{}, NeoX{}, NeoXSequential{});
+  all(Relative{}, Alternating{}, LearnedLlama{}, Ntk{}, OwnMask{}, Sinusoidal{});
+  all(bora::Falcon7B{}, bora::Gpt2Small{}, bora::Llama2_7B{}, bora::Mistral7B{}, bora::Mixtral8x7B{}, bora::Olmo1B{},
+      bora::Pythia1B{}, bora::GptNeoX20B{}, bora::Mpt7B{}, bora::Gpt3_125M{});
 }

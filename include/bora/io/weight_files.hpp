@@ -187,6 +187,8 @@ class WeightFiles {
     if (listed == nullptr)
       complain(name, files_[file].path(), "holds tensor ", detail::printable(stored), ", which ",
                path_.filename().string(), " does not list");
+    else if (!listed->file)
+      note_absent(name, *listed);
     else if (listed->file != file)
       complain(name, files_[file].path(), "holds tensor ", detail::printable(stored), ", which ",
                path_.filename().string(), " places in ", listed->shard);
