@@ -87,7 +87,7 @@ double cache_rate(bora::ThreadPool& pool, const bora::Buffer<float>& memory, std
 }
 
 Machine measure(std::size_t threads) {
-  bora::ThreadPool pool{threads};
+  bora::ThreadPool pool{threads, bora::WhenCrowded::keep_all_lanes};
   constexpr std::size_t much = std::size_t{64} << 20, little = std::size_t{64} << 10;
   const bora::Buffer<float> memory(threads * much);
   double reading = 0;

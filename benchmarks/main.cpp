@@ -5,7 +5,6 @@
 #include <bora/simd/target.hpp>
 #include <cstdio>
 #include <string>
-#include <thread>
 
 namespace {
 
@@ -27,7 +26,7 @@ void add_rates(std::size_t threads) {
 int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
-  const std::size_t threads = std::thread::hardware_concurrency();
+  const std::size_t threads = bora::usable_cores();
   benchmark::AddCustomContext("simd_target", bora::simd::target_name());
   add_rates(1);
   if (threads > 1) add_rates(threads);

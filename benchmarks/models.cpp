@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace {
@@ -35,7 +34,7 @@ struct Gpt2 : bora::Gpt2Small {
   static constexpr const char* name = "Gpt2Small";
 };
 
-std::size_t threads() { return std::max(1u, std::thread::hardware_concurrency()); }
+std::size_t threads() { return bora::usable_cores(); }
 
 bora::ThreadPool& pool() {
   static bora::ThreadPool all(threads());

@@ -12,7 +12,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <functional>
-#include <thread>
 #include <vector>
 
 namespace {
@@ -34,7 +33,7 @@ double median(std::vector<double> v) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::size_t threads = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : std::thread::hardware_concurrency();
+  const std::size_t threads = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : bora::usable_cores();
   if (threads == 0) return std::fprintf(stderr, "usage: %s [THREADS]\n", argv[0]), 2;
   constexpr std::size_t prompt = 512, tokens = 16, repeats = 5;
   bora::ThreadPool pool{threads};

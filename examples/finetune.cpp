@@ -12,12 +12,10 @@
 #include "training_line.hpp"
 #include <bora/bora.hpp>
 #include <bora/data.hpp>
-#include <algorithm>
 #include <cstddef>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
-#include <thread>
 
 namespace {
 
@@ -33,7 +31,7 @@ void finetune(const std::filesystem::path& folder, const std::filesystem::path& 
   bora::TokenMixture mixture({.sources = {{out / "training.tokens"}}, .batch = batch, .time = time_steps, .seed = 1});
   const auto held_out = bora::held_out_batches(bora::TokenFile(out / "held_out.tokens"), batch, time_steps, 64);
 
-  bora::ThreadPool pool{std::max(1u, std::thread::hardware_concurrency())};
+  bora::ThreadPool pool{bora::usable_cores()};
   auto model = bora::load<Pocket, bora::F32>(folder);
   const double before = bora::evaluate(model, held_out, &pool).loss;
   // A tenth of the rate that the model was trained with: it is to learn the text, not to forget the language.

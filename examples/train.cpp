@@ -16,7 +16,6 @@
 #include <filesystem>
 #include <numbers>
 #include <string>
-#include <thread>
 
 namespace {
 
@@ -38,7 +37,7 @@ void train(const std::filesystem::path& text, const std::filesystem::path& folde
       {.sources = {{folder / "training.tokens"}}, .batch = batch, .time = time_steps, .seed = 1});
 
   auto model = bora::random_model<SmallLlama, bora::F32>(/*seed=*/1);
-  bora::ThreadPool pool{std::max(1u, std::thread::hardware_concurrency())};
+  bora::ThreadPool pool{bora::usable_cores()};
   bora::Trainer trainer{model,
                         {.learning_rate = {.peak = 2e-3, .floor = 2e-4, .warmup = steps / 20 + 1, .steps = steps},
                          .optimizer = {.weight_decay = 0.1},

@@ -25,7 +25,6 @@
 #include <exception>
 #include <filesystem>
 #include <string>
-#include <thread>
 
 namespace {
 
@@ -108,7 +107,7 @@ int main(int argc, char** argv) try {
   if (argc < 2 || argc > 5) return std::fprintf(stderr, "usage: %s FOLDER [STEPS] [STORIES] [THREADS]\n", argv[0]), 2;
   make(argv[1], arguments::number(argc, argv, 2, "STEPS", default_steps),
        arguments::number(argc, argv, 3, "STORIES", default_stories),
-       arguments::number(argc, argv, 4, "THREADS", std::max(1u, std::thread::hardware_concurrency())));
+       arguments::number(argc, argv, 4, "THREADS", bora::usable_cores()));
 } catch (const std::exception& e) {
   std::fprintf(stderr, "train_pocket: %s\n", e.what());
   return 1;

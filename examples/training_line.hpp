@@ -18,7 +18,7 @@ inline double measure_peak(bora::Executor& pool) {
   constexpr std::size_t rounds = 4'000'000, chains = 12;
   std::vector<float> totals(pool.lanes());
   const auto start = std::chrono::steady_clock::now();
-  bora::run_gang(&pool, [&](const bora::Lane& lane) noexcept {
+  pool.run([&](std::size_t lane) noexcept {
     const Block factor = Block::broadcast(0.999f);
     Block sum[chains];
     for (std::size_t c = 0; c < chains; ++c) sum[c] = Block::broadcast(static_cast<float>(c));
@@ -27,7 +27,7 @@ inline double measure_peak(bora::Executor& pool) {
       for (std::size_t c = 0; c < chains; ++c) sum[c] = mul_add(factor, sum[c], factor);
     float total = 0;
     for (const Block& s : sum) total += s.sum();
-    totals[lane.index] = total;
+    totals[lane] = total;
   });
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   // What nobody reads is not computed.

@@ -13,7 +13,6 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <thread>
 
 struct Mine : bora::Mixtral8x7B {
   static constexpr std::size_t vocab_size = 256, dim = 128, layers = 4, context = 512;  // a token is a byte
@@ -31,7 +30,7 @@ void train(const std::filesystem::path& text_file, const std::filesystem::path& 
       {.sources = {{folder / "training.tokens"}}, .batch = batch_rows, .time = row_tokens, .seed = 1});
   const bora::TokenFile held_out(folder / "held_out.tokens");
   auto model = bora::random_model<Mine, bora::F32>(/*seed=*/1);
-  bora::ThreadPool pool{std::max(1u, std::thread::hardware_concurrency())};
+  bora::ThreadPool pool{bora::usable_cores()};
   bora::Trainer trainer{model,
                         {.learning_rate = {.peak = 2e-3, .floor = 2e-4, .warmup = steps / 20 + 1, .steps = steps},
                          .load_balancing = 0.01,

@@ -3,13 +3,11 @@
 #include "../arguments.hpp"
 #include <bora/infer.hpp>
 #include <bora/io/save.hpp>
-#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <random>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace zoo {
@@ -27,7 +25,7 @@ struct TemporaryFolder {
 /// The most probable tokens that follow `prompt`.
 template <class Model>
 std::vector<bora::TokenId> greedy(const Model& model, const std::vector<bora::TokenId>& prompt) {
-  bora::ThreadPool pool{std::max(1u, std::thread::hardware_concurrency())};
+  bora::ThreadPool pool{bora::usable_cores()};
   bora::Session session{model, {.chunk = 64, .pool = &pool}};
   std::printf("keys and values: %zu KiB\n", session.cache_bytes() / 1024);
   std::vector<bora::TokenId> text;
