@@ -19,7 +19,7 @@ struct SessionOptions {
   std::size_t chunk = 512;    ///< most tokens of a prompt that are worked on at a time
   std::size_t rewind = 0;     ///< most tokens that rings promise to take back
   std::size_t sequences = 1;  ///< of a BatchSession
-  Executor* pool = nullptr;   ///< who works; the calling thread alone without one
+  Executor* pool = nullptr;   ///< who works; the calling thread alone without one. Must outlive the session
 };
 
 /// How one prompt is worked on. The logits do not depend on it.
@@ -75,6 +75,7 @@ class BatchSession {
   explicit BatchSession(const Model& model, const SessionOptions& options = {})
       : model_(&model),
         options_(checked(options)),
+        pool_(options_.pool),
         cache_(Cache(), detail::cache_layers<Spec>(),
                {options_.capacity, options_.chunk, options_.rewind, options_.sequences}),
         forward_(std::max(options_.chunk, options_.sequences), detail::lanes_of(options_.pool), detail::Keep::nothing),
@@ -106,6 +107,7 @@ class BatchSession {
     if (tokens.empty()) throw TokenError("prefill: the prompt is empty; a model needs at least one token");
     check_tokens(tokens, Spec::vocab_size);
     check_room(sequence, tokens.size());
+    pool_.require_ready("Session");
     const std::size_t most = options.chunk == 0 ? options_.chunk : std::min(options.chunk, options_.chunk);
     for (std::size_t done = 0; done < tokens.size();) {
       const std::size_t n = std::min(most, tokens.size() - done);
@@ -126,6 +128,7 @@ class BatchSession {
     if (tokens.size() != options_.sequences)
       throw TokenError(detail::message("step: ", tokens.size(), " tokens given, expected one for each of the ",
                                        options_.sequences, " sequences"));
+    pool_.require_ready("Session");
     check_tokens(tokens, Spec::vocab_size);
     for (std::size_t s = 0; s < tokens.size(); ++s) check_room(s, 1);
     for (std::size_t s = 0; s < tokens.size(); ++s) place_token(s, {s, tokens[s]});
@@ -210,6 +213,7 @@ class BatchSession {
                                           " more: the session's capacity is ", most));
   }
   void check_batch(std::span<const BatchToken> tokens) {
+    pool_.require_ready("Session");
     if (tokens.empty()) throw TokenError("step: no tokens given, expected at least one");
     std::fill(seen_.begin(), seen_.end(), false);
     for (const BatchToken& t : tokens) {
@@ -241,6 +245,7 @@ class BatchSession {
 
   const Model* model_;
   SessionOptions options_;
+  detail::LentPool pool_;
   KeyValueCache<Element> cache_;
   detail::Forward<Spec, Format> forward_;
   detail::Head<Spec, Format> head_;
