@@ -54,7 +54,18 @@ template <WeightFormat F>
 using CacheElement = std::conditional_t<std::is_same_v<F, Bf16>, Bf16, F>;
 
 template <class Model>
-using DefaultCacheOf = DefaultCache<typename Model::Spec, CacheElement<typename Model::Format>>;
+struct DefaultCacheFor {
+  static_assert(
+      LooksLikeModel<Model>,
+      "bora: Session: a session is one of a model, not of its spec: auto model = load<Spec, bora::Bf16>(path); "
+      "bora::Session session{model};");
+};
+template <LooksLikeModel Model>
+struct DefaultCacheFor<Model> {
+  using Type = DefaultCache<typename Model::Spec, CacheElement<typename Model::Format>>;
+};
+template <class Model>
+using DefaultCacheOf = typename DefaultCacheFor<Model>::Type;
 
 }  // namespace detail
 

@@ -103,13 +103,13 @@ inline void check_checkpoint(const std::filesystem::path& path, const ModelDescr
 /// files, of the families in io/families.hpp), a .safetensors file in one, or a llama2.c checkpoint (.bin). Whatever
 /// decides a shape or a formula is checked against S first: ConfigError says which key differs, FileError what is wrong
 /// with a file.
-template <ModelSpec S, WeightFormat F>
+template <detail::SoundSpec S, detail::SoundFormat F = detail::LeftOut>
 Decoder<S, F> load(const std::filesystem::path& path) {
   return detail::with_checkpoint<S>(path, [](CheckpointNames names, auto fill) { return Decoder<S, F>(fill, names); });
 }
 
 /// The same as parameters, to train or to convert.
-template <ModelSpec S>
+template <detail::SoundSpec S>
 Parameters<S> load_parameters(const std::filesystem::path& path) {
   return detail::with_checkpoint<S>(path, [](CheckpointNames names, auto fill) {
     Parameters<S> parameters;

@@ -24,8 +24,9 @@ struct HeadShape {
 
 /// Option of attention: q, k and v are clamped to [-limit, limit] after the projection, before the rotation
 /// (MPT; OLMo's clip_qkv).
-template <double limit_>
+template <auto limit_>
 struct ClipQkv {
+  static_assert(detail::fractional<decltype(limit_)>, "bora: ClipQkv: the limit is a double: write ClipQkv<8.0>");
   static_assert(limit_ > 0, "bora: ClipQkv: the limit must be positive; leave the option out for none");
   static constexpr double limit = limit_;  ///< largest magnitude left, above 0
 };
@@ -33,7 +34,7 @@ struct ClipQkv {
 namespace detail {
 template <class Option>
 inline constexpr double clip_limit = 0;
-template <double limit>
+template <auto limit>
 inline constexpr double clip_limit<ClipQkv<limit>> = ClipQkv<limit>::limit;
 template <class Option>
 inline constexpr bool is_attention_option = std::is_same_v<Option, Bias> || clip_limit<Option> != 0;
@@ -54,30 +55,41 @@ struct AttentionContext {
 
 /// Grouped-query attention (Ainslie et al. 2023, §2.2): query head h reads key/value head
 /// floor(h / (heads / kv_heads)). Linear layers are [out, in] without bias unless `Bias` is given.
-template <HeadShape shape, MaskPolicy Mask_ = Causal, class Position_ = NoPosition, class... Options>
+template <HeadShape shape, class Mask_ = Causal, class Position_ = NoPosition, class... Options>
 struct GroupedQueryAttention {
+  using Mask = Mask_;
+  using Position = Position_;
+  static constexpr std::size_t heads = shape.heads;                            ///< query heads
+  static constexpr std::size_t kv_heads = shape.kv_heads;                      ///< key/value heads
+  static constexpr std::size_t head_dim = shape.head_dim;                      ///< features per head
+  static constexpr std::size_t group = heads / (kv_heads > 0 ? kv_heads : 1);  ///< query heads a key/value head
+  static constexpr bool has_bias = (std::is_same_v<Options, Bias> || ...);     ///< of all four linear layers
+  static constexpr double clip = (0.0 + ... + detail::clip_limit<Options>);    ///< limit of q, k and v; 0: none
+  static constexpr std::size_t query_width = heads * head_dim;                 ///< of all query heads
+  static constexpr std::size_t key_width = kv_heads * head_dim;  ///< of all key heads, and of all value heads
+  static constexpr bool mask_placed = MaskPolicy<Mask_>, position_placed = PositionPolicy<Position_>;
+  /// Whether a model can be made of it; what is wrong otherwise is said below.
+  static constexpr bool sound =
+      mask_placed && position_placed && shape.heads > 0 && shape.head_dim > 0 && shape.kv_heads > 0;
+
   static_assert(shape.heads > 0 && shape.head_dim > 0,
                 "bora: GroupedQueryAttention: heads and head_dim must be positive");
-  static_assert(shape.kv_heads > 0 && shape.heads % (shape.kv_heads > 0 ? shape.kv_heads : 1) == 0,
+  static_assert(shape.kv_heads > 0 || shape.heads == 0,
+                "bora: GroupedQueryAttention: kv_heads is missing: say how many key/value heads there are, or use "
+                "MultiHeadAttention");
+  static_assert(shape.kv_heads == 0 || shape.heads % (shape.kv_heads > 0 ? shape.kv_heads : 1) == 0,
                 "bora: GroupedQueryAttention: kv_heads must divide heads");
-  static_assert(PositionPolicy<Position_>,
-                "bora: GroupedQueryAttention: the position must be Rope, Alibi, T5RelativeBias or NoPosition; "
-                "LearnedPositions and SinusoidalPositions are the spec's own Position");
-  static_assert((detail::is_attention_option<Options> && ...),
+  static_assert(mask_placed,
+                "bora: GroupedQueryAttention: first the heads, then the mask, then the position: "
+                "GroupedQueryAttention<shape, Causal, Rope<1e4>>; a mask has window and a noexcept first_visible");
+  static_assert(position_placed || !mask_placed,
+                "bora: GroupedQueryAttention: the position must be Rope, Alibi, T5RelativeBias or NoPosition; options "
+                "follow it, and LearnedPositions and SinusoidalPositions are the spec's own Position");
+  static_assert((detail::is_attention_option<Options> && ...) || !mask_placed || !position_placed,
                 "bora: GroupedQueryAttention: options are Bias and ClipQkv<limit>");
   static_assert((0 + ... + std::is_same_v<Options, Bias>) <= 1 && (0 + ... + (detail::clip_limit<Options> != 0)) <= 1,
                 "bora: GroupedQueryAttention: an option is given twice; give Bias and ClipQkv<limit> at most once");
 
-  using Mask = Mask_;
-  using Position = Position_;
-  static constexpr std::size_t heads = shape.heads;                          ///< query heads
-  static constexpr std::size_t kv_heads = shape.kv_heads;                    ///< key/value heads
-  static constexpr std::size_t head_dim = shape.head_dim;                    ///< features per head
-  static constexpr std::size_t group = heads / kv_heads;                     ///< query heads a key/value head
-  static constexpr bool has_bias = (std::is_same_v<Options, Bias> || ...);   ///< of all four linear layers
-  static constexpr double clip = (0.0 + ... + detail::clip_limit<Options>);  ///< limit of q, k and v; 0: none
-  static constexpr std::size_t query_width = heads * head_dim;               ///< of all query heads
-  static constexpr std::size_t key_width = kv_heads * head_dim;  ///< of all key heads, and of all value heads
   /// Components of a head that turn; 0 without Rope.
   static constexpr std::size_t rotary = [] {
     if constexpr (is_rope<Position>) {
@@ -363,11 +375,11 @@ constexpr HeadShape multi_query_shape() {
 }  // namespace detail
 
 /// Every query head has its own key/value head (Vaswani et al. 2017, §3.2.2); `kv_heads` is left out.
-template <HeadShape shape, MaskPolicy Mask = Causal, class Position = NoPosition, class... Options>
+template <HeadShape shape, class Mask = Causal, class Position = NoPosition, class... Options>
 using MultiHeadAttention = GroupedQueryAttention<detail::multi_head_shape<shape>(), Mask, Position, Options...>;
 
 /// All query heads share one key/value head (Shazeer 2019); `kv_heads` is left out.
-template <HeadShape shape, MaskPolicy Mask = Causal, class Position = NoPosition, class... Options>
+template <HeadShape shape, class Mask = Causal, class Position = NoPosition, class... Options>
 using MultiQueryAttention = GroupedQueryAttention<detail::multi_query_shape<shape>(), Mask, Position, Options...>;
 
 /// Facts: heads, mask and position. A model also needs its nested `Layer<dim>`, which only this library's have.

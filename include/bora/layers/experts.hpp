@@ -106,6 +106,25 @@ concept RouterPolicy = requires(const float* in, std::int32_t* choice, float* ou
   R::backward(in, std::size_t{}, choice, in, in, out);
 };
 
+namespace detail {
+
+template <class F>
+concept PlainFeedForward = requires {
+  F::hidden;
+  requires F::experts == 0;
+};
+/// 0 for what is no router, or no layer: that is said elsewhere.
+template <class R>
+inline constexpr std::size_t choices_of = 0;
+template <RouterPolicy R>
+inline constexpr std::size_t choices_of<R> = R::choices;
+template <class F>
+inline constexpr std::size_t hidden_of = 0;
+template <PlainFeedForward F>
+inline constexpr std::size_t hidden_of<F> = F::hidden;
+
+}  // namespace detail
+
 /// The gradient of a load-balancing loss with respect to each expert's mean probability, per token: [experts], or
 /// null for none. The same for all tokens of a layer, since no gradient flows through the counted shares.
 template <class T>
@@ -115,17 +134,23 @@ struct BalanceGradient {
 
 /// Each token goes to the router's choice of experts, and their outputs are added in the order of choice, weighted
 /// (Shazeer et al. 2017, eq. 1; Jiang et al. 2024, §2.1). No token is dropped.
-template <std::size_t experts_, RouterPolicy Router_, class Expert_>
+template <std::size_t experts_, class Router_ = detail::LeftOut, class Expert_ = detail::LeftOut>
 struct MixtureOfExperts {
-  static_assert(experts_ > 0, "bora: MixtureOfExperts: there must be at least one expert");
-  static_assert(Router_::choices <= experts_,
-                "bora: MixtureOfExperts: the router cannot choose more experts than there are");
-  static_assert(Expert_::experts == 0, "bora: MixtureOfExperts: an expert must be a plain feed-forward layer");
+  static constexpr bool is_routed = RouterPolicy<Router_>, is_plain = detail::PlainFeedForward<Expert_>;
+  static constexpr bool sound = is_routed && is_plain && detail::choices_of<Router_> <= experts_;
   using Router = Router_;
   using Expert = Expert_;
-  static constexpr std::size_t experts = experts_;         ///< feed-forward layers to choose from
-  static constexpr std::size_t choices = Router::choices;  ///< experts a token goes to
-  static constexpr std::size_t hidden = Expert::hidden;    ///< inner width of one expert
+  static constexpr std::size_t experts = experts_;                    ///< feed-forward layers to choose from
+  static constexpr std::size_t choices = detail::choices_of<Router>;  ///< experts a token goes to
+  static constexpr std::size_t hidden = detail::hidden_of<Expert>;    ///< inner width of one expert
+  static_assert(experts_ > 0, "bora: MixtureOfExperts: there must be at least one expert");
+  static_assert(is_routed,
+                "bora: MixtureOfExperts: first the number of experts, then the router, then what an expert is: "
+                "MixtureOfExperts<8, TopKRouter<2>, SwiGlu<hidden>>; a router has choices, route and backward");
+  static_assert(detail::choices_of<Router_> <= experts_,
+                "bora: MixtureOfExperts: the router cannot choose more experts than there are");
+  static_assert(is_plain || !is_routed,
+                "bora: MixtureOfExperts: an expert must be a plain feed-forward layer: SwiGlu, GeGlu or Mlp");
 
   template <std::size_t dim>
   struct Layer {

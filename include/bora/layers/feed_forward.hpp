@@ -8,6 +8,8 @@
 #include <bora/layers/linear.hpp>
 #include <bora/layers/tensors.hpp>
 #include <bora/simd/activation.hpp>
+#include <bora/simd/scalar.hpp>
+#include <concepts>
 #include <cstddef>
 #include <type_traits>
 
@@ -31,11 +33,33 @@ struct Silu {
   using Function = simd::SiluFunction;
 };
 
-/// An activation of `Mlp`: a type whose `Function` has `value` and `slope` of a block (simd/activation.hpp).
+/// An activation of `Mlp`: a type whose `Function` has `value` and `slope`, its derivative, each from a block to a
+/// block (simd/activation.hpp).
 template <class A>
-concept ActivationPolicy = requires { typename A::Function; };
+concept ActivationPolicy = requires(simd::ScalarBlock<double> x) {
+  typename A::Function;
+  { A::Function::value(x) } -> std::same_as<simd::ScalarBlock<double>>;
+  { A::Function::slope(x) } -> std::same_as<simd::ScalarBlock<double>>;
+};
 
 namespace detail {
+
+template <class A>
+concept HasFunction = requires { typename A::Function; };
+/// Its Function, where it has one.
+template <class A>
+struct FunctionOf {
+  using Type = void;
+};
+template <HasFunction A>
+struct FunctionOf<A> {
+  using Type = typename A::Function;
+};
+template <class A>
+concept HasValue = requires(simd::ScalarBlock<double> x) { A::Function::value(x); };
+
+/// Stands where an argument of a template was left out.
+struct LeftOut {};
 
 template <class... Options>
 inline constexpr bool only_bias = (std::is_same_v<Options, Bias> && ...);
@@ -43,7 +67,7 @@ inline constexpr bool only_bias = (std::is_same_v<Options, Bias> && ...);
 /// down(f(gate(x)) * up(x)) or, not gated, down(f(up(x))).
 template <std::size_t hidden, class Activation_, bool gated, bool has_bias>
 struct FeedForwardLayer {
-  using Function = typename Activation_::Function;
+  using Function = typename FunctionOf<Activation_>::Type;
 
   template <std::size_t dim>
   struct Layer {
@@ -160,15 +184,22 @@ struct FeedForwardLayer {
   };
 };
 
-template <std::size_t hidden_, class Activation, bool gated_, class... Options>
-struct FeedForwardFacts {
+/// The rules of all three. Not in their common base: clang would drop a base that breaks one, and all it has.
+template <std::size_t hidden_, class... Options>
+struct FeedForwardRules {
+  static constexpr bool stated = true;
   static_assert(hidden_ > 0, "bora: feed-forward: the hidden width must be positive");
   static_assert(only_bias<Options...>, "bora: feed-forward: the only option is Bias");
   static_assert(sizeof...(Options) <= 1, "bora: feed-forward: Bias is given twice; give it at most once");
+};
+
+template <std::size_t hidden_, class Activation, bool gated_, class... Options>
+struct FeedForwardFacts {
   using ActivationType = Activation;
   static constexpr std::size_t hidden = hidden_;
   static constexpr bool gated = gated_, has_bias = sizeof...(Options) != 0;
   static constexpr std::size_t experts = 0;
+  static constexpr bool sound = ActivationPolicy<Activation>;
   template <std::size_t dim>
   using Layer = typename FeedForwardLayer<hidden, Activation, gated, has_bias>::template Layer<dim>;
 };
@@ -177,15 +208,29 @@ struct FeedForwardFacts {
 
 /// down(silu(gate(x)) * up(x)) (Shazeer 2020, "GLU variants", eq. 6).
 template <std::size_t hidden, class... Options>
-struct SwiGlu : detail::FeedForwardFacts<hidden, Silu, true, Options...> {};
+struct SwiGlu : detail::FeedForwardFacts<hidden, Silu, true, Options...> {
+  static_assert(detail::FeedForwardRules<hidden, Options...>::stated);
+};
 
 /// down(gelu(gate(x)) * up(x)) (Shazeer 2020, eq. 6), with the exact GELU.
 template <std::size_t hidden, class... Options>
-struct GeGlu : detail::FeedForwardFacts<hidden, Gelu, true, Options...> {};
+struct GeGlu : detail::FeedForwardFacts<hidden, Gelu, true, Options...> {
+  static_assert(detail::FeedForwardRules<hidden, Options...>::stated);
+};
 
 /// down(f(up(x))) with f one of Relu, Gelu, GeluTanh, Silu (Vaswani et al. 2017, §3.3, with Relu).
-template <std::size_t hidden, ActivationPolicy Activation, class... Options>
-struct Mlp : detail::FeedForwardFacts<hidden, Activation, false, Options...> {};
+template <std::size_t hidden, class Activation = detail::LeftOut, class... Options>
+struct Mlp : detail::FeedForwardFacts<hidden, Activation, false, Options...> {
+  static_assert(detail::FeedForwardRules<hidden, Options...>::stated);
+  static_assert(detail::HasFunction<Activation>,
+                "bora: Mlp: first the width, then the activation: Mlp<hidden, Gelu>; Relu, Gelu, GeluTanh, Silu, or a "
+                "type of your own with a nested Function");
+  static_assert(!detail::HasFunction<Activation> || detail::HasValue<Activation>,
+                "bora: ActivationPolicy: Function has no value(x), a static template from a block to a block");
+  static_assert(!detail::HasValue<Activation> || ActivationPolicy<Activation>,
+                "bora: ActivationPolicy: Function needs value(x) and slope(x), the derivative, both from a block to a "
+                "block of the same type");
+};
 
 /// Facts: `hidden`, and `experts`, 0 for a plain layer. A model also needs its nested `Layer<dim>`, with Tensors,
 /// visit, Kept, Gradients, forward and backward, and to be saved `gated`, `has_bias` and `ActivationType`:

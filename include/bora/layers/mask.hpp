@@ -4,11 +4,12 @@
 #include <bora/core/abi.hpp>
 #include <concepts>
 #include <cstddef>
+#include <type_traits>
 
 namespace bora::inline BORA_ABI {
 
 /// A type with `first_visible(position)`, non-decreasing and at most `position`, and `window`: the most keys a
-/// query ever sees, 0 if there is no bound.
+/// query ever sees, 0 if there is no bound. A model checks these rules over its context while it is compiled.
 template <class M>
 concept MaskPolicy = requires(std::size_t position) {
   { M::first_visible(position) } noexcept -> std::convertible_to<std::size_t>;
@@ -34,5 +35,73 @@ struct SlidingWindow {
     return position < window ? 0 : position + 1 - window;
   }
 };
+
+namespace detail {
+
+/// Which rule of MaskPolicy a mask breaks.
+enum class MaskFault { none, sees_ahead, falls, exceeds_window };
+
+/// The first rule that is broken at a position of the context. Positions below `dense` are all looked at, beyond them
+/// one in a growing distance, and the first that a window may exclude.
+template <class Mask>
+constexpr MaskFault mask_fault(std::size_t context, std::size_t dense) {
+  const std::size_t window = Mask::window;
+  std::size_t before = 0;
+  for (std::size_t p = 0; p < context;) {
+    const std::size_t first = Mask::first_visible(p);
+    if (first > p) return MaskFault::sees_ahead;
+    if (first < before) return MaskFault::falls;
+    if (window != 0 && p - first >= window) return MaskFault::exceeds_window;
+    before = first;
+    const std::size_t next = p < dense ? p + 1 : p + 1 + p / 8;
+    p = p < window && next > window ? window : next;
+  }
+  return MaskFault::none;
+}
+
+/// What a mask breaks, as far as a compiler can be asked: it gives up on constants that take long to compute.
+template <class Mask, std::size_t context>
+constexpr MaskFault find_mask_fault() {
+  if constexpr (requires { typename std::integral_constant<MaskFault, mask_fault<Mask>(context, 1024)>; })
+    return mask_fault<Mask>(context, 1024);
+  else
+    return mask_fault<Mask>(context < 256 ? context : 256, 256);
+}
+
+/// The rules of MaskPolicy over a context, each with its sentence.
+template <class Mask, std::size_t context>
+struct MaskCheck {
+  static constexpr bool is_constexpr =
+      requires { typename std::integral_constant<MaskFault, mask_fault<Mask>(context < 2 ? context : 2, 0)>; };
+  static_assert(
+      is_constexpr,
+      "bora: MaskPolicy: first_visible and window must be constexpr: a model checks the mask over its context "
+      "while it is compiled");
+  static constexpr MaskFault fault = [] {
+    if constexpr (is_constexpr)
+      return find_mask_fault<Mask, context>();
+    else
+      return MaskFault::none;
+  }();
+  static_assert(fault != MaskFault::sees_ahead,
+                "bora: MaskPolicy: first_visible(position) exceeds the position: a query sees at least itself");
+  static_assert(
+      fault != MaskFault::falls,
+      "bora: MaskPolicy: first_visible falls as the position grows: a key that was hidden cannot be seen again");
+  static_assert(fault != MaskFault::exceeds_window,
+                "bora: MaskPolicy: a query sees more keys than window says, and a ring would overwrite them: make "
+                "window the largest position - first_visible(position) + 1, or 0 for no bound");
+  static constexpr bool sound = is_constexpr && fault == MaskFault::none;
+};
+template <std::size_t context>
+struct MaskCheck<Causal, context> {
+  static constexpr bool sound = true;
+};
+template <std::size_t keys, std::size_t context>
+struct MaskCheck<SlidingWindow<keys>, context> {
+  static constexpr bool sound = true;
+};
+
+}  // namespace detail
 
 }  // namespace bora::inline BORA_ABI

@@ -79,38 +79,42 @@ struct NormLayer {
 }  // namespace detail
 
 /// x / sqrt(mean(x^2) + eps) * w (Zhang and Sennrich 2019).
-template <double eps_>
+template <auto eps_>
 struct RmsNorm {
-  static_assert(eps_ >= 0, "bora: RmsNorm: eps is added to the mean square and cannot be negative");
   static constexpr double eps = eps_;       ///< added to the mean square
   static constexpr bool has_weight = true;  ///< w, [dim]
   static constexpr bool has_bias = false;   ///< no b
   static constexpr bool centred = false;    ///< the mean stays
   using Layer = detail::NormLayer<RmsNorm>;
+  static_assert(std::is_floating_point_v<decltype(eps_)>, "bora: RmsNorm: eps is a double: write RmsNorm<1e-5>");
+  static_assert(eps_ >= 0, "bora: RmsNorm: eps is added to the mean square and cannot be negative");
 };
 
 /// (x - mean) / sqrt(var + eps) * w + b (Ba et al. 2016); with NoBias, no b.
-template <double eps_, class... Options>
+template <auto eps_, class... Options>
 struct LayerNorm {
-  static_assert(eps_ >= 0, "bora: LayerNorm: eps is added to the variance and cannot be negative");
-  static_assert((std::is_same_v<Options, NoBias> && ...), "bora: LayerNorm: the only option is NoBias");
-  static_assert(sizeof...(Options) <= 1, "bora: LayerNorm: NoBias is given twice; give it at most once");
   static constexpr double eps = eps_;                        ///< added to the variance
   static constexpr bool has_weight = true;                   ///< w, [dim]
   static constexpr bool has_bias = sizeof...(Options) == 0;  ///< b, [dim], unless NoBias
   static constexpr bool centred = true;                      ///< the mean is subtracted
   using Layer = detail::NormLayer<LayerNorm>;
+  static_assert(std::is_floating_point_v<decltype(eps_)>, "bora: LayerNorm: eps is a double: write LayerNorm<1e-5>");
+  static_assert(eps_ >= 0, "bora: LayerNorm: eps is added to the variance and cannot be negative");
+  static_assert((std::is_same_v<Options, NoBias> && ...), "bora: LayerNorm: the only option is NoBias");
+  static_assert(sizeof...(Options) <= 1, "bora: LayerNorm: NoBias is given twice; give it at most once");
 };
 
 /// (x - mean) / sqrt(var + eps), nothing learned (OLMo, Groeneveld et al. 2024, §2.1).
-template <double eps_>
+template <auto eps_>
 struct NonParametricLayerNorm {
-  static_assert(eps_ >= 0, "bora: NonParametricLayerNorm: eps is added to the variance and cannot be negative");
   static constexpr double eps = eps_;        ///< added to the variance
   static constexpr bool has_weight = false;  ///< nothing learned
   static constexpr bool has_bias = false;    ///< nothing learned
   static constexpr bool centred = true;      ///< the mean is subtracted
   using Layer = detail::NormLayer<NonParametricLayerNorm>;
+  static_assert(std::is_floating_point_v<decltype(eps_)>,
+                "bora: NonParametricLayerNorm: eps is a double: write NonParametricLayerNorm<1e-5>");
+  static_assert(eps_ >= 0, "bora: NonParametricLayerNorm: eps is added to the variance and cannot be negative");
 };
 
 /// Facts with a nested `Layer`: what is added under the root, and the machine.

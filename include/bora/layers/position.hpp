@@ -8,9 +8,19 @@
 #include <concepts>
 #include <cstddef>
 #include <numbers>
+#include <type_traits>
 
 BORA_BEFORE_NAMESPACE();
 namespace bora::inline BORA_ABI {
+
+namespace detail {
+
+/// Whether the arguments of a policy are written with a point or an exponent. They are `auto`, so that a whole number
+/// is refused by a sentence.
+template <class... Numbers>
+inline constexpr bool fractional = (std::is_floating_point_v<Numbers> && ...);
+
+}  // namespace detail
 
 /// No position encoding at this place.
 struct NoPosition {};
@@ -39,8 +49,11 @@ struct NoScaling {
 };
 
 /// Position interpolation (Chen et al. 2023): positions, and so frequencies, divided by `factor`.
-template <double factor>
+template <auto factor_>
 struct LinearScaling {
+  static constexpr double factor = factor_;  ///< by which the context is stretched, 1 or more
+  static_assert(detail::fractional<decltype(factor_)>,
+                "bora: LinearScaling: the factor is a double: write LinearScaling<4.0>");
   static_assert(factor >= 1, "bora: LinearScaling: the factor stretches the context; use 1 or more");
   /// The frequency that is used for pair `c`, radians a position.
   static double frequency(double f, std::size_t, std::size_t, double) noexcept { return f / factor; }
@@ -50,8 +63,11 @@ struct LinearScaling {
 
 /// NTK-aware scaling with a fixed factor (bloc97, NTK-aware scaled RoPE, 2023; Peng et al. 2023, §3.1): the base
 /// becomes theta * factor^(R / (R - 2)).
-template <double factor>
+template <auto factor_>
 struct NtkScaling {
+  static constexpr double factor = factor_;  ///< by which the context is stretched, 1 or more
+  static_assert(detail::fractional<decltype(factor_)>,
+                "bora: NtkScaling: the factor is a double: write NtkScaling<4.0>");
   static_assert(factor >= 1, "bora: NtkScaling: the factor stretches the context; use 1 or more");
   /// The frequency that is used for pair `c`, radians a position.
   static double frequency(double, std::size_t c, std::size_t rotary, double theta) noexcept {
@@ -147,16 +163,18 @@ concept RotaryScaling = requires(double f, std::size_t c, std::size_t rotary, do
 /// Rotary position embedding (Su et al. 2021, §3.4.2): of each head the first R = int(head_dim * fraction)
 /// components turn in half-split pairs (c, c + R/2) by the angle position * theta^(-2c/R); the rest pass. Files that
 /// pair (2c, 2c + 1), such as llama2.c's, have their rows re-ordered when they are read.
-template <double theta_, double fraction_ = 1.0, class Scaling_ = NoScaling>
+template <auto theta_, auto fraction_ = 1.0, class Scaling_ = NoScaling>
 struct Rope {
+  static constexpr double theta = theta_;        ///< base of the wavelengths, above 1
+  static constexpr double fraction = fraction_;  ///< share of a head's components that turn, in (0, 1]
+  using Scaling = Scaling_;
+  static_assert(detail::fractional<decltype(theta_), decltype(fraction_)>,
+                "bora: Rope: theta and fraction are doubles: write Rope<1e4> or Rope<10000.0, 0.25>");
   static_assert(theta_ > 1, "bora: Rope: theta is the base of the wavelengths and must exceed 1");
   static_assert(RotaryScaling<Scaling_>,
                 "bora: Rope: the scaling must be a complete type with frequency(f, c, rotary, theta) and amplitude(), "
                 "both noexcept, as NoScaling has them");
   static_assert(fraction_ > 0 && fraction_ <= 1, "bora: Rope: fraction is the rotated share of a head, in (0, 1]");
-  static constexpr double theta = theta_;        ///< base of the wavelengths, above 1
-  static constexpr double fraction = fraction_;  ///< share of a head's components that turn, in (0, 1]
-  using Scaling = Scaling_;
 
   /// Components of a head that turn.
   static constexpr std::size_t rotary(std::size_t head_dim) noexcept {
@@ -173,8 +191,10 @@ struct Rope {
 /// Attention with linear biases (Press et al. 2022, §3): -slope_h (i - j) is added to the scaled scores.
 /// With P the least power of two >= heads the slopes are 2^(-max_bias s / P), s = 1 .. P; other head counts
 /// take first the slopes of even s, then those of odd s (as MPT and llama.cpp have it).
-template <double max_bias_ = 8.0>
+template <auto max_bias_ = 8.0>
 struct Alibi {
+  static_assert(detail::fractional<decltype(max_bias_)>,
+                "bora: Alibi: the bias exponent is a double: write Alibi<8.0>");
   static_assert(max_bias_ > 0, "bora: Alibi: the largest bias exponent must be positive (8 in the paper)");
   static constexpr double max_bias = max_bias_;  ///< the smallest slope is 2^-max_bias; 8 in the paper
 
@@ -210,12 +230,12 @@ struct T5RelativeBias {
 /// Whether P is `Rope` of any theta, fraction and scaling.
 template <class P>
 inline constexpr bool is_rope = false;
-template <double theta, double fraction, class Scaling>
+template <auto theta, auto fraction, class Scaling>
 inline constexpr bool is_rope<Rope<theta, fraction, Scaling>> = true;
 /// Whether P is `Alibi`.
 template <class P>
 inline constexpr bool is_alibi = false;
-template <double max_bias>
+template <auto max_bias>
 inline constexpr bool is_alibi<Alibi<max_bias>> = true;
 /// Whether P is `T5RelativeBias`.
 template <class P>

@@ -1,6 +1,6 @@
 /// What a model costs, as constants: parameters, cache bytes, FLOPs.
 #pragma once
-#include <bora/model/spec.hpp>
+#include <bora/model/spec_check.hpp>
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
@@ -71,15 +71,15 @@ constexpr std::size_t count_multiplied() {
 }  // namespace detail
 
 /// Everything stored: "sparse" parameters of a mixture of experts. A tied matrix counts once.
-template <ModelSpec S>
+template <detail::SoundSpec S>
 inline constexpr std::size_t parameter_count = detail::count_parameters<S>();
 
 /// What one token touches: all but the experts it was not routed to (Jiang et al. 2024, §2.1).
-template <ModelSpec S>
+template <detail::SoundSpec S>
 inline constexpr std::size_t active_parameter_count = parameter_count<S> - detail::count_inactive<S>();
 
 /// Keys that layers of a kind hold after `tokens` tokens: all, or the window.
-template <ModelSpec S, std::size_t kind>
+template <detail::SoundSpec S, std::size_t kind>
 constexpr std::size_t kept_keys(std::size_t tokens) {
   constexpr std::size_t window = detail::Anatomy<S>::template Attention<kind>::Mask::window;
   return window == 0 ? tokens : std::min(tokens, window);
@@ -88,7 +88,7 @@ constexpr std::size_t kept_keys(std::size_t tokens) {
 /// Bytes of keys and values that the model needs after `tokens` tokens of one sequence, in element format E:
 /// 2 * kv_heads * head_dim elements a token and layer; for Q8 also 2 * kv_heads scales. `Session::cache_bytes()` says
 /// what a cache really takes, with its runs' padding and its chunk.
-template <ModelSpec S, CacheFormat E = Bf16>
+template <detail::SoundSpec S, CacheFormat E = Bf16>
 constexpr std::size_t cache_bytes(std::size_t tokens = S::context) {
   return detail::sum_over_layers<S>([&]<std::size_t kind>() {
     using A = typename detail::Anatomy<S>::template Attention<kind>;
@@ -100,7 +100,7 @@ constexpr std::size_t cache_bytes(std::size_t tokens = S::context) {
 /// Floating-point operations of one token's forward pass when it sees `tokens` tokens: 2 for each active weight of a
 /// matrix product (look-ups, norms and biases are none), 4 * heads * head_dim for each key seen. Training costs three
 /// times this.
-template <ModelSpec S>
+template <detail::SoundSpec S>
 constexpr double flops_per_token(std::size_t tokens = S::context) {
   const std::size_t attention = detail::sum_over_layers<S>([&]<std::size_t kind>() {
     using A = typename detail::Anatomy<S>::template Attention<kind>;

@@ -19,7 +19,7 @@ namespace bora::inline BORA_ABI {
 ///
 /// Matrices are held in panels of the format, vectors in its number type, all in one block of memory whose
 /// size and layout are constants of the type. Padding exists only here.
-template <ModelSpec S, WeightFormat F>
+template <detail::SoundSpec S, detail::SoundFormat F = detail::LeftOut>
 class Decoder {
  public:
   using Spec = S;
@@ -140,7 +140,7 @@ class Decoder {
 
 /// A model with random weights: matrices of deviation 1 / sqrt(fan-in), norms at one, biases at zero. The values depend
 /// on `seed` and the spec only; a format is their rounding.
-template <ModelSpec S, WeightFormat F>
+template <detail::SoundSpec S, detail::SoundFormat F = detail::LeftOut>
 Decoder<S, F> random_model(std::uint64_t seed) {
   std::uint64_t stream = 0;
   return Decoder<S, F>([&](TensorId id, TensorShape shape, std::span<float> out) {

@@ -107,11 +107,11 @@ struct DescribeScaling {
     return {.kind = std::is_same_v<Scaling, NoScaling> ? ScalingKind::none : ScalingKind::other};
   }
 };
-template <double factor_>
+template <auto factor_>
 struct DescribeScaling<LinearScaling<factor_>> {
   static ScalingDescription get() { return {.kind = ScalingKind::linear, .factor = factor_}; }
 };
-template <double factor_>
+template <auto factor_>
 struct DescribeScaling<NtkScaling<factor_>> {
   static ScalingDescription get() { return {.kind = ScalingKind::ntk, .factor = factor_}; }
 };
@@ -221,7 +221,7 @@ constexpr ResidualKind residual_kind() {
 }  // namespace detail
 
 /// The numbers of a spec.
-template <ModelSpec S>
+template <detail::SoundSpec S>
 ModelDescription describe() {
   using A = detail::Anatomy<S>;
   using N = typename S::Norm;

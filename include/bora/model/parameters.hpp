@@ -18,7 +18,7 @@ struct CheckpointNames {
 
 /// All tensors of S in one array, row-major [out, in], in the order of the visitor. It is what is stepped, clipped,
 /// averaged and saved; gradients and moments have the same type. T is float, or double for tests.
-template <ModelSpec S, class T = float>
+template <detail::SoundSpec S, class T = float>
 class Parameters {
  public:
   using Spec = S;

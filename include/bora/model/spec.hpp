@@ -6,7 +6,6 @@
 #include <array>
 #include <concepts>
 #include <cstddef>
-#include <limits>
 #include <type_traits>
 
 namespace bora::inline BORA_ABI {
@@ -42,16 +41,25 @@ struct LayerKinds<Alternate<A, B>> {
   using At = std::conditional_t<kind == 0, A, B>;
 };
 
+/// Whether a policy says of itself that it is well made; those that say nothing are taken to be.
 template <class P>
-inline constexpr bool attention_kinds_valid = AttentionPolicy<P>;
+inline constexpr bool policy_sound = true;
+template <class P>
+  requires requires { P::sound; }
+inline constexpr bool policy_sound<P> = P::sound;
+
+template <class P>
+inline constexpr bool attention_kinds_valid = AttentionPolicy<P> && policy_sound<P>;
 template <class A, class B>
 inline constexpr bool attention_kinds_valid<Alternate<A, B>> =
-    sizeof(Alternate<A, B>) > 0 && AttentionPolicy<A>&& AttentionPolicy<B>;
+    sizeof(Alternate<A, B>) > 0 && !is_alternate<A> && !is_alternate<B> && attention_kinds_valid<A> &&
+    attention_kinds_valid<B>;
 template <class P>
-inline constexpr bool feed_forward_kinds_valid = FeedForwardPolicy<P>;
+inline constexpr bool feed_forward_kinds_valid = FeedForwardPolicy<P> && policy_sound<P>;
 template <class A, class B>
 inline constexpr bool feed_forward_kinds_valid<Alternate<A, B>> =
-    sizeof(Alternate<A, B>) > 0 && FeedForwardPolicy<A>&& FeedForwardPolicy<B>;
+    sizeof(Alternate<A, B>) > 0 && !is_alternate<A> && !is_alternate<B> && feed_forward_kinds_valid<A> &&
+    feed_forward_kinds_valid<B>;
 
 }  // namespace detail
 
@@ -75,11 +83,6 @@ namespace detail {
 /// What the decoder derives from a final spec: which layer is of which kind, and each kind's machine.
 template <ModelSpec S>
 struct Anatomy {
-  static_assert(S::vocab_size > 0 && S::dim > 0 && S::layers > 0 && S::context > 0,
-                "bora: ModelSpec: vocab_size, dim, layers and context must be positive");
-  static_assert(std::size_t{S::vocab_size} <= std::size_t{std::numeric_limits<TokenId>::max()},
-                "bora: ModelSpec: vocab_size exceeds what a TokenId can number: 2^31 - 1");
-
   static constexpr std::size_t kinds =
       std::max(LayerKinds<typename S::Attention>::count, LayerKinds<typename S::FeedForward>::count);
   template <std::size_t kind>

@@ -48,6 +48,8 @@ struct StepReport {
 /// packed weights. Losses, gradients and parameters do not depend on the number of threads.
 template <class Model>
 class Trainer {
+  static_assert(!std::is_const_v<Model>, "bora: Trainer: a model is trained in place and cannot be const");
+
  public:
   using Spec = typename Model::Spec;
   using Format = typename Model::Format;

@@ -1,4 +1,0 @@
-// expect: compiles
-#include <bora/core/format.hpp>
-
-int main() {}
