@@ -277,6 +277,8 @@ TEST_CASE("A tokenizer.json of another kind is refused with its key", "[io]") {
   const Case cases[] = {
       {[](Json& j) { j = Json::array(); }, "is an array, expected an object"},
       {[](Json& j) { j.erase("model"); }, "has no key 'model', expected an object"},
+      {[](Json& j) { j = {{"config", Json::object()}, {"vocab", Json::array()}}; },
+       "holds a tekken tokenizer, Mistral's own format, expected the SentencePiece-like kind"},
       {[](Json& j) { j["model"]["type"] = "WordPiece"; },
        "key 'model.type' is 'WordPiece': it holds a WordPiece tokenizer, expected the SentencePiece-like kind"},
       {[](Json& j) { j["model"]["type"] = "Unigram"; },

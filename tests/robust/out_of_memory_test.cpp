@@ -181,7 +181,7 @@ TEST_CASE("A tokenizer is read or not, whichever allocation fails", "[robust]") 
   for (const char* mark : {"<unk>", "<s>", "</s>"}) bytes += word(0) + word(std::uint32_t(std::strlen(mark))) + mark;
   for (std::size_t byte = 0; byte < 256; ++byte) bytes += word(0) + word(6) + bora::detail::byte_piece(byte);
   const auto path = folder.file("tokenizer.bin", bytes);
-  CHECK(fail_everywhere(without_json, [&] { bora::Llama2cTokenizer{path}; }) > 256);
+  CHECK(fail_everywhere(without_json, [&] { bora::Llama2cTokenizer{path}; }) > 20);
 }
 
 TEST_CASE("A training checkpoint is saved whole or not at all, whichever allocation fails", "[robust]") {

@@ -2,6 +2,7 @@
 #include <bora/core/random.hpp>
 #include <bora/text/bpe_tokenizer.hpp>
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <limits>
 #include <string>
@@ -34,10 +35,19 @@ std::vector<std::string> pieces_of(const bora::BpeTokenizer& tokenizer, std::str
 }
 using Pieces = std::vector<std::string>;
 
-/// The definition, one merge at a time over the whole text: O(n^2).
-Pieces merged_one_by_one(const bora::BpeVocabulary& v, std::string_view text) {
-  Pieces symbols = {"▁"};
-  for (const char c : text) symbols.push_back(c == ' ' ? "▁" : std::string(1, c));
+/// A text as characters, spaces as "▁".
+Pieces characters(std::string_view text) {
+  Pieces symbols;
+  while (!text.empty()) {
+    const std::size_t length = bora::detail::utf8_start(text).length;
+    symbols.emplace_back(text[0] == ' ' ? "▁" : text.substr(0, length));
+    text.remove_prefix(length);
+  }
+  return symbols;
+}
+
+/// The definition, one merge at a time over all symbols: O(n^2).
+Pieces merged(const bora::BpeVocabulary& v, Pieces symbols) {
   for (;;) {
     std::size_t best = v.merges.size(), at = 0;
     for (std::size_t i = 0; i + 1 < symbols.size(); ++i)
@@ -50,6 +60,9 @@ Pieces merged_one_by_one(const bora::BpeVocabulary& v, std::string_view text) {
     symbols[at] += symbols[at + 1];
     symbols.erase(symbols.begin() + static_cast<std::ptrdiff_t>(at) + 1);
   }
+}
+Pieces merged_one_by_one(const bora::BpeVocabulary& v, std::string_view text) {
+  return merged(v, characters(" " + std::string(text)));
 }
 
 /// Merges of pieces that are there by then, each pair once.
@@ -180,6 +193,102 @@ TEST_CASE("Ids that the tokenizer does not have are no text", "[text]") {
   CHECK(tokenizer.decode(Ids{size - 1}) == "xyz");
 }
 
+namespace {
+
+/// Encodes by the rules as they are written: cut at `[A]` and `[B]`, spaces in front, cut at spaces, merged one by one.
+Pieces encoded_plainly(const bora::BpeVocabulary& v, std::string text) {
+  using bora::LeadingSpace;
+  Pieces all;
+  const auto stretch = [&](std::string_view part, bool first) {
+    if (part.empty()) return;
+    Pieces symbols = characters(part);
+    const bool missing = symbols.front() != "▁";
+    if (v.leading_space == LeadingSpace::added || (v.leading_space == LeadingSpace::if_missing && missing) ||
+        (v.leading_space == LeadingSpace::if_missing_first && missing && first))
+      symbols.insert(symbols.begin(), "▁");
+    while (!symbols.empty()) {
+      const auto begin = symbols.begin() + 1;
+      const auto end = v.split_at_spaces ? std::find(begin, symbols.end(), "▁") : symbols.end();
+      for (std::string& piece : merged(v, Pieces(symbols.begin(), end))) all.push_back(std::move(piece));
+      symbols.erase(symbols.begin(), end);
+    }
+  };
+  bool first = true;
+  for (std::size_t at; (at = std::min(text.find("[A]"), text.find("[B]"))) != text.npos; first = false) {
+    stretch(text.substr(0, at), first);
+    all.push_back(text.substr(at, 3));
+    text.erase(0, at + 3);
+  }
+  stretch(text, first);
+  return all;
+}
+
+Ids streamed(const bora::BpeTokenizer& tokenizer, std::string_view text, bora::EncodeOptions options,
+             bora::Random& random) {
+  Ids ids;
+  auto stream = tokenizer.encode_stream(options);
+  while (!text.empty()) {
+    const std::size_t size = std::min<std::size_t>(text.size(), random.below(12));
+    for (const bora::TokenId id : stream.push(text.substr(0, size))) ids.push_back(id);
+    text.remove_prefix(size);
+  }
+  for (const bora::TokenId id : stream.finish()) ids.push_back(id);
+  return ids;
+}
+
+}  // namespace
+
+TEST_CASE("A text that is cut where no merge reaches has the ids of the whole", "[text]") {
+  using bora::LeadingSpace;
+  bora::Random random(8);
+  for (std::size_t round = 0; round < 150; ++round) {
+    bora::BpeVocabulary v = random_vocabulary(random);
+    v.added_tokens = {{.id = 2000, .content = "[A]"}, {.id = 900, .content = "[B]", .special = false}};
+    v.leading_space = std::array{LeadingSpace::added, LeadingSpace::if_missing, LeadingSpace::if_missing_first,
+                                 LeadingSpace::never}[random.below(4)];
+    v.split_at_spaces = random.below(3) == 0;
+    const bora::BpeTokenizer tokenizer(v);
+    std::string text;
+    for (std::size_t n = random.below(140); n > 0; --n)
+      text += std::array<std::string_view, 9>{"a", "a", "b", "c", " ", " ", "é", "[A]", "[B]"}[random.below(9)];
+    INFO(text);
+    const bora::EncodeOptions options{.bos = false, .added = bora::AddedTokens::all};
+    const Ids ids = tokenizer.encode(text, options);
+    Pieces pieces;
+    for (const bora::TokenId id : ids)
+      pieces.push_back(id == 2000 ? "[A]" : id == 900 ? "[B]" : v.pieces[static_cast<std::size_t>(id)]);
+    CHECK(pieces == encoded_plainly(v, text));
+    CHECK(streamed(tokenizer, text, options, random) == ids);
+  }
+}
+
+TEST_CASE("Any bytes that arrive in parts have the ids of the whole", "[text]") {
+  bora::Random random(9);
+  const bora::BpeTokenizer tokenizer(vocabulary({{"▁", "a"}, {"a", "b"}, {"é", "a"}}));
+  for (std::size_t round = 0; round < 100; ++round) {
+    std::string text = random_bytes(random, random.below(60));
+    for (const char* part : {"é", "日", "😀", "a b"}) text.insert(random.below(text.size() + 1), part);
+    const bora::EncodeOptions options{.eos = true};
+    CHECK(streamed(tokenizer, text, options, random) == tokenizer.encode(text, options));
+  }
+  auto stream = tokenizer.encode_stream();
+  CHECK(stream.push("").size() == 1);  // BOS
+  CHECK(stream.finish().empty());
+  CHECK(stream.finish() == Ids{1});  // as new: an empty text
+}
+
+TEST_CASE("Long stretches merge as short ones do", "[text]") {
+  bora::Random random(10);
+  for (std::size_t round = 0; round < 40; ++round) {
+    const bora::BpeVocabulary v = random_vocabulary(random);
+    for (const std::size_t length : {22u, 23u, 24u, 25u, 26u, 90u}) {
+      const std::string text = random_text(random, "aab", length);
+      INFO(text);
+      CHECK(pieces_of(bora::BpeTokenizer(v), text) == merged_one_by_one(v, text));
+    }
+  }
+}
+
 TEST_CASE("A long text is encoded in little more than linear time", "[text]") {
   const bora::BpeTokenizer tokenizer(vocabulary({{"a", "a"}, {"aa", "aa"}, {"aaaa", "aaaa"}}));
   const Ids ids = tokenizer.encode(std::string(1'000'000, 'a'), {.bos = false});  // quadratic would take hours
@@ -208,6 +317,20 @@ TEST_CASE("An impossible vocabulary is refused with a sentence", "[text]") {
         "merge 1 names 'ac', which is no piece of text, expected one");
   CHECK(refused([](V& v) { v.merges.emplace_back("<s>", "a"); }) ==
         "merge 1 names '<s>', which is no piece of text, expected one");
+  const auto added = [&](bora::AddedToken token) {
+    return refused([&](V& v) { v.added_tokens.push_back(std::move(token)); });
+  };
+  CHECK(added({.id = 300, .content = "[A]"}) == "accepted");
+  CHECK(added({.id = 1, .content = "<s>"}) == "accepted");
+  CHECK(added({.id = 300, .content = ""}) == "added token with id 300 is empty, expected some text");
+  CHECK(added({.id = -1, .content = "[A]"}) == "added token '[A]' has id -1, expected 0 to 2147483646");
+  CHECK(added({.id = 300, .content = "a"}) == "added token 'a' has id 300, expected 260, its id among the pieces");
+  CHECK(added({.id = 260, .content = "[A]"}) ==
+        "added token '[A]' has id 260, expected another: it is the id of piece 'a'");
+  CHECK(refused([](V& v) { v.added_tokens = {{.id = 300, .content = "[A]"}, {.id = 300, .content = "[B]"}}; }) ==
+        "added tokens '[A]' and '[B]' both have id 300, expected an id for each");
+  CHECK(refused([](V& v) { v.added_tokens = {{.id = 300, .content = "[A]"}, {.id = 301, .content = "[A]"}}; }) ==
+        "added token '[A]' comes twice, expected it once");
   CHECK(refused([](V& v) { v.merges.emplace_back("a", "b"); }) ==
         "merge 1 joins 'a' and 'b', expected a new one: an earlier merge joins the two already");
 }

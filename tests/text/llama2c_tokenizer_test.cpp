@@ -227,7 +227,13 @@ TEST_CASE("The heap merges what merging one by one does", "[text]") {
     for (std::size_t size = 1; size < 60; size += 7) {
       std::string text;
       for (std::size_t i = 0; i < size; ++i) text += "  aaabbbc"[random.below(9)];
-      CHECK(tokenizer.encode(text, {.bos = false}) == merged_one_by_one(all, text));
+      const Ids ids = tokenizer.encode(text, {.bos = false});
+      CHECK(ids == merged_one_by_one(all, text));
+      auto stream = tokenizer.encode_stream({.bos = false});
+      Ids parts = stream.push(text.substr(0, size / 3));
+      for (const bora::TokenId id : stream.push(text.substr(size / 3))) parts.push_back(id);
+      for (const bora::TokenId id : stream.finish()) parts.push_back(id);
+      CHECK(parts == ids);
     }
   }
 }
@@ -236,6 +242,14 @@ TEST_CASE("A text of a million characters is merged while one waits", "[text]") 
   const auto tokenizer = tokenizer_of({{" ", 0.f}, {"a", 0.f}, {"aa", 1.f}, {"aaaa", 2.f}, {"aaaaaaaa", 3.f}});
   const Ids ids = tokenizer.encode(std::string(1'000'000, 'a'));
   CHECK(ids.size() == 2 + 125'000);
+}
+
+TEST_CASE("A vocabulary of nothing but beginnings is read in time that its size allows", "[text]") {
+  Pieces pieces = {{" ", 0.f}};
+  for (std::size_t n = 1; n < 600; ++n) pieces.push_back({std::string(n, 'a'), static_cast<float>(n)});
+  const TemporaryFile file(file_of(vocabulary(pieces), 600));
+  const bora::Llama2cTokenizer tokenizer(file.path());
+  CHECK(tokenizer.encode(std::string(599, 'a'), {.bos = false}) == Ids{259, 259 + 599});
 }
 
 TEST_CASE("Any bytes survive the round trip through pieces", "[text]") {

@@ -70,11 +70,21 @@ inline Json bpe_post_processor(TokenId bos) {
   return json;
 }
 
+/// What of another kind is answered with.
+inline constexpr std::string_view bpe_readable =
+    ", expected the SentencePiece-like kind of Llama 2, TinyLlama, Mistral v0.1 and Mixtral: BPE with 'byte_fallback' "
+    "and "
+    "'▁' for spaces; a model with another tokenizer runs on token ids, with text encoded and decoded by the program "
+    "that "
+    "it comes from";
+
 /// Reads one file, refusing what is of another kind: a tokenizer that differs in a detail gives other ids, silently.
 class TokenizerFile {
  public:
   explicit TokenizerFile(const std::filesystem::path& file) : file_(file), root_(read_json(file)) {
     if (!root_.is_object()) refuse("is ", json_kind(root_), ", expected an object");
+    if (find_json(root_, "model") == nullptr && root_.contains("vocab") && root_.contains("config"))
+      refuse("holds a tekken tokenizer, Mistral's own format", bpe_readable);
   }
 
   BpeTokenizer read() const {
@@ -153,17 +163,13 @@ class TokenizerFile {
 
   /// Names the other kinds: what is missing from such a file here says little about it.
   void check_kind(const Json& model) const {
-    constexpr std::string_view readable =
-        ", expected the SentencePiece-like kind of Llama 2, TinyLlama, Mistral v0.1 and Mixtral: BPE with "
-        "'byte_fallback' and '▁' for spaces; a model with another tokenizer runs on token ids, with text encoded and "
-        "decoded by the program that it comes from";
     const std::string type = type_of(&model);
     if (has_step("pre_tokenizer", "pretokenizers", "ByteLevel") || has_step("decoder", "decoders", "ByteLevel"))
       refuse("holds a byte-level tokenizer (its ",
              has_step("pre_tokenizer", "pretokenizers", "ByteLevel") ? "pre_tokenizer" : "decoder",
-             " is ByteLevel), the kind of GPT-2, Llama 3 and Qwen", readable);
+             " is ByteLevel), the kind of GPT-2, Llama 3 and Qwen", bpe_readable);
     for (const std::string_view other : {"Unigram", "WordPiece", "WordLevel"})
-      if (type == other) refuse("key 'model.type' is '", type, "': it holds a ", type, " tokenizer", readable);
+      if (type == other) refuse("key 'model.type' is '", type, "': it holds a ", type, " tokenizer", bpe_readable);
   }
   void check_model(const Json& model) const {
     require_string_is(model, "type", "BPE");

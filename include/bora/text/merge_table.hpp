@@ -80,6 +80,8 @@ class PairTable {
       std::sort(order.begin() + rows_[left], order.begin() + rows_[left + 1], [&](std::uint32_t a, std::uint32_t b) {
         return merges[a].right != merges[b].right ? merges[a].right < merges[b].right : a < b;
       });
+    rights_.reserve(merges.size());
+    merges_.reserve(merges.size());
     for (const std::uint32_t i : order) {
       rights_.push_back(merges[i].right);
       merges_.push_back(merges[i].merge);
