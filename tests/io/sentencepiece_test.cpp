@@ -171,3 +171,35 @@ TEST_CASE("The tokenizers of Llama 2 and Mistral 7B give the ids of SentencePiec
   }
   CHECK(count == 306);
 }
+
+TEST_CASE("The tokenizer of Llama 2 with a Metaspace gives the same ids, but for spaces in front", "[io]") {
+  const auto reference = support::reference_folder();
+  if (!reference) return support::skip_without_reference("tokenizer of Llama 2");
+  const fs::path folder = *reference / "tokenizers" / "llama2";
+  bora::BpeVocabulary v = as_tokenizer_json(pieces_of(folder / "tokenizer.model")).vocabulary();
+  const bora::BpeTokenizer older(v);
+  v.leading_space = bora::LeadingSpace::if_missing_first;
+  const bora::BpeTokenizer first(v);
+  v.leading_space = bora::LeadingSpace::never;
+  v.decoded_space = bora::DecodedSpace::keep;
+  const bora::BpeTokenizer never(v);
+  std::ifstream file(folder / "cases.jsonl");
+  for (std::string line; std::getline(file, line);) {
+    const auto text = bora::parse_json(line, folder).at("text").get<std::string>();
+    INFO(text);
+    const bool begins = text.starts_with(' ') || text.starts_with("▁");
+    CHECK(first.encode(text) == (begins ? never.encode(text) : older.encode(text)));
+    CHECK(never.encode(" " + text) == (text.empty() ? never.encode(" ") : older.encode(text)));
+    if (text.find("▁") == text.npos) CHECK(never.decode(never.encode(text)) == text);
+  }
+}
+
+TEST_CASE("Published tokenizers of other kinds are refused by their kind", "[io]") {
+  const auto reference = support::reference_folder();
+  if (!reference) return support::skip_without_reference("tokenizers of GPT-2, GPT-NeoX and OLMo");
+  for (const char* name : {"gpt2", "gpt-neox", "olmo"}) {
+    const fs::path path = *reference / "tokenizers" / name / "tokenizer.json";
+    CHECK(support::lacks(support::refusal(path, [&] { bora::load_tokenizer(path); }),
+                         "holds a byte-level tokenizer (its pre_tokenizer is ByteLevel), the kind of GPT-2") == "");
+  }
+}

@@ -52,9 +52,9 @@ struct PackOptions {
 
 /// A line of JSONL that was left out.
 struct SkippedLine {
-  std::filesystem::path file;
-  std::size_t line = 0;  ///< from 1
-  std::string why;       ///< the sentence that would have refused it, with file and line
+  std::filesystem::path file;  ///< as it was given
+  std::size_t line = 0;        ///< from 1
+  std::string why;             ///< the sentence that would have refused it, with file and line
 };
 
 /// What a token file was made of.

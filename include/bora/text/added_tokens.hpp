@@ -13,7 +13,7 @@ namespace bora::inline BORA_ABI {
 
 /// A token that a vocabulary was extended by, as `added_tokens` of a tokenizer.json describes it.
 struct AddedToken {
-  TokenId id = 0;
+  TokenId id = 0;       ///< of its own
   std::string content;  ///< how a text spells it
   bool special = true;  ///< a mark that decodes to no text; else a word that decodes to its content
   bool lstrip = false;  ///< takes the white space in front of it
