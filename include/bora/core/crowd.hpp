@@ -1,4 +1,4 @@
-/// How many lanes a gang takes when there are not cores enough for all.
+/// How many lanes of a pool work when there are not cores enough for all.
 #pragma once
 #include <bora/core/usable_cores.hpp>
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace bora::inline BORA_ABI {
 /// (`taskset`, a container), or other programs run on them.
 enum class WhenCrowded {
   take_fewer_lanes,  ///< `run_gang` leaves lanes asleep until there is room again; results are the same bits
-  keep_all_lanes,    ///< each lane takes part in every gang, however long it waits for a core
+  keep_all_lanes,    ///< each lane takes part each time, however long it waits for a core
 };
 
 namespace detail {
@@ -26,7 +26,7 @@ class Crowd {
   Crowd(std::size_t most, WhenCrowded when)
       : most_(most), lanes_(most), cores_(most == 1 ? 1 : usable_cores()), keep_(when == WhenCrowded::keep_all_lanes) {}
 
-  /// For the gang that begins now.
+  /// For the work that begins now.
   std::size_t lanes(Clock::time_point now) noexcept {
     if (lanes_ < most_ && now >= rest_end_ && !probing_) {
       probing_ = true;
@@ -35,7 +35,7 @@ class Crowd {
     }
     return lanes_;
   }
-  /// A gang of several lanes took this long; its lanes went to sleep `naps` times while they waited for each other.
+  /// Several lanes took this long; they went to sleep `naps` times while they waited for each other.
   void ran(Clock::time_point now, Clock::duration time, std::size_t naps) noexcept {
     time_ += time;
     naps_ += naps;

@@ -1,4 +1,4 @@
-/// Who does the work: a gang of lanes that run one function at the same time.
+/// Who does the work: a thread team, whose lanes run one function at the same time.
 #pragma once
 #include <bora/core/crowd.hpp>
 #include <bora/core/error.hpp>
@@ -35,7 +35,7 @@ class Life {
   std::shared_ptr<const char> token_ = std::make_shared<const char>();
 };
 
-/// Work for the lanes of a gang, without its type.
+/// Work for the lanes of a team, without its type.
 struct GangWork {
   void (*call)(void* context, const Lane& lane) noexcept;
   void* context;
@@ -60,7 +60,7 @@ void* address_of(W& work) noexcept {
 
 }  // namespace detail
 
-/// A gang: `run(f)` calls `f(lane)` on all `lanes()` lanes *at the same time* and returns when all have. An
+/// A thread team: `run(f)` calls `f(lane)` on all `lanes()` lanes *at the same time* and returns when all have. An
 /// executor that cannot promise this (a work queue may run them one after the other, and a barrier between
 /// them would never open) must report one lane. Derive from it to lend a program's own threads. It must outlive the
 /// sessions and trainers it was given to: they throw Error when they are used after it was destroyed.

@@ -1,4 +1,4 @@
-/// What a lane of a gang sees: its share of each loop, and the barrier between the phases.
+/// What a lane of a thread team sees: its share of each loop, and the barrier between the phases.
 #pragma once
 #include <bora/core/wait.hpp>
 #include <algorithm>
@@ -49,11 +49,11 @@ struct Range {
   std::size_t size() const noexcept { return end - begin; }
 };
 
-/// One lane's view of a gang: which part of each loop is its own, and where it waits for the others.
+/// One lane's view of a thread team: which part of each loop is its own, and where it waits for the others.
 /// Work is partitioned statically, so which lane computes a number never depends on time.
 struct Lane {
   std::size_t index = 0;       ///< this lane, from 0; the calling thread is lane 0
-  std::size_t count = 1;       ///< lanes in the gang: at most the executor's
+  std::size_t count = 1;       ///< lanes at work: at most the executor's
   Barrier* barrier = nullptr;  ///< where lanes wait; not needed where there is one lane
 
   /// Returns when all lanes have come here.
