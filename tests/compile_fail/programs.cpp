@@ -170,3 +170,15 @@ inline void use() {
 namespace trainer_of_a_const_model {
 inline void use(const bora::Decoder<Sound, bora::F32>& model) { bora::Trainer trainer{model}; }
 }  // namespace trainer_of_a_const_model
+
+// expect: generate: a prompt is tokens, not text; use generate(session, tokenizer.encode(text))
+namespace generate_from_text {
+inline void use(bora::Session<bora::Decoder<Sound, bora::F32>>& session) { bora::generate(session, "hello"); }
+}  // namespace generate_from_text
+
+// expect: ProgressFunction: a temporary holds at most four pointers and no resources
+namespace progress_that_owns {
+inline void use(const std::vector<int>& values) {
+  bora::ProgressFunction report([values](std::size_t, std::size_t) { return values.empty(); });
+}
+}  // namespace progress_that_owns

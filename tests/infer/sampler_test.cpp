@@ -234,3 +234,14 @@ TEST_CASE("Impossible sampling options are refused with a sentence", "[infer]") 
   CHECK(refusal({.min_p = -0.5}) == "min_p is -0.5, expected at least 0 and below 1");
   CHECK(refusal({.min_p = not_a_number}) == "min_p is NaN, expected at least 0 and below 1");
 }
+
+TEST_CASE("Ids beyond vocab_size are left out before everything", "[infer]") {
+  const std::vector<float> logits{0.5f, 2.0f, no_number, 9.0f, infinity};
+  CHECK(Sampler({.temperature = 0, .vocab_size = 3})(logits) == 1);
+  CHECK(Sampler({.temperature = 0, .vocab_size = 4})(logits) == 3);
+  CHECK(Sampler({.temperature = 0, .vocab_size = 50})(logits) == 4);
+  CHECK(drawn({.vocab_size = 3}, logits) == std::set<std::size_t>{0, 1});
+  CHECK(drawn({.top_k = 1, .vocab_size = 3}, logits) == std::set<std::size_t>{1});
+  CHECK(drawn({.top_p = 0.01, .vocab_size = 3}, logits) == std::set<std::size_t>{1});
+  CHECK(drawn({.min_p = 0.99, .vocab_size = 1}, logits) == std::set<std::size_t>{0});
+}

@@ -251,7 +251,7 @@ TEST_CASE("A file that does not fit the session is refused with what was found a
     CHECK(f.refusal("GGUF, short") == "begins with 'GGUF, sh', expected 'bora-kv\\x0a': it is no file of a session");
   }
   SECTION("another version") {
-    CHECK(f.refusal(f.altered(version_at, 1)) == "has version 1 of this format, expected 2");
+    CHECK(f.refusal(f.altered(version_at, 1)) == "has version 1 of this format, expected 2 or 3");
   }
   SECTION("another model") {
     CHECK(f.refusal(f.altered(fingerprint_at, 5)) ==
@@ -352,4 +352,49 @@ TEST_CASE("A file that cannot be written leaves nothing, and what was there", "[
   CHECK(bytes_of(f.path) != f.good);
   CHECK(f.folder.count() == 1);
   CHECK(f.undisturbed());
+}
+
+TEST_CASE("A token that is pending is saved, and restored as pending", "[infer]") {
+  const auto& model = tiny::model<Window>();
+  const support::TemporaryFolder folder;
+  const Tokens tokens = tiny::text(3, 50);
+  const std::size_t run = GENERATE(0, 15, 16, 40);
+  SessionOn<Window, bora::RollingCache<bora::F32>> from{model};
+  if (run > 0) from.prefill(std::span(tokens).first(run));
+  from.append(7);
+  bora::save_session(from, folder / "saved");
+  CHECK(from.pending() == 7);
+
+  SessionOn<Window, bora::PagedCache<16, bora::F32>> to{model};
+  to.append(3);  // is replaced, like all it holds
+  bora::restore_session(to, folder / "saved");
+  CHECK(to.length() == run + 1);
+  CHECK(to.pending() == 7);
+  Tokens all(tokens.begin(), tokens.begin() + static_cast<std::ptrdiff_t>(run));
+  all.insert(all.end(), {7, 1, 2});
+  CHECK(tiny::same_bits(to.prefill(Tokens{1, 2}), tiny::from_scratch<bora::F32>(model, all)));
+
+  SessionOn<Window, bora::LinearCache<bora::F32>> exact{model, {.capacity = run + 1}};
+  bora::restore_session(exact, folder / "saved");
+  CHECK(exact.length() == run + 1);
+  if (run == 0) return;
+  SessionOn<Window, bora::LinearCache<bora::F32>> narrow{model, {.capacity = run}};
+  CHECK(support::refusal(folder / "saved", [&] { bora::restore_session(narrow, folder / "saved"); }) ==
+        "holds " + std::to_string(run) + " tokens and one that is pending, expected at most " + std::to_string(run) +
+            ", this session's capacity");
+  CHECK(narrow.length() == 0);
+}
+
+TEST_CASE("A pending token outside the vocabulary is refused, under a checksum that fits", "[infer]") {
+  const support::TemporaryFolder folder;
+  Session session{tiny::model<Whole>()};
+  session.append(7);
+  bora::save_session(session, folder / "saved");
+  const std::string bytes = bytes_of(folder / "saved");
+  folder.file("saved", Fixture::sealed(bytes, bytes.size() - 2 * word, as_bytes(std::uint64_t{40})));
+  session.append(8);
+  CHECK(support::refusal(folder / "saved", [&] { bora::restore_session(session, folder / "saved"); }) ==
+        "has token 40 pending, expected one below 40");
+  CHECK(session.length() == 2);
+  CHECK(session.pending() == 8);
 }

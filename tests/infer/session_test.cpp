@@ -315,3 +315,106 @@ TEST_CASE("A session moves, and sessions may stand in a vector", "[infer]") {
   CHECK(tiny::same_bits(moved.prefill(tokens), want));
   CHECK(&moved.model() == &model);
 }
+
+TEST_CASE("A pending token is run by whatever comes next", "[infer]") {
+  const auto& model = tiny::model<Whole>();
+  const Tokens all{4, 9, 7, 3, 5};
+  const auto whole = [&](std::size_t n) { return tiny::from_scratch<bora::F32>(model, std::span(all).first(n)); };
+  const auto pending = [&] {
+    Session session{model, {.capacity = 5, .chunk = 1}};
+    session.prefill(std::span(all).first(2));
+    session.append(7);
+    CHECK(session.length() == 3);
+    CHECK(session.pending() == 7);
+    return session;
+  };
+  SECTION("a step") { CHECK(tiny::same_bits(pending().step(3), whole(4))); }
+  SECTION("a prompt") { CHECK(tiny::same_bits(pending().prefill(std::span(all).subspan(3)), whole(5))); }
+  SECTION("no prompt") { CHECK(tiny::same_bits(pending().prefill({}), whole(3))); }
+  SECTION("another pending token") {
+    Session session = pending();
+    session.append(3);
+    CHECK(session.length() == 4);
+    CHECK(tiny::same_bits(session.step(5), whole(5)));
+    CHECK(tiny::refusal<bora::CapacityError>([&] { session.append(1); }) ==
+          "sequence 0 holds 5 tokens and cannot take 1 more: the session's capacity is 5");
+  }
+  SECTION("taken back") {
+    Session session = pending();
+    CHECK(tiny::refusal<bora::CapacityError>([&] { session.rewind(4); }) ==
+          "rewind: sequence 0 holds 3 tokens, and cannot be taken back to 4");
+    session.rewind(3);
+    CHECK(session.pending() == 7);
+    session.rewind(2);
+    CHECK_FALSE(session.pending());
+    CHECK(tiny::same_bits(session.step(7), whole(3)));
+  }
+  SECTION("emptied") {
+    Session session = pending();
+    session.reset();
+    CHECK(session.length() == 0);
+    CHECK_FALSE(session.pending());
+  }
+  SECTION("refused calls keep it") {
+    Session session = pending();
+    CHECK_THROWS_AS(session.append(40), bora::TokenError);
+    CHECK_THROWS_AS(session.prefill(Tokens{1, 2, 3}), bora::CapacityError);
+    CHECK_THROWS_AS(session.step(-1), bora::TokenError);
+    CHECK(session.pending() == 7);
+    CHECK(tiny::same_bits(session.step(3), whole(4)));
+  }
+}
+
+TEST_CASE("Prefill reports every chunk, and can be cancelled there", "[infer]") {
+  const auto& model = tiny::model<Whole>();
+  const Tokens tokens = tiny::text(4, 20);
+  const std::span<const bora::TokenId> all(tokens);
+  Session session{model, {.chunk = 4}};
+  session.prefill(all.first(5));
+  session.append(tokens[5]);
+  std::vector<std::size_t> seen;
+  std::size_t last = 100;
+  const auto report = [&](std::size_t done, std::size_t total) {
+    CHECK(total == 10);
+    seen.push_back(done);
+    return done < last;
+  };
+  for (const std::size_t stop : {0, 3, 7, 10}) {
+    last = stop;
+    CHECK(tiny::refusal<bora::Cancelled>([&] { session.prefill(all.subspan(6, 10), {.progress = report}); }) ==
+          "prefill was cancelled after " + std::to_string(stop) +
+              " of 10 tokens: sequence 0 holds 6 tokens, as before");
+    CHECK(session.length() == 6);
+    CHECK(session.pending() == tokens[5]);
+  }
+  CHECK_THROWS_AS(session.prefill(all.subspan(6, 10), {.progress = [](std::size_t done, std::size_t) -> bool {
+                                    if (done > 0) throw 1;
+                                    return true;
+                                  }}),
+                  int);
+  CHECK(session.length() == 6);
+  last = 100;
+  seen.clear();
+  CHECK(tiny::same_bits(session.prefill(all.subspan(6, 10), {.progress = report}),
+                        tiny::from_scratch<bora::F32>(model, all.first(16))));
+  CHECK(seen == std::vector<std::size_t>{0, 3, 7, 10});  // the pending token is in the first chunk
+}
+
+TEST_CASE("A ring that has overwritten what was before keeps the chunks that were run", "[infer]") {
+  const auto& model = tiny::model<Windowed<5>>();
+  const Tokens tokens = tiny::text(5, 200);
+  const std::span<const bora::TokenId> all(tokens);
+  const auto cancelled = [&](auto& session, std::size_t at) {
+    return tiny::refusal<bora::Cancelled>([&] {
+      session.prefill(all.subspan(20), {.progress = [at](std::size_t done, std::size_t) { return done < at; }});
+    });
+  };
+  Session session{model, {.chunk = 4}};
+  session.prefill(all.first(20));
+  CHECK(cancelled(session, 4) == "prefill was cancelled after 4 of 180 tokens: sequence 0 holds 20 tokens, as before");
+  CHECK(cancelled(session, 100) ==
+        "prefill was cancelled after 100 of 180 tokens: sequence 0 holds 120 tokens, since its rings cannot be taken "
+        "back");
+  CHECK(session.length() == 120);
+  CHECK(tiny::same_bits(session.step(tokens[120]), tiny::from_scratch<bora::F32>(model, all.first(121))));
+}

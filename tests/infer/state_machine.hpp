@@ -41,6 +41,8 @@ struct Subject {
   virtual Logits prefill(std::size_t sequence, const Tokens& tokens, std::size_t chunk) = 0;
   virtual std::vector<Logits> step(const std::vector<bora::BatchToken>& tokens) = 0;
   virtual std::vector<Logits> step(const Tokens& tokens) = 0;
+  virtual void append(std::size_t sequence, bora::TokenId token) = 0;
+  virtual bool pending(std::size_t sequence) = 0;
   virtual void rewind(std::size_t sequence, std::size_t length) = 0;
   virtual void reset(std::size_t sequence) = 0;
   virtual void fork(std::size_t from, std::size_t to) = 0;
@@ -72,6 +74,8 @@ class SubjectOf final : public Subject {
   }
   std::vector<Logits> step(const std::vector<bora::BatchToken>& tokens) override { return rows(session_.step(tokens)); }
   std::vector<Logits> step(const Tokens& tokens) override { return rows(session_.step(tokens)); }
+  void append(std::size_t sequence, bora::TokenId token) override { session_.append(sequence, token); }
+  bool pending(std::size_t sequence) override { return session_.pending(sequence).has_value(); }
   void rewind(std::size_t sequence, std::size_t length) override { session_.rewind(sequence, length); }
   void reset(std::size_t sequence) override { session_.reset(sequence); }
   void fork(std::size_t from, std::size_t to) override { session_.fork(from, to); }
@@ -151,7 +155,7 @@ class Machine {
   }
 
   void operate(std::size_t s, std::size_t q) {
-    switch (below(13)) {
+    switch (below(15)) {
       case 0:
         return prefill(s, q, 1 + below(4));
       case 1:
@@ -174,6 +178,9 @@ class Machine {
         return fork(s, q, below(sequences));
       case 11:
         return save(s, q);
+      case 12:
+      case 13:
+        return leave_pending(s, q);
       default:
         return restore(s, q);
     }
@@ -191,6 +198,20 @@ class Machine {
     const Logits logits = subjects_[s]->prefill(q, tokens, chunks[below(std::size(chunks))]);
     append(s, q, tokens);
     compare(s, q, logits);
+  }
+  void leave_pending(std::size_t s, std::size_t q) {
+    trace("append", s, q, 1);
+    const Tokens token = draw(1);
+    if (!fits(s, q, 1)) {
+      CHECK_THROWS_AS(subjects_[s]->append(q, token[0]), bora::CapacityError);
+      return;
+    }
+    subjects_[s]->append(q, token[0]);
+    append(s, q, token);
+    if (below(4) == 0) {
+      trace("run", s, q, 0);
+      compare(s, q, subjects_[s]->prefill(q, {}, 0));
+    }
   }
   void step_some(std::size_t s, const std::vector<std::size_t>& which) {
     std::vector<bora::BatchToken> tokens;
@@ -249,7 +270,7 @@ class Machine {
     trace("refuse", s, q, 0);
     Subject& subject = *subjects_[s];
     CHECK_THROWS_AS(subject.prefill(q, {1, 2, 99}, 1), bora::TokenError);
-    CHECK_THROWS_AS(subject.prefill(q, {}, 1), bora::TokenError);
+    if (!subject.pending(q)) CHECK_THROWS_AS(subject.prefill(q, {}, 1), bora::TokenError);
     CHECK_THROWS_AS(subject.step(std::vector<bora::BatchToken>{{q, 1}, {q, 2}}), bora::Error);  // or full
     CHECK_THROWS_AS(subject.step(std::vector<bora::BatchToken>{{q, 1}, {sequences, 2}}), bora::Error);
     CHECK_THROWS_AS(subject.step(Tokens{1, 2, -1}), bora::TokenError);

@@ -37,7 +37,8 @@ constexpr std::size_t ring_runs(std::size_t window, std::size_t chunk, std::size
   return (positions + simd::run_length - 1) / simd::run_length + 1;
 }
 
-/// The memory of a session's keys and values. Allocates when made; nothing afterwards.
+/// The memory of a session's keys and values. Addresses are reserved when it is made, nothing is allocated afterwards;
+/// the system hands memory out as keys are written.
 template <CacheFormat E>
 class KeyValueCache {
  public:
@@ -79,6 +80,13 @@ class KeyValueCache {
     s.high = std::max(s.high, s.length);
   }
 
+  /// Whether `rewind` to `length`, which is no more than the sequence holds, would be taken.
+  bool can_rewind(std::size_t sequence, std::size_t length) const noexcept {
+    const Sequence& s = sequences_[sequence];
+    return length == 0 || (length >= s.floor && std::all_of(layers_.begin(), layers_.end(), [&](const Layer& layer) {
+                             return first_held(layer, s.high) <= first_needed(layer, length);
+                           }));
+  }
   /// Forgets what comes after `length`. Throws CapacityError where what is seen from there is no longer held.
   void rewind(std::size_t sequence, std::size_t length) {
     Sequence& s = sequences_[sequence];
@@ -191,7 +199,9 @@ class KeyValueCache {
     if (runs > std::numeric_limits<std::size_t>::max() / sequences_.size() / layer.run_bytes())
       throw ConfigError(detail::message("session: the keys of ", sequences_.size(), " sequences of ", runs, " runs of ",
                                         layer.run_bytes(), " bytes fit no memory"));
-    layer.memory = Buffer<std::byte>(runs * sequences_.size() * layer.run_bytes(), "the keys and values of a layer");
+    layer.memory = Buffer<std::byte>(runs * sequences_.size() * layer.run_bytes(), "the keys and values of a layer",
+                                     Use::as_it_grows);
+    allow_huge_pages(layer, kind == CacheKind::paged ? 1 : sequences_.size());
     for (std::size_t s = 0; s < sequences_.size(); ++s) {
       Runs r;
       r.base = layer.memory.data();
@@ -204,6 +214,15 @@ class KeyValueCache {
       layer.runs.push_back(r);
     }
     layers_.push_back(std::move(layer));
+  }
+
+  /// A short text is to take what it needs, and not 2 MB a layer: huge pages come with the second 2 MB of a sequence,
+  /// or of the pool of pages.
+  void allow_huge_pages(Layer& layer, std::size_t parts) noexcept {
+    constexpr std::size_t small = std::size_t{2} << 20;
+    const std::size_t part = layer.memory.bytes() / parts;
+    if (part < 2 * small) return;
+    for (std::size_t p = 0; p < parts; ++p) layer.memory.allow_huge_pages(p * part + small, (p + 1) * part);
   }
 
   // Pages: one table a sequence, the same for all layers, since all layers hold the same positions.

@@ -2,10 +2,10 @@
 #pragma once
 #include <bora/core/error.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
-#include <memory>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -29,24 +29,67 @@ namespace detail {
   throw MemoryError(message("there is no memory for ", what, ": ", bytes, " bytes were asked for"));
 }
 
-/// Zeroed bytes. Blocks of 1 MB and more ask the kernel for huge pages: a translation then serves 2 MB of a matrix, not
-/// 4 KB, and it lies in a cache without conflicts that depend on which small pages there happened to be.
-/// Not inlined: g++ 12 would warn of sizes that its own copies of this function invent.
-BORA_NOINLINE inline void* allocate_zeroed(std::size_t bytes, const char* what) {
-  constexpr std::size_t huge = std::size_t{2} << 20;
-  const bool large = bytes >= huge / 2;
-  void* block = std::aligned_alloc(large ? huge : alignment, round_up(bytes, large ? huge : alignment));
-  if (block == nullptr) refuse_memory(what, bytes);
+/// A page of the processor that a translation serves whole, and the size from which a buffer has pages of its own.
+inline constexpr std::size_t huge_page = std::size_t{2} << 20, large_block = huge_page / 2;
+
 #if defined(__linux__)
-  if (large) madvise(block, round_up(bytes, huge), MADV_HUGEPAGE);
+/// Zeroed pages from the system, which are resident once they are written to; null where it refuses.
+BORA_NOINLINE inline void* map_zeroed(std::size_t bytes) noexcept {
+  const std::size_t size = round_up(bytes, huge_page), room = size + huge_page;
+  if (room < bytes) return nullptr;
+  void* block = mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (block == MAP_FAILED) return nullptr;
+  auto* begin = static_cast<std::byte*>(block);
+  const std::size_t before = (huge_page - reinterpret_cast<std::uintptr_t>(block) % huge_page) % huge_page;
+  if (before != 0) munmap(begin, before);
+  munmap(begin + before + size, huge_page - before);
+  return begin + before;
+}
 #endif
+
+/// Zeroed bytes. Large blocks are pages that the system zeroes when they are first written to: what is never used takes
+/// no memory. Not inlined: g++ 12 would warn of sizes that its own copies of this function invent.
+BORA_NOINLINE inline void* allocate_zeroed(std::size_t bytes, const char* what) {
+#if defined(__linux__)
+  if (bytes >= large_block) {
+    if (void* block = map_zeroed(bytes)) return block;
+    refuse_memory(what, bytes);
+  }
+#endif
+  void* block = std::aligned_alloc(alignment, round_up(bytes, alignment));
+  if (block == nullptr) refuse_memory(what, bytes);
   std::memset(block, 0, bytes);
   return block;
+}
+BORA_NOINLINE inline void free_zeroed(void* block, std::size_t bytes) noexcept {
+#if defined(__linux__)
+  if (bytes >= large_block) {
+    munmap(block, round_up(bytes, huge_page));
+    return;
+  }
+#endif
+  std::free(block);
+}
+
+/// Asks for huge pages, those that lie whole in [begin, end): a translation then serves 2 MB of a matrix, not
+/// 4 KB, and it lies in a cache without conflicts that depend on which small pages there happened to be.
+inline void advise_huge([[maybe_unused]] std::byte* begin, [[maybe_unused]] std::byte* end) noexcept {
+#if defined(__linux__)
+  begin += (huge_page - reinterpret_cast<std::uintptr_t>(begin) % huge_page) % huge_page;
+  end -= reinterpret_cast<std::uintptr_t>(end) % huge_page;
+  if (begin < end) madvise(begin, static_cast<std::size_t>(end - begin), MADV_HUGEPAGE);
+#endif
 }
 
 }  // namespace detail
 
-/// A zeroed array of `size` numbers, aligned to `alignment`. Move-only.
+/// How much of a buffer is expected to be used.
+enum class Use {
+  whole,       ///< all of it: large buffers ask for huge pages
+  as_it_grows  ///< from the front, perhaps never to the end: the owner says what may have huge pages
+};
+
+/// A zeroed array of `size` numbers, aligned to `alignment`. Large ones take memory as they are written to. Move-only.
 template <class T>
 class Buffer {
   static_assert(std::is_trivially_copyable_v<T>, "bora: Buffer: holds plain numbers only");
@@ -54,21 +97,37 @@ class Buffer {
  public:
   Buffer() = default;
   /// `size` zeros. Throws MemoryError, which says what they were for.
-  explicit Buffer(std::size_t size, const char* what = "numbers") : size_(size) {
+  explicit Buffer(std::size_t size, const char* what = "numbers", Use use = Use::whole) {
     if (size > std::numeric_limits<std::ptrdiff_t>::max() / sizeof(T))
       throw MemoryError(detail::message("there is no memory for ", what, ": ", size, " numbers were asked for"));
-    if (size != 0) data_.reset(static_cast<T*>(detail::allocate_zeroed(size * sizeof(T), what)));
+    if (size == 0) return;
+    data_ = static_cast<T*>(detail::allocate_zeroed(size * sizeof(T), what));
+    size_ = size;
+    if (use == Use::whole) allow_huge_pages(0, bytes());
   }
   /// Leaves `other` empty.
-  Buffer(Buffer&& other) noexcept : data_(std::move(other.data_)), size_(std::exchange(other.size_, 0)) {}
+  Buffer(Buffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
   Buffer& operator=(Buffer&& other) noexcept {
-    data_ = std::move(other.data_);
-    size_ = std::exchange(other.size_, 0);
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    Buffer(std::move(other));  // ends what was here
     return *this;
   }
+  ~Buffer() {
+    if (data_ != nullptr) detail::free_zeroed(data_, bytes());
+  }
 
-  T* data() noexcept { return data_.get(); }
-  const T* data() const noexcept { return data_.get(); }
+  /// Lets the bytes [begin, end) of a large buffer have huge pages: what is written to there becomes resident 2 MB at a
+  /// time. For Use::as_it_grows.
+  void allow_huge_pages(std::size_t begin, std::size_t end) noexcept {
+    if (bytes() < detail::large_block) return;
+    auto* memory = reinterpret_cast<std::byte*>(data_);
+    if (end == bytes()) end = round_up(end, detail::huge_page);  // as much is mapped
+    if (begin < end) detail::advise_huge(memory + begin, memory + end);
+  }
+
+  T* data() noexcept { return data_; }
+  const T* data() const noexcept { return data_; }
   std::size_t size() const noexcept { return size_; }
   /// Of all elements.
   std::size_t bytes() const noexcept { return size_ * sizeof(T); }
@@ -82,10 +141,7 @@ class Buffer {
   std::span<const T> span() const noexcept { return {data(), size_}; }
 
  private:
-  struct Free {
-    void operator()(T* block) const noexcept { std::free(block); }
-  };
-  std::unique_ptr<T[], Free> data_;
+  T* data_ = nullptr;
   std::size_t size_ = 0;
 };
 

@@ -3,11 +3,14 @@
 #include <bora/infer/sampler.hpp>
 #include <bora/infer/session.hpp>
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <limits>
+#include <optional>
 #include <span>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -22,11 +25,25 @@ struct GenerateOptions {
   double min_p = 0.0;        ///< least probability relative to the most probable token; 0 keeps all
   std::size_t max_tokens = std::numeric_limits<std::size_t>::max();  ///< most that are drawn; by default no bound
   std::uint64_t seed = 0;          ///< of the draws: equal seeds and logits give equal tokens
-  std::vector<TokenId> stop = {};  ///< any of these ends the text and is not part of it
+  std::vector<TokenId> stop = {};  ///< any of these ends the text: the session takes it, the range does not give it
+  std::size_t vocab_size = 0;      ///< ids from this one on are never drawn: the tokenizer's size. 0: all may be
+};
+
+/// Why a text has ended.
+enum class FinishReason {
+  none,        ///< it has not; or an exception ended it
+  stop,        ///< a stop token was drawn
+  max_tokens,  ///< as many tokens as were asked for
+  full         ///< the session has no room for another token
 };
 
 /// A lazy input range of the tokens that follow a prompt. It ends at a stop token, after max_tokens, or when the
-/// session is full; the session then holds the prompt and every token but the last one drawn.
+/// session is full.
+///
+/// Whatever was drawn is in the session as soon as it can be seen, however the loop is left: the prompt, every token
+/// that was given, and the stop token. The last of them is pending (see BatchSession::append), so it costs no forward
+/// pass of its own: the next turn's prefill runs it in front of its tokens. A stop token that the next turn brings
+/// itself is taken back by `session.rewind(session.length() - 1)`.
 template <class Session>
 class Generation {
   static_assert(std::is_same_v<typename Session::Number, float>,
@@ -41,7 +58,8 @@ class Generation {
                   .top_k = options_.top_k,
                   .top_p = options_.top_p,
                   .min_p = options_.min_p,
-                  .seed = options_.seed},
+                  .seed = options_.seed,
+                  .vocab_size = options_.vocab_size},
                  Session::Spec::vocab_size),
         prompt_(prompt.begin(), prompt.end()) {}
 
@@ -67,33 +85,56 @@ class Generation {
     Generation* generation_ = nullptr;
   };
 
-  /// Prefills the prompt and draws the first token; where that was done before, goes on with the token it stands at.
+  /// Prefills the prompt and draws the first token; where that was done before, resumes with the token it stands at.
   /// What prefill throws passes through.
   Iterator begin() {
     if (options_.max_tokens == 0)
-      done_ = true;
-    else if (drawn_ == 0)
+      finish(FinishReason::max_tokens);
+    else if (drawn_ == 0 && !done_)
       take(session_->prefill(prompt_));
     return Iterator(*this);
   }
   std::default_sentinel_t end() const noexcept { return {}; }
   /// Whether no token follows.
   bool done() const noexcept { return done_; }
+  /// Why it has ended.
+  FinishReason finish_reason() const noexcept { return reason_; }
+  /// The stop token that ended it, if one did: the last token of the session, which the range did not give.
+  std::optional<TokenId> stopped_by() const noexcept {
+    return reason_ == FinishReason::stop ? std::optional(token_) : std::nullopt;
+  }
 
  private:
-  /// A text also ends where no token can be chosen: what follows would be that of another text.
-  void take(std::span<const float> logits) {
+  void finish(FinishReason reason) noexcept {
     done_ = true;
-    ++drawn_;
+    reason_ = reason;
+  }
+  bool full() const noexcept { return session_->limit() != 0 && session_->length() >= session_->limit(); }
+
+  /// Draws the next token, which is in the session from then on. A text also ends where no token can be chosen: what
+  /// follows would be that of another text.
+  void take(std::span<const float> logits) {
+    if (full()) return finish(FinishReason::full);
+    done_ = true;
     token_ = sampler_(logits);
-    done_ = std::find(options_.stop.begin(), options_.stop.end(), token_) != options_.stop.end();
+    session_->append(token_);
+    ++drawn_;
+    length_ = session_->length();
+    done_ = false;
+    if (std::find(options_.stop.begin(), options_.stop.end(), token_) != options_.stop.end())
+      finish(FinishReason::stop);
   }
   void advance() {
-    const std::size_t limit = session_->limit();
-    if (drawn_ >= options_.max_tokens || (limit != 0 && session_->length() >= limit))
-      done_ = true;
-    else
-      take(session_->step(token_));
+    if (drawn_ >= options_.max_tokens) return finish(FinishReason::max_tokens);
+    if (full()) return finish(FinishReason::full);
+    if (session_->length() != length_ || session_->pending() != token_) refuse_other_text();
+    take(session_->prefill({}));  // runs the pending token
+  }
+  [[noreturn]] void refuse_other_text() {
+    done_ = true;
+    throw Error(detail::message("generate: the session holds ", session_->length(), " tokens, expected the ", length_,
+                                " that it held after the last token that was drawn: a "
+                                "text is not resumed in a session that was used for something else"));
   }
 
   Session* session_;
@@ -101,20 +142,28 @@ class Generation {
   Sampler sampler_;
   std::vector<TokenId> prompt_;
   TokenId token_ = 0;
-  std::size_t drawn_ = 0;
+  std::size_t drawn_ = 0, length_ = 0;  // length_: the session's after the last draw
   bool done_ = false;
+  FinishReason reason_ = FinishReason::none;
 };
 
 /// The tokens that follow `prompt`, which the session appends first:
 ///
 ///     for (bora::TokenId t : bora::generate(session, prompt, {.temperature = 0.7, .top_p = 0.95})) …
 ///
-/// Throws ConfigError for impossible options, TokenError and CapacityError as prefill does, Error where all logits are
-/// NaN or minus infinity. Making the range copies the prompt and makes the sampler's room; nothing is allocated after
-/// that.
+/// An empty prompt resumes at the session's pending token. Throws ConfigError for impossible options, TokenError and
+/// CapacityError as prefill does, Error where all logits are NaN or minus infinity. Making the range copies the prompt
+/// and makes the sampler's room; nothing is allocated after that.
 template <class Session>
 Generation<Session> generate(Session& session, std::span<const TokenId> prompt, GenerateOptions options = {}) {
   return Generation<Session>(session, prompt, std::move(options));
+}
+
+/// A model reads tokens: this one only says so.
+template <class Session, std::convertible_to<std::string_view> Text>
+Generation<Session> generate(Session&, const Text&, GenerateOptions = {}) {
+  static_assert(sizeof(Text) == 0,
+                "bora: generate: a prompt is tokens, not text; use generate(session, tokenizer.encode(text))");
 }
 
 }  // namespace bora::inline BORA_ABI

@@ -15,7 +15,8 @@
 BORA_BEFORE_NAMESPACE();
 namespace bora::inline BORA_ABI {
 
-/// How a token is drawn. The filters apply in the order written here, each to what the one before left.
+/// How a token is drawn. Ids beyond `vocab_size` are left out first; then the filters apply in the order written here,
+/// each to what the one before left.
 struct SamplingOptions {
   double temperature = 1.0;  ///< divides the logits; 0 always takes the largest
   std::size_t top_k = 0;     ///< keeps the k largest logits; 0 keeps all
@@ -24,6 +25,9 @@ struct SamplingOptions {
   double min_p = 0.0;        ///< keeps what is at least this probable relative to the most probable token
                              ///< (Nguyen et al. 2024, §3); 0 keeps all
   std::uint64_t seed = 0;    ///< of the draws: equal seeds and logits give equal tokens
+  /// Ids from this one on are never drawn, whatever their logits: what a tokenizer has no text for where a model's
+  /// vocabulary is wider. 0, or more than there are logits: all may be drawn.
+  std::size_t vocab_size = 0;
 };
 
 /// Throws ConfigError unless 0 <= temperature, finite; 0 < top_p <= 1; 0 <= min_p < 1.
@@ -70,6 +74,7 @@ class Sampler {
   /// Throws Error where no token can be chosen.
   TokenId operator()(std::span<const float> logits) {
     const detail::FloatMode mode;
+    if (options_.vocab_size != 0) logits = logits.first(std::min(options_.vocab_size, logits.size()));
     if (options_.temperature == 0) return largest_logit(logits);
     collect(logits);
     if (candidates_.empty()) detail::no_token_to_choose(logits.size());

@@ -1,5 +1,6 @@
 /// Sessions: a model, a cache and the memory of a step.
 #pragma once
+#include <bora/core/progress_function.hpp>
 #include <bora/core/tensor.hpp>
 #include <bora/model/forward.hpp>
 #include <algorithm>
@@ -7,13 +8,14 @@
 #include <cstdint>
 #include <initializer_list>
 #include <limits>
+#include <optional>
 #include <span>
 #include <type_traits>
 #include <vector>
 
 namespace bora::inline BORA_ABI {
 
-/// What a session is made for. Everything is allocated when it is made.
+/// What a session is made for. All memory is reserved when it is made; the system hands it out as keys are written.
 struct SessionOptions {
   std::size_t capacity = 0;   ///< positions of a sequence; 0: the spec's context. Rings are not bound by it
   std::size_t chunk = 512;    ///< most tokens of a prompt that are worked on at a time
@@ -24,7 +26,8 @@ struct SessionOptions {
 
 /// How one prompt is worked on. The logits do not depend on it.
 struct PrefillOptions {
-  std::size_t chunk = 0;  ///< 0: the session's; larger ones are cut to it
+  std::size_t chunk = 0;           ///< 0: the session's; larger ones are cut to it
+  ProgressFunction progress = {};  ///< is told the tokens done, of all, before each chunk and at the end; false cancels
 };
 
 /// A token for one sequence of a batch.
@@ -91,47 +94,74 @@ class BatchSession {
                {options_.capacity, options_.chunk, options_.rewind, options_.sequences}),
         forward_(std::max(options_.chunk, options_.sequences), detail::lanes_of(options_.pool), detail::Keep::nothing),
         head_(options_.sequences),
+        pending_(options_.sequences, none),
         seen_(options_.sequences) {}
   /// A model that ends with the statement would leave the session without one: name it first.
   explicit BatchSession(const Model&& model, const SessionOptions& options = {}) = delete;
 
   /// How many sequences there are; they are numbered from 0.
   std::size_t sequences() const noexcept { return options_.sequences; }
-  /// As given, with what was 0 or too large put right: capacity and chunk.
+  /// Effective options: defaults resolved, chunk clamped.
   const SessionOptions& options() const noexcept { return options_; }
-  /// Whose logits these are.
+  /// The model this session runs.
   const Model& model() const noexcept { return *model_; }
-  /// Tokens a sequence holds.
+  /// Length of a sequence: tokens run, tokens evicted from a ring, and the pending one.
   std::size_t length(std::size_t sequence) const {
     check_sequence(sequence);
-    return cache_.length(sequence);
+    return held(sequence);
+  }
+  /// The token that was appended last and is not run yet, if there is one: see `append`.
+  std::optional<TokenId> pending(std::size_t sequence) const {
+    check_sequence(sequence);
+    return has_pending(sequence) ? std::optional(pending_[sequence]) : std::nullopt;
   }
   /// Bytes of the keys and values of all sequences, as they lie in memory.
   std::size_t cache_bytes() const noexcept { return cache_.bytes(); }
 
   /// Appends a prompt to a sequence, in chunks; returns the logits after its last token: [vocab_size], valid until the
-  /// next call. Throws TokenError for an empty prompt or a bad id, CapacityError when it does not fit; nothing is
-  /// changed then.
+  /// next call. A pending token is run in front of the prompt, which may then be empty. Throws TokenError for an empty
+  /// prompt without a pending token or for a bad id, CapacityError when it does not fit; nothing is changed then.
+  ///
+  /// Throws Cancelled where the options' progress returns false, and what it throws; the sequence is then as before the
+  /// call. Only a ring that has overwritten what was seen from there keeps the chunks that were run.
   std::span<const Number> prefill(std::size_t sequence, std::span<const TokenId> tokens,
                                   const PrefillOptions& options = {}) {
     check_sequence(sequence);
-    if (tokens.empty()) throw TokenError("prefill: the prompt is empty; a model needs at least one token");
+    if (tokens.empty() && !has_pending(sequence))
+      throw TokenError("prefill: the prompt is empty; a model needs at least one token");
     check_tokens(tokens, Spec::vocab_size);
     check_room(sequence, tokens.size());
     pool_.require_ready("Session");
     const std::size_t most = options.chunk == 0 ? options_.chunk : std::min(options.chunk, options_.chunk);
-    for (std::size_t done = 0; done < tokens.size();) {
-      const std::size_t n = std::min(most, tokens.size() - done);
-      const std::size_t start = cache_.length(sequence);
-      for (std::size_t i = 0; i < n; ++i) {
-        forward_.places()[i] = {sequence, start + i};
-        forward_.tokens()[i] = tokens[done + i];
+    if (!options.progress) {
+      run_prompt(sequence, tokens, most, [](std::size_t, std::size_t) {});
+    } else {
+      const Undo undo{*this, sequence, cache_.length(sequence), pending_[sequence]};
+      try {
+        run_prompt(sequence, tokens, most, [&, report = options.progress](std::size_t done, std::size_t total) mutable {
+          if (!report(done, total)) undo.cancel(done, total);
+        });
+      } catch (...) {
+        undo.apply();
+        throw;
       }
-      cache_.append(sequence, n);
-      done += n;
-      run(n, done == tokens.size() ? 1 : 0);
     }
     return {head_.logits.row(0), Spec::vocab_size};
+  }
+
+  /// Appends a token without running it: it is pending until the next call that reads or extends the sequence, which
+  /// runs it first, in the same forward pass where it can. For tokens that were drawn and may be the last. Where one is
+  /// pending already, that one is run now. Logits of earlier calls stay valid. Throws TokenError for a bad id,
+  /// CapacityError when it does not fit; nothing is changed then.
+  void append(std::size_t sequence, TokenId token) {
+    check_sequence(sequence);
+    check_token(token, Spec::vocab_size);
+    check_room(sequence, 1);
+    if (has_pending(sequence)) {
+      pool_.require_ready("Session");
+      run(place_pending(0, sequence), 0);
+    }
+    pending_[sequence] = token;
   }
 
   /// One token for every sequence, in order: logits [sequences, vocab_size], valid until the next call.
@@ -142,12 +172,18 @@ class BatchSession {
     pool_.require_ready("Session");
     check_tokens(tokens, Spec::vocab_size);
     for (std::size_t s = 0; s < tokens.size(); ++s) check_room(s, 1);
+    std::size_t waiting = 0;
+    for (std::size_t s = 0; s < tokens.size(); ++s) waiting = place_pending(waiting, s);
+    if (waiting > 0) run(waiting, 0);
     for (std::size_t s = 0; s < tokens.size(); ++s) place_token(s, {s, tokens[s]});
     return run_step(tokens.size());
   }
   /// One token for some sequences, in any order: logits in the order given.
   LogitRows<Number> step(std::span<const BatchToken> tokens) {
     check_batch(tokens);
+    std::size_t waiting = 0;
+    for (const BatchToken& t : tokens) waiting = place_pending(waiting, t.sequence);
+    if (waiting > 0) run(waiting, 0);
     for (std::size_t r = 0; r < tokens.size(); ++r) place_token(r, tokens[r]);
     return run_step(tokens.size());
   }
@@ -157,24 +193,31 @@ class BatchSession {
   LogitRows<Number> step(const std::vector<BatchToken>& tokens) { return step(std::span<const BatchToken>(tokens)); }
 
   /// Forgets what comes after `length` tokens. Throws CapacityError where a ring has overwritten what is seen from
-  /// there.
+  /// there. To take back the pending token alone always works, and costs nothing.
   void rewind(std::size_t sequence, std::size_t length) {
-    check_sequence(sequence);
-    cache_.rewind(sequence, length);
+    const std::size_t now = this->length(sequence);
+    if (length == now) return;
+    if (length > now)
+      throw CapacityError(detail::message("rewind: sequence ", sequence, " holds ", now,
+                                          " tokens, and cannot be taken back to ", length));
+    if (length < cache_.length(sequence)) cache_.rewind(sequence, length);
+    pending_[sequence] = none;
   }
   /// Empties a sequence.
   void reset(std::size_t sequence) {
     check_sequence(sequence);
     cache_.reset(sequence);
+    pending_[sequence] = none;
   }
   /// Makes sequence `to` continue where `from` stands; what it held is forgotten.
   void fork(std::size_t from, std::size_t to) {
     check_sequence(from);
     check_sequence(to);
     cache_.fork(from, to);
+    pending_[to] = pending_[from];
   }
 
-  /// For saving and restoring; see infer/session_file.hpp.
+  /// For saving and restoring; see infer/session_file.hpp. Pending tokens are not in it.
   KeyValueCache<Element>& cache() noexcept { return cache_; }
   /// For saving; see infer/session_file.hpp.
   const KeyValueCache<Element>& cache() const noexcept { return cache_; }
@@ -217,8 +260,13 @@ class BatchSession {
       throw ConfigError(
           detail::message("sequence ", sequence, " does not exist: this session has ", options_.sequences));
   }
+  static constexpr TokenId none = -1;
+  bool has_pending(std::size_t sequence) const noexcept { return pending_[sequence] != none; }
+  std::size_t held(std::size_t sequence) const noexcept {
+    return cache_.length(sequence) + (has_pending(sequence) ? 1 : 0);
+  }
   void check_room(std::size_t sequence, std::size_t count) const {
-    const std::size_t most = limit(), length = cache_.length(sequence);
+    const std::size_t most = limit(), length = held(sequence);
     if (most != 0 && (count > most || length > most - count))
       throw CapacityError(detail::message("sequence ", sequence, " holds ", length, " tokens and cannot take ", count,
                                           " more: the session's capacity is ", most));
@@ -235,6 +283,46 @@ class BatchSession {
         throw TokenError(detail::message("step: sequence ", t.sequence, " is given twice, expected one token each"));
       seen_[t.sequence] = true;
     }
+  }
+  /// Runs a pending token and the prompt behind it; report(done, total) before each chunk and at the end.
+  template <class Report>
+  void run_prompt(std::size_t sequence, std::span<const TokenId> tokens, std::size_t most, Report&& report) {
+    const std::size_t total = tokens.size();
+    std::size_t done = 0;
+    do {
+      report(done, total);
+      std::size_t rows = place_pending(0, sequence);
+      for (; rows < most && done < total; ++rows) place_token(rows, {sequence, tokens[done++]});
+      run(rows, done == total ? 1 : 0);
+    } while (done < total);
+    report(done, total);
+  }
+  /// What a sequence held before a prompt that may be cancelled.
+  struct Undo {
+    BatchSession& session;
+    std::size_t sequence, length;
+    TokenId token;
+    void apply() const {
+      if (!holds()) return;
+      if (session.cache_.length(sequence) != length) session.cache_.rewind(sequence, length);
+      session.pending_[sequence] = token;
+    }
+    bool holds() const noexcept {
+      return session.cache_.length(sequence) == length || session.cache_.can_rewind(sequence, length);
+    }
+    [[noreturn]] void cancel(std::size_t done, std::size_t total) const {
+      throw Cancelled(detail::message("prefill was cancelled after ", done, " of ", total, " tokens: sequence ",
+                                      sequence, " holds ",
+                                      holds() ? length + (token == none ? 0 : 1) : session.held(sequence), " tokens, ",
+                                      holds() ? "as before" : "since its rings cannot be taken back"));
+    }
+  };
+  /// Puts a sequence's pending token, if it has one, into row `row`; returns the rows then in use.
+  std::size_t place_pending(std::size_t row, std::size_t sequence) noexcept {
+    if (!has_pending(sequence)) return row;
+    place_token(row, {sequence, pending_[sequence]});
+    pending_[sequence] = none;
+    return row + 1;
   }
   void place_token(std::size_t row, const BatchToken& t) noexcept {
     forward_.places()[row] = {t.sequence, cache_.length(t.sequence)};
@@ -260,6 +348,7 @@ class BatchSession {
   KeyValueCache<Element> cache_;
   detail::Forward<Spec, Format> forward_;
   detail::Head<Spec, Format> head_;
+  std::vector<TokenId> pending_;  ///< [sequences]: appended and not run; `none` without one
   std::vector<bool> seen_;
 };
 
@@ -283,10 +372,12 @@ class Session {
   /// A model that ends with the statement would leave the session without one: name it first.
   explicit Session(const Model&& model, SessionOptions options = {}) = delete;
 
-  /// Whose logits these are.
+  /// The model this session runs.
   const Model& model() const noexcept { return batch_.model(); }
-  /// Tokens that were appended and not taken back, those that a ring has let go of included.
+  /// Sequence length: tokens run, tokens evicted from a ring, and the pending one.
   std::size_t length() const { return batch_.length(0); }
+  /// The token that was appended last and is not run yet, if there is one: see BatchSession::append.
+  std::optional<TokenId> pending() const { return batch_.pending(0); }
   /// Bytes of the keys and values, as they lie in memory.
   std::size_t cache_bytes() const noexcept { return batch_.cache_bytes(); }
   /// The most tokens it may hold, 0 without a bound.
@@ -297,7 +388,9 @@ class Session {
     return batch_.prefill(0, tokens, options);
   }
   /// Appends a token; returns the logits after it: [vocab_size], valid until the next call.
-  std::span<const Number> step(TokenId token) { return batch_.step(std::span<const TokenId>(&token, 1)).row(0); }
+  std::span<const Number> step(TokenId token) { return batch_.prefill(0, std::span<const TokenId>(&token, 1)); }
+  /// Appends a token that the next call runs. See BatchSession::append.
+  void append(TokenId token) { batch_.append(0, token); }
   /// Forgets what comes after `length` tokens. See BatchSession::rewind.
   void rewind(std::size_t length) { batch_.rewind(0, length); }
   /// Empties it.

@@ -6,7 +6,10 @@
 ///     "bora-kv\n"   version   fingerprint of the spec   weight format   element format   layers   length
 ///     first run     [layers]
 ///     runs          per layer: first run .. ceil(length / 16) - 1, as simd/key_runs.hpp lays them out, all heads
+///     pending       version 3 only: a token that was appended and not run
 ///     checksum      over all of the above
+///
+/// The version is 3 where a token is pending, else 2. `length` counts what was run.
 #pragma once
 #include <bora/core/atomic_file.hpp>
 #include <bora/core/checked.hpp>
@@ -21,6 +24,7 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,6 +40,10 @@ struct SessionHeader {
   std::uint64_t fingerprint, weights, element, layers, length;
 };
 
+/// The version of files with a pending token.
+inline constexpr std::uint64_t version_with_pending = 3;
+
+/// What a file of this session begins with, `length` aside.
 template <class Session>
 SessionHeader session_header(const Session& session, std::size_t length) {
   using Spec = typename Session::Spec;
@@ -64,8 +72,9 @@ void clear_slots(std::byte* run, const CacheLayer& layer, std::size_t slot) noex
 }
 
 template <CacheFormat E>
-void save_keys(const KeyValueCache<E>& cache, std::size_t sequence, const SessionHeader& header,
-               const std::filesystem::path& path) {
+void save_keys(const KeyValueCache<E>& cache, std::size_t sequence, SessionHeader header,
+               std::optional<TokenId> pending, const std::filesystem::path& path) {
+  if (pending) header.version = version_with_pending;
   AtomicFile file(path);
   Checksum sum;
   const auto write = [&](std::span<const std::byte> words) {
@@ -86,6 +95,10 @@ void save_keys(const KeyValueCache<E>& cache, std::size_t sequence, const Sessio
         clear_slots<E>(run.data(), cache.layer_facts(l), header.length % simd::run_length);
       write(run);
     }
+  if (pending) {
+    const auto token = static_cast<std::uint64_t>(*pending);
+    write(std::as_bytes(std::span(&token, 1)));
+  }
   const std::uint64_t value = sum.value();
   file.write(std::as_bytes(std::span(&value, 1)));
   file.commit();
@@ -99,6 +112,7 @@ struct SessionRuns {
   std::size_t length;
   std::vector<std::size_t> first;  ///< [layers]
   const std::byte* data;           ///< the runs
+  std::optional<TokenId> pending;
 };
 
 /// Throws FileError unless the file begins as `expected` does; a short file of another kind is no short file of this
@@ -113,8 +127,9 @@ inline void check_magic(const MappedFile& file, const SessionHeader& expected) {
 /// Throws FileError unless the header is the one `expected`, but for its length.
 inline void check_header(const MappedFile& file, const SessionHeader& found, const SessionHeader& expected) {
   const auto& path = file.path();
-  if (found.version != expected.version)
-    refuse_file(path, "has version ", found.version, " of this format, expected ", expected.version);
+  if (found.version != expected.version && found.version != version_with_pending)
+    refuse_file(path, "has version ", found.version, " of this format, expected ", expected.version, " or ",
+                version_with_pending);
   if (found.fingerprint != expected.fingerprint || found.layers != expected.layers)
     refuse_file(path, "was saved from another model: the fingerprint of its spec is ", found.fingerprint, " with ",
                 found.layers, " layers, expected ", expected.fingerprint, " with ", expected.layers);
@@ -132,23 +147,41 @@ inline SessionHeader read_session_header(const MappedFile& file, const SessionHe
   if (file.size() < least) refuse_file(file.path(), "ends after ", file.size(), " bytes, expected ", least, " or more");
   const auto header = load_number<SessionHeader>(file.bytes().data());
   check_header(file, header, expected);
-  if (limit != 0 && header.length > limit)
-    refuse_file(file.path(), "holds ", header.length, " tokens, expected at most ", limit, ", this session's capacity");
+  const bool pending = header.version == version_with_pending;
+  if (limit != 0 && header.length > limit - (pending ? 1 : 0))
+    refuse_file(file.path(), "holds ", header.length, pending ? " tokens and one that is pending" : " tokens",
+                ", expected at most ", limit, ", this session's capacity");
   if (header.length > longest_session)
     refuse_file(file.path(), "holds ", header.length, " tokens, expected at most ", longest_session);
   return header;
 }
 
-/// Checks all but the checksum. \param limit  the most tokens that fit, 0 without a bound
+/// What a session that restores a file can take.
+struct SessionBounds {
+  std::size_t limit;       ///< the most tokens that fit, 0 without a bound
+  std::size_t vocab_size;  ///< of its model
+};
+
+/// The pending token before the checksum of a file that is long enough for one.
+inline TokenId read_pending(const MappedFile& file, std::size_t vocab_size) {
+  constexpr std::size_t word = sizeof(std::uint64_t);
+  const auto token = load_number<std::uint64_t>(file.bytes().data() + file.size() - 2 * word);
+  if (token >= vocab_size) refuse_file(file.path(), "has token ", token, " pending, expected one below ", vocab_size);
+  return static_cast<TokenId>(token);
+}
+
+/// Checks all but the checksum.
 template <CacheFormat E>
-SessionRuns check_session_shape(const KeyValueCache<E>& cache, const SessionHeader& expected, std::size_t limit,
+SessionRuns check_session_shape(const KeyValueCache<E>& cache, const SessionHeader& expected, SessionBounds bounds,
                                 const MappedFile& file) {
   constexpr std::size_t word = sizeof(std::uint64_t);
   const std::size_t layers = cache.layer_count(), runs_at = sizeof(SessionHeader) + layers * word;
-  const CheckedSize length = read_session_header(file, expected, runs_at + word, limit).length;
-  SessionRuns found{length.value(), {}, file.bytes().data() + runs_at};
+  const SessionHeader header = read_session_header(file, expected, runs_at + word, bounds.limit);
+  const CheckedSize length = header.length;
+  const bool pending = header.version == version_with_pending;
+  SessionRuns found{length.value(), {}, file.bytes().data() + runs_at, {}};
   const CheckedSize runs = (length + simd::run_length - 1).value() / simd::run_length;
-  CheckedSize size = runs_at + word;
+  CheckedSize size = runs_at + (pending ? 2 : 1) * word;
   for (std::size_t l = 0; l < layers; ++l) {
     const CheckedSize first = load_number<std::uint64_t>(file.bytes().data() + sizeof(SessionHeader) + l * word);
     const std::size_t needed = cache.first_needed_run(l, found.length);
@@ -163,6 +196,7 @@ SessionRuns check_session_shape(const KeyValueCache<E>& cache, const SessionHead
   if (file.size() > size.value())
     refuse_file(file.path(), "has ", file.size() - size.value(), " bytes after its end, expected ", size.value(),
                 " in all");
+  if (pending) found.pending = read_pending(file, bounds.vocab_size);
   return found;
 }
 
@@ -175,12 +209,13 @@ inline void check_session_sum(const MappedFile& file) {
     refuse_file(file.path(), "is damaged: its checksum is ", sum.value(), ", expected ", stored);
 }
 
+/// Returns the pending token.
 template <CacheFormat E>
-void restore_keys(KeyValueCache<E>& cache, std::size_t sequence, const SessionHeader& expected, std::size_t limit,
-                  const std::filesystem::path& path) {
-  check_session_shape(cache, expected, limit, MappedFile(path));  // before memory is taken for as much as it holds
+std::optional<TokenId> restore_keys(KeyValueCache<E>& cache, std::size_t sequence, const SessionHeader& expected,
+                                    SessionBounds bounds, const std::filesystem::path& path) {
+  check_session_shape(cache, expected, bounds, MappedFile(path));  // before memory is taken for as much as it holds
   const MappedFile file(path, FileAccess::read);
-  const SessionRuns found = check_session_shape(cache, expected, limit, file);
+  const SessionRuns found = check_session_shape(cache, expected, bounds, file);
   check_session_sum(file);
   cache.adopt(sequence, found.length, found.first);
   const std::size_t runs = (found.length + simd::run_length - 1) / simd::run_length;
@@ -191,16 +226,18 @@ void restore_keys(KeyValueCache<E>& cache, std::size_t sequence, const SessionHe
       std::memcpy(cache.run(l, sequence, r), from + (r - found.first[l]) * bytes, bytes);
     from += (runs - found.first[l]) * bytes;
   }
+  return found.pending;
 }
 
 }  // namespace detail
 
-/// Writes the keys and values of a sequence beside `path` and moves them there: what was there before stays whole until
-/// then. Throws FileError where the file cannot be written.
+/// Writes the keys and values of a sequence, and its pending token, beside `path` and moves them there: what was there
+/// before stays whole until then. Throws FileError where the file cannot be written.
 template <class Model, class Cache>
 void save_session(const BatchSession<Model, Cache>& session, std::size_t sequence, const std::filesystem::path& path) {
-  const std::size_t length = session.length(sequence);
-  detail::save_keys(session.cache(), sequence, detail::session_header(session, length), path);
+  const std::optional<TokenId> pending = session.pending(sequence);  // throws where there is no such sequence
+  const std::size_t run = session.cache().length(sequence);
+  detail::save_keys(session.cache(), sequence, detail::session_header(session, run), pending, path);
 }
 /// The same for a session of one sequence.
 template <class Model, class Cache>
@@ -215,7 +252,10 @@ void save_session(const Session<Model, Cache>& session, const std::filesystem::p
 template <class Model, class Cache>
 void restore_session(BatchSession<Model, Cache>& session, std::size_t sequence, const std::filesystem::path& path) {
   const detail::SessionHeader expected = detail::session_header(session, session.length(sequence));
-  detail::restore_keys(session.cache(), sequence, expected, session.limit(), path);
+  const detail::SessionBounds bounds{session.limit(), Model::Spec::vocab_size};
+  const std::optional<TokenId> pending = detail::restore_keys(session.cache(), sequence, expected, bounds, path);
+  session.rewind(sequence, session.cache().length(sequence));  // what was pending before
+  if (pending) session.append(sequence, *pending);
 }
 /// The same for a session of one sequence.
 template <class Model, class Cache>
