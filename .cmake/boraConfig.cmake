@@ -1,4 +1,4 @@
-# find_package(bora) gives the target bora::bora and the function bora_native(<target>).
+# find_package(bora) gives the target bora::bora and the functions bora_native(<target>) and bora_kernels(<target>...).
 include(CMakeFindDependencyMacro)
 find_dependency(Threads)
 if(NOT TARGET nlohmann_json::nlohmann_json)
@@ -11,3 +11,5 @@ if(NOT TARGET hwy::hwy)
 endif()
 include("${CMAKE_CURRENT_LIST_DIR}/boraTargets.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/BoraNative.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/BoraKernels.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/BoraWarnings.cmake")

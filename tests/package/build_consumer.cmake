@@ -28,7 +28,7 @@ Depends: libhwy-dev (>= 1.0.3), nlohmann-json3-dev\n")
   file(GLOB_RECURSE packed RELATIVE "${folder}/root/usr" "${folder}/root/*")
   file(GLOB_RECURSE expected RELATIVE "${SOURCE}" "${SOURCE}/include/bora/*.hpp")
   list(APPEND expected share/pkgconfig/bora.pc share/doc/libbora-dev/copyright)
-  foreach(file IN ITEMS boraConfig boraConfigVersion boraTargets BoraNative Findhwy)
+  foreach(file IN ITEMS boraConfig boraConfigVersion boraTargets BoraNative BoraKernels BoraWarnings Findhwy)
     list(APPEND expected share/cmake/bora/${file}.cmake)
   endforeach()
   list(SORT packed)
@@ -50,10 +50,21 @@ function(check_forced)
   endif()
 endfunction()
 
+# The consumer gives no build type, and one of its targets no flags of the processor: both are said, once.
+function(check_warnings warnings)
+  string(REGEX REPLACE "[ \n]+" " " warnings "${warnings}")
+  string(REGEX MATCHALL "bora: [^:]* so [^:]*:" found "${warnings}")
+  if(NOT found STREQUAL "bora: CMAKE_BUILD_TYPE is empty, so consumer, untargeted will be compiled without optimisation and \
+run many times slower:;bora: no flag names the processor for untargeted, so the kernels will use the oldest SIMD or none:")
+    message(FATAL_ERROR "while it was configured the consumer was told:\n${warnings}\nthat is: ${found}")
+  endif()
+endfunction()
+
 function(build_with_cmake)
   execute_process(COMMAND "${CMAKE_COMMAND}" -S "${consumer}" -B "${folder}/build" -G "${GENERATOR}"
-                          -D "CMAKE_CXX_COMPILER=${COMPILER}" ${ARGN} COMMAND_ERROR_IS_FATAL ANY)
+                          -D "CMAKE_CXX_COMPILER=${COMPILER}" ${ARGN} COMMAND_ERROR_IS_FATAL ANY ERROR_VARIABLE warnings)
   check_forced()
+  check_warnings("${warnings}")
   execute_process(COMMAND "${CMAKE_COMMAND}" --build "${folder}/build" COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
 

@@ -1,2 +1,2 @@
-#define BORA_TEST_COMPILE_KERNELS
-#include "kernels.hpp"
+#define BORA_COMPILE_KERNELS
+#include <bora/simd/kernels.hpp>

@@ -9,6 +9,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <type_traits>
+#if defined(BORA_EXTERN_KERNELS)
+#include <bora/simd/kernels.hpp>
+#endif
 
 BORA_BEFORE_NAMESPACE();
 namespace bora::inline BORA_ABI {
