@@ -3,6 +3,7 @@
 #include <bora/core/error.hpp>
 #include <bora/core/mapped_file.hpp>
 #include <bora/core/executor.hpp>
+#include <bora/core/float_mode.hpp>
 #include <bora/io/families.hpp>
 #include <bora/io/foreign_file.hpp>
 #include <bora/io/json.hpp>
@@ -159,6 +160,7 @@ class HuggingFaceFolder {
     if (!detail::is_folder(folder)) detail::refuse_file(folder, "is a file, expected a folder");
     const std::filesystem::path config = folder / "config.json";
     if (!detail::is_named(config)) detail::refuse_file(config, "does not exist", detail::instead_of_weights(folder));
+    const detail::FloatMode mode;  // numbers are read from text, and compared, by its rounding
     return check_config(read_json(config), config, model_).family;
   }
 
