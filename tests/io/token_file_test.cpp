@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <fstream>
 #include <numeric>
 #include <string>
 #include <string_view>
@@ -154,4 +155,27 @@ TEST_CASE("What is wrong with a token file is said in a sentence", "[io]") {
   std::string damaged = whole;
   damaged[32] = 2;
   CHECK(says(damaged, "is damaged: its checksum is") == "");
+}
+
+TEST_CASE("A token file that others change while it is open is refused, not read beyond its vocabulary", "[io]") {
+  const TemporaryFolder folder;
+  const auto path = folder / "tokens";
+  std::vector<TokenId> ids(1'000'000);
+  for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<TokenId>(i % 10);
+  TokenFileWriter writer(path, 10);
+  writer.append(ids);
+  writer.commit();
+  const TokenFile file(path);
+  CHECK(file.read(bora::Range{900'000, 900'100}).size() == 100);
+  {
+    std::fstream changed(path, std::ios::binary | std::ios::in | std::ios::out);
+    changed.seekp(32 + 2 * 900'010);
+    changed.put('\x7f');
+  }
+  CHECK(lacks(refusal(path, [&] { file.read(bora::Range{900'000, 900'100}); }),
+              "was changed while it is in use: it now holds token 127, expected ids below vocab_size 10") == "");
+  std::filesystem::resize_file(path, 5'000);
+  CHECK(file.read(bora::Range{0, 1'000}).size() == 1'000);
+  CHECK(lacks(refusal(path, [&] { file.read(bora::Range{900'000, 900'100}); }), "ended after ") == "");
+  CHECK(file.document(0).end == ids.size());
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/core/mapped_file.hpp>
+#include <bora/io/foreign_file.hpp>
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -148,6 +149,7 @@ inline Json parse_json(std::string_view text, const std::filesystem::path& file,
 /// Parses a file. Throws as parse_json does, and for a file of more than 100 MB: parsed, it would take many times as
 /// much.
 inline Json read_json(const MappedFile& file) {
+  detail::refuse_foreign_kind(file.path(), file.text(), "no JSON");
   if (file.size() > detail::json_bytes_limit)
     detail::refuse_file(file.path(), "is ", file.size(), " bytes long, expected at most ", detail::json_bytes_limit,
                         " of JSON");

@@ -21,6 +21,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <cstring>
+#include <new>
 #include <optional>
 #include <span>
 #include <utility>
@@ -140,12 +141,16 @@ class TokenFileWriter {
   bool text_bytes_known_ = true, open_ = true;
 };
 
-/// A token file, checked throughout when it is opened: a file that is accepted can be read without surprise.
+/// A token file, checked throughout when it is opened: a file that is accepted can be read without surprise. Where
+/// others cut it short or write into it meanwhile, reading throws FileError.
 class TokenFile {
  public:
   /// Throws FileError for a file that is missing, of another kind or version, cut short, damaged, or that holds an id
   /// outside its vocabulary.
   explicit TokenFile(const std::filesystem::path& file, FileAccess access = FileAccess::map) : file_(file, access) {
+#if defined(BORA_POSIX_FILES)
+    if (access == FileAccess::map && file_.size() > MappedFile::largest_read) open_same();
+#endif
     read_head();
     read_tail();
     check_ends();
@@ -199,6 +204,14 @@ class TokenFile {
     detail::refuse_file(path(), parts...);
   }
 
+#if defined(BORA_POSIX_FILES)
+  void open_same() {
+    open_ = detail::OpenFile(path());
+    if (!file_.still_in_place() || open_.size() != file_.size())
+      refuse("was replaced while it was opened: open it again");
+  }
+#endif
+
   void read_head() {
     const auto bytes = file_.bytes();
     const detail::TokenFileHead expected;
@@ -223,11 +236,22 @@ class TokenFile {
     tail_ = detail::load_number<detail::TokenFileTail>(bytes.data() + bytes.size() - sizeof tail_);
     const std::size_t ends_at = checked_ends();
     ids_ = bytes.data() + sizeof head_;
-    ends_ = bytes.data() + ends_at;
+    keep_ends(bytes.data() + ends_at);
     detail::Checksum sum;
     sum.add(bytes.first(bytes.size() - word));
     if (sum.value() != tail_.checksum)
       refuse("is damaged: its checksum is ", sum.value(), ", expected ", tail_.checksum);
+  }
+
+  /// Copied: document() must not change under its caller.
+  void keep_ends(const std::byte* from) {
+    try {
+      ends_.resize(documents());
+    } catch (const std::bad_alloc&) {
+      throw MemoryError(detail::message(path().string(), ": holds ", documents(), " documents, more than there is ",
+                                        "memory for their ends"));
+    }
+    if (!ends_.empty()) std::memcpy(ends_.data(), from, ends_.size() * word);
   }
 
   /// Where the documents' ends begin. Throws FileError unless the counts make up the file's size.
@@ -246,9 +270,7 @@ class TokenFile {
            " documents, which take ", takes, ": it is cut short or damaged");
   }
 
-  std::size_t end(std::size_t i) const noexcept {
-    return static_cast<std::size_t>(detail::load_number<std::uint64_t>(ends_ + i * word));
-  }
+  std::size_t end(std::size_t i) const noexcept { return static_cast<std::size_t>(ends_[i]); }
   void check_ends() const {
     std::size_t last = 0;
     for (std::size_t i = 0; i < documents(); last = end(i), ++i)
@@ -272,15 +294,38 @@ class TokenFile {
     }
   }
   template <class Number>
-  void copy_ids(std::size_t first, std::span<TokenId> out) const noexcept {
-    for (std::size_t i = 0; i < out.size(); ++i)
-      out[i] = static_cast<TokenId>(detail::load_number<Number>(ids_ + (first + i) * sizeof(Number)));
+  void copy_ids(std::size_t first, std::span<TokenId> out) const {
+    // Checked again: where others write into the file meanwhile, it is no longer what was opened.
+    Number largest = 0;
+    std::array<Number, 1024> block;
+    for (std::size_t at = 0; at < out.size(); at += block.size()) {
+      const std::size_t n = std::min(block.size(), out.size() - at);
+      copy_bytes(sizeof head_ + (first + at) * sizeof(Number), std::as_writable_bytes(std::span(block).first(n)));
+      for (std::size_t i = 0; i < n; ++i) {
+        largest = std::max(largest, block[i]);
+        out[at + i] = static_cast<TokenId>(block[i]);
+      }
+    }
+    if (largest >= head_.vocab_size)
+      refuse("was changed while it is in use: it now holds token ", largest, ", expected ids below vocab_size ",
+             head_.vocab_size);
+  }
+  /// Of the open file rather than of its mapping: the system ends programs that touch what was cut off a mapped file.
+  void copy_bytes(std::size_t at, std::span<std::byte> out) const {
+#if defined(BORA_POSIX_FILES)
+    if (open_.open()) return open_.read(at, out, path());
+#endif
+    std::memcpy(out.data(), file_.bytes().data() + at, out.size());
   }
 
   MappedFile file_;
   detail::TokenFileHead head_;
   detail::TokenFileTail tail_;
-  const std::byte *ids_ = nullptr, *ends_ = nullptr;
+  const std::byte* ids_ = nullptr;
+  std::vector<std::uint64_t> ends_;
+#if defined(BORA_POSIX_FILES)
+  detail::OpenFile open_;  ///< of a mapped file
+#endif
 };
 
 }  // namespace bora::inline BORA_ABI
