@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <fstream>
 #include <limits>
 #include <string>
 #include <utility>
@@ -84,3 +85,26 @@ TEST_CASE("round_up goes to the next multiple", "[core]") {
   CHECK(bora::round_up(17, 16) == 32);
   CHECK(bora::round_up(7, 1) == 7);
 }
+
+#if defined(__linux__)
+namespace {
+
+/// Pages of this process that are in memory.
+std::size_t resident_bytes() {
+  std::ifstream file("/proc/self/statm");
+  std::size_t all = 0, resident = 0;
+  file >> all >> resident;
+  return resident * 4096;
+}
+
+}  // namespace
+
+TEST_CASE("Memory that is not written to is not taken", "[core]") {
+  constexpr std::size_t size = std::size_t{1} << 30;
+  const std::size_t before = resident_bytes();
+  Buffer<std::byte> buffer(size, "a tail", bora::Use::as_it_grows);
+  buffer.allow_huge_pages(size / 2, size);
+  buffer[0] = buffer[size / 2] = buffer[size - 1] = std::byte{1};
+  CHECK(resident_bytes() < before + (std::size_t{32} << 20));
+}
+#endif

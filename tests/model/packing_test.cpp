@@ -1,6 +1,7 @@
 #include "support/catch.hpp"
 #include <bora/model/decoder.hpp>
 #include <bora/simd/panels.hpp>
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <span>
@@ -91,4 +92,34 @@ TEST_CASE("Visiting with and without places names the same tensors, and their si
   CHECK(constant == bora::parameter_count<Odd>);
   // embedding, positions, table; 4 + 8 of attention and norms a layer; 6 dense twice; 1 + 5 * 3; final norm 2, head
   CHECK(tensors == 3 + 3 * 12 + 2 * 6 + 16 + 3);
+}
+
+namespace {
+
+/// An embedding of more than one strip, the last of which ends inside a panel.
+struct Tall : bora::DecoderSpec {
+  static constexpr std::size_t vocab_size = 70'001, dim = 24, layers = 1, context = 16;
+  using Norm = bora::RmsNorm<1e-5>;
+  using Attention = bora::MultiHeadAttention<bora::HeadShape{.heads = 2, .head_dim = 8}>;
+  using FeedForward = bora::SwiGlu<16>;
+};
+
+}  // namespace
+
+TEST_CASE("A model that is asked for by rows is the one that is asked for by tensors", "[model]") {
+  const auto value = [](std::size_t i) { return static_cast<float>(i % 1013) - 500; };
+  std::size_t largest = 0;
+  const bora::Decoder<Tall, bora::Bf16> by_rows(
+      [&](bora::TensorId, bora::TensorShape shape, bora::Range rows, std::span<float> out) {
+        const std::size_t cols = shape.matrix() ? shape.cols : 1;
+        CHECK(out.size() == rows.size() * cols);
+        largest = std::max(largest, out.size());
+        for (std::size_t i = 0; i < out.size(); ++i) out[i] = value(rows.begin * cols + i);
+      });
+  const bora::Decoder<Tall, bora::Bf16> whole([&](bora::TensorId, bora::TensorShape, std::span<float> out) {
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = value(i);
+  });
+  CHECK(largest < std::size_t{1'100'000});
+  const auto a = by_rows.parameters(), b = whole.parameters();
+  CHECK(std::memcmp(a.values().data(), b.values().data(), a.values().size_bytes()) == 0);
 }

@@ -31,19 +31,34 @@ class Decoder {
   Decoder() : memory_(carve_buffer("the weights", [&](Arena& arena) { place(arena, tree_); })) {}
 
   /// Weights from `fill(TensorId, TensorShape, std::span<float> out)`, which supplies one tensor at a time,
-  /// row-major [out, in], so that a model larger than half the memory can be loaded. What `fill` throws passes through.
+  /// row-major [out, in], so that a model larger than half the memory can be loaded. Where `fill(TensorId, TensorShape,
+  /// Range rows, std::span<float> out)` can be called, it is asked for some rows of a tensor at a time instead,
+  /// in order, and a few MB are enough on the way. What `fill` throws passes through.
   template <class Fill>
-    requires std::invocable<Fill&, TensorId, TensorShape, std::span<float>>
+    requires(std::invocable<Fill&, TensorId, TensorShape, std::span<float>> ||
+             std::invocable<Fill&, TensorId, TensorShape, Range, std::span<float>>)
   explicit Decoder(Fill&& fill, CheckpointNames names = {}) : Decoder() {
     const detail::FloatMode mode;
     names_ = names;
+    constexpr bool by_rows = std::invocable<Fill&, TensorId, TensorShape, Range, std::span<float>>;
     std::size_t largest = 0;
-    detail::Anatomy<S>::visit([&](TensorId, TensorShape shape) { largest = std::max(largest, shape.size()); });
+    detail::Anatomy<S>::visit([&](TensorId, TensorShape shape) {
+      largest = std::max(largest, (by_rows ? strip_rows(shape) : shape.rows) * columns(shape));
+    });
     Buffer<float> staging(largest, "a tensor on its way into the weights");
     detail::Anatomy<S>::visit(
         [&](TensorId id, TensorShape shape, auto& at) {
-          fill(id, shape, staging.span().first(shape.size()));
-          pack_rows(staging.data(), {0, shape.rows}, at);
+          if constexpr (by_rows) {
+            const std::size_t strip = strip_rows(shape);
+            for (std::size_t r = 0; r < shape.rows; r += strip) {
+              const Range rows{r, std::min(r + strip, shape.rows)};
+              fill(id, shape, rows, staging.span().first(rows.size() * columns(shape)));
+              pack_rows(staging.data(), rows, at);
+            }
+          } else {
+            fill(id, shape, staging.span().first(shape.size()));
+            pack_rows(staging.data(), {0, shape.rows}, at);
+          }
         },
         tree_);
   }
@@ -66,7 +81,8 @@ class Decoder {
     auto& from = const_cast<Parameters<S, T>&>(parameters).tree();
     detail::Anatomy<S>::visit(
         [&](TensorId, TensorShape shape, auto& to, auto& flat) {
-          pack_rows(numbers(flat), lane.share(shape.rows, simd::block_lanes), to);
+          const Range rows = lane.share(shape.rows, simd::block_lanes);
+          pack_rows(numbers(flat) + rows.begin * columns(shape), rows, to);
         },
         tree_, from);
   }
@@ -111,13 +127,21 @@ class Decoder {
     return matrix.data;
   }
 
-  /// Rounds rows of a row-major tensor into its place: of a matrix into panels, of a vector as they are.
+  static constexpr std::size_t columns(TensorShape shape) noexcept { return shape.matrix() ? shape.cols : 1; }
+  /// Rows that are packed at a time: whole panels, of about a million numbers.
+  static constexpr std::size_t strip_rows(TensorShape shape) noexcept {
+    constexpr std::size_t strip = std::size_t{1} << 20;
+    return std::min(shape.rows, round_up(std::max<std::size_t>(1, strip / columns(shape)), simd::block_lanes));
+  }
+
+  /// Rounds the rows `rows` of a row-major tensor, `from` being the first of them, into their place: of a matrix into
+  /// panels, of a vector as they are.
   template <class T, class Place>
   static void pack_rows(const T* from, Range rows, Place& to) noexcept {
     if constexpr (is_matrix<Place>)
-      simd::pack(from + rows.begin * to.cols, rows.begin, rows.size(), to);
+      simd::pack(from, rows.begin, rows.size(), to);
     else
-      std::copy(from + rows.begin, from + rows.end, const_cast<Number*>(to) + rows.begin);
+      std::copy_n(from, rows.size(), const_cast<Number*>(to) + rows.begin);
   }
 
   /// Lays all tensors out in `arena`.
@@ -142,15 +166,16 @@ class Decoder {
 /// on `seed` and the spec only; a format is their rounding.
 template <detail::SoundSpec S, detail::SoundFormat F = detail::LeftOut>
 Decoder<S, F> random_model(std::uint64_t seed) {
-  std::uint64_t stream = 0;
-  return Decoder<S, F>([&](TensorId id, TensorShape shape, std::span<float> out) {
-    const Random random(seed, stream++);
+  std::uint64_t stream = 0;  // one a tensor
+  return Decoder<S, F>([&](TensorId id, TensorShape shape, Range rows, std::span<float> out) {
+    const Random random(seed, rows.end == shape.rows ? stream++ : stream);
     if (!shape.matrix()) {
       std::fill(out.begin(), out.end(), id.name.ends_with("norm") ? 1.0f : 0.0f);
       return;
     }
     const float deviation = 1 / std::sqrt(static_cast<float>(shape.cols));
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] = deviation * random.bell_at(i);
+    const std::size_t first = rows.begin * shape.cols;
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = deviation * random.bell_at(first + i);
   });
 }
 
