@@ -4,6 +4,7 @@
 #include <bora/model/zoo.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 using namespace bora;
 
@@ -47,6 +48,28 @@ template <class Mask, class InAttention = NoPosition>
 struct Seen : Odd {
   using Attention = GroupedQueryAttention<head_shape, Mask, InAttention>;
 };
+/// An activation of its own, with parameters.
+template <int power>
+struct Mine {
+  struct Function {
+    template <class Block>
+    static Block value(Block x) noexcept {
+      return x;
+    }
+    template <class Block>
+    static Block slope(Block x) noexcept {
+      return x;
+    }
+  };
+};
+struct Called : Mine<3> {
+  static constexpr std::string_view name = "called so";
+};
+template <class Activation>
+struct Activated : Odd {
+  using FeedForward = bora::Mlp<8, Activation>;
+};
+
 template <class Mask, class InAttention = NoPosition>
 std::uint64_t fingerprint_of() {
   return bora::detail::fingerprint(describe<Seen<Mask, InAttention>>());
@@ -211,4 +234,19 @@ TEST_CASE("Fingerprints tell masks and buckets apart", "[model]") {
   for (const std::uint64_t& a : prints)
     for (const std::uint64_t& b : prints) CHECK((a == b) == (&a == &b));
   CHECK(fingerprint_of<Skipping<4>>() == fingerprint_of<Skipping<4>>());
+}
+
+TEST_CASE("Policies that files cannot name are told apart by their types' names, or by their own", "[model]") {
+  const auto name_of = []<class A>(const Activated<A>&) {
+    return describe<Activated<A>>().feed_forward[0].activation_name;
+  };
+  CHECK(name_of(Activated<Mine<1>>{}).ends_with("Mine<1>"));
+  CHECK(name_of(Activated<Mine<2>>{}).ends_with("Mine<2>"));
+  CHECK(name_of(Activated<Called>{}) == "called so");
+  CHECK(name_of(Activated<bora::Relu>{}).empty());
+  const auto print_of = []<class A>(const Activated<A>&) {
+    return bora::detail::fingerprint(describe<Activated<A>>());
+  };
+  CHECK(print_of(Activated<Mine<1>>{}) != print_of(Activated<Mine<2>>{}));
+  CHECK(print_of(Activated<Mine<1>>{}) != print_of(Activated<Called>{}));
 }

@@ -234,6 +234,11 @@ inline ConfigKeys gpt_neox_keys(const ModelDescription& d) {
   };
 }
 
+/// The name of a policy that is not the library's; folders of earlier versions do not have it.
+inline void append_name(ConfigKeys& keys, std::string_view within, std::string_view key, std::string_view name) {
+  if (!name.empty()) append_within(keys, within, {{key, name, name}});
+}
+
 /// `relative_attention_...` are T5's own keys. `mask_hash` is there for masks that have no name.
 inline void append_attention(ConfigKeys& keys, std::string_view within, const AttentionDescription& a) {
   append_within(keys, within,
@@ -256,6 +261,7 @@ inline void append_attention(ConfigKeys& keys, std::string_view within, const At
                  {"bias", a.bias},
                  {"clip_qkv", or_null(a.clip), {}, nullptr}});
   if (a.mask == MaskKind::other) append_within(keys, within, {{"mask_hash", a.mask_hash}});
+  append_name(keys, within, "scaling_name", a.scaling.name);
   if (a.position == PositionKind::t5_bias)
     append_within(keys, within,
                   {{"relative_attention_num_buckets", a.relative_buckets},
@@ -270,6 +276,8 @@ inline void append_feed_forward(ConfigKeys& keys, std::string_view within, const
                  {"experts", or_null(f.experts), {}, nullptr},
                  {"experts_per_token", or_null(f.choices), {}, nullptr},
                  {"router", f.experts == 0 ? ConfigValue(nullptr) : name_of(f.router), {}, nullptr}});
+  append_name(keys, within, "activation_name", f.activation_name);
+  append_name(keys, within, "router_name", f.router_name);
 }
 
 /// The library's own, for models that no family can hold: everything a description says, and no defaults.

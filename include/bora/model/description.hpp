@@ -4,6 +4,7 @@
 #include <bora/model/accounting.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -32,6 +33,7 @@ struct ScalingDescription {
   double beta_slow = 0;                  ///< YarnSettings::beta_slow; else 0
   double low_frequency = 0;              ///< Llama3Settings::low_frequency; else 0
   double high_frequency = 0;             ///< Llama3Settings::high_frequency; else 0
+  std::string_view name = {};            ///< of one that is `other`: its `name`, or its type's
 };
 
 /// Which keys a query sees; `other` is a mask that files cannot name, with a window or without.
@@ -66,6 +68,8 @@ struct FeedForwardDescription {
   std::size_t experts = 0;                ///< to choose from; 0: dense
   std::size_t choices = 0;                ///< experts a token goes to; 0: dense
   RouterKind router = RouterKind::other;  ///< how they are chosen; without meaning where dense
+  std::string_view activation_name = {};  ///< of one that is `other`: its `name`, or its type's
+  std::string_view router_name = {};      ///< the same of a router
 };
 
 /// A norm as numbers.
@@ -101,10 +105,43 @@ struct ModelDescription {
 
 namespace detail {
 
+#define BORA_TEXT_OF2(text) #text
+#define BORA_TEXT_OF(text) BORA_TEXT_OF2(text)
+inline constexpr std::string_view abi_prefix = BORA_TEXT_OF(BORA_ABI) "::";
+#undef BORA_TEXT_OF
+#undef BORA_TEXT_OF2
+
+/// A type's name out of what a compiler calls a function of it, the same under g++ and clang and for all targets.
+inline std::string type_name(std::string_view function) {
+  const std::size_t begin = function.find("Named = ") + 8;
+  std::string name(function.substr(begin, function.find_first_of(";]", begin) - begin));
+  const auto replace_all = [&](std::string_view from, std::string_view to) {
+    for (std::size_t at = 0; (at = name.find(from, at)) != name.npos; at += to.size())
+      name.replace(at, from.size(), to);
+  };
+  replace_all(abi_prefix, "");
+  replace_all("{anonymous}", "(anonymous namespace)");
+  return name;
+}
+
+/// What a policy that files cannot name is called in them: its own `name` where it has one, else its type's.
+template <class Named>
+std::string_view policy_name() {
+  if constexpr (requires { std::string_view(Named::name); }) {
+    return Named::name;
+  } else {
+    static const std::string name = type_name(__PRETTY_FUNCTION__);
+    return name;
+  }
+}
+
 template <class Scaling>
 struct DescribeScaling {
   static ScalingDescription get() {
-    return {.kind = std::is_same_v<Scaling, NoScaling> ? ScalingKind::none : ScalingKind::other};
+    if constexpr (std::is_same_v<Scaling, NoScaling>)
+      return {};
+    else
+      return {.kind = ScalingKind::other, .name = policy_name<Scaling>()};
   }
 };
 template <auto factor_>
@@ -202,12 +239,17 @@ FeedForwardDescription describe_feed_forward() {
     d.experts = F::experts;
     d.choices = F::choices;
     d.router = router_kind<typename F::Router>;
+    if constexpr (router_kind<typename F::Router> == RouterKind::other)
+      d.router_name = policy_name<typename F::Router>();
     return d;
   } else {
-    return {.hidden = F::hidden,
-            .gated = F::gated,
-            .bias = F::has_bias,
-            .activation = activation_kind<typename F::ActivationType>()};
+    FeedForwardDescription d{.hidden = F::hidden,
+                             .gated = F::gated,
+                             .bias = F::has_bias,
+                             .activation = activation_kind<typename F::ActivationType>()};
+    if constexpr (activation_kind<typename F::ActivationType>() == ActivationKind::other)
+      d.activation_name = policy_name<typename F::ActivationType>();
+    return d;
   }
 }
 
