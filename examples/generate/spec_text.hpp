@@ -261,7 +261,7 @@ inline std::string for_checkpoint(const std::filesystem::path& path) {
     if (llama2c) {
       model = model_of_llama2c(path);
     } else {
-      const bora::Json json = bora::read_json(config);
+      const bora::Json json = bora::read_json(config, bora::json_settings);
       family = bora::optional_string(json, "model_type", config).value_or("");
       model = model_of_config(json, config, family);
     }

@@ -70,6 +70,43 @@ TEST_CASE("A key may occur again in another object", "[io]") {
   CHECK(refusal(nested(64)) == "accepted");
 }
 
+TEST_CASE("One line of a file is refused with its number, once", "[io]") {
+  const auto complaint = [](const std::string& text) {
+    return support::refusal("", [&] { bora::parse_json(text, "a.jsonl", {.line = 2}); });
+  };
+  CHECK(support::lacks(complaint("{\"a\": NaN}"), "a.jsonl, line 2, column 7: is not valid JSON: invalid literal") ==
+        "");
+  CHECK(support::lacks(complaint(std::string("{\0}", 3)), "a.jsonl, line 2, column 2: is not valid JSON: a zero") ==
+        "");
+  CHECK(support::lacks(complaint("[1e999]"), "a.jsonl, line 2: is not valid JSON: number overflow") == "");
+  CHECK(support::lacks(complaint(R"({"a": 1, "a": 2})"), "a.jsonl, line 2: key 'a' occurs twice") == "");
+  CHECK(support::lacks(complaint(nested(65)), "a.jsonl, line 2: JSON values are nested deeper") == "");
+}
+
+TEST_CASE("Many small JSON values take time linear in the text", "[io]") {
+  std::string objects = "[{}", members = "{\"k0\":[]";
+  for (int i = 1; i < 100'000; ++i) objects += ",{}";
+  for (int i = 1; i < 50'000; ++i) members += ",\"k" + std::to_string(i) + "\":[{}]";
+  CHECK(bora::parse_json(objects + "]", "f").size() == 100'000);  // seconds, if each looked through all before it
+  CHECK(bora::parse_json(members + "}", "f").size() == 50'000);
+}
+
+TEST_CASE("JSON values take no more memory than is allowed, whatever the text", "[io]") {
+  const auto complaint = [](const std::string& text) {
+    return support::refusal("f", [&] { bora::parse_json(text, "f", {.memory = 10'000}); });
+  };
+  const auto many = [](const std::string& one) {
+    std::string text = "[0";
+    for (int i = 0; i < 1'000; ++i) text += "," + one;
+    return text + "]";
+  };
+  const std::string sentence = "holds JSON values that take more than 10000 bytes of memory, expected no more";
+  for (const char* one : {"1", "\"\"", "[]", "{}", "{\"\":0}", "null"}) CHECK(complaint(many(one)) == sentence);
+  CHECK(complaint("[\"" + std::string(10'000, 'a') + "\"]") == sentence);
+  CHECK(complaint("{\"" + std::string(10'000, 'a') + "\": 1}") == sentence);
+  CHECK(complaint("[1, \"a\", {\"b\": []}]") == "accepted");
+}
+
 TEST_CASE("Members of JSON objects come in the kind that is asked for", "[io]") {
   CHECK(bora::require_string(config, "name", "f") == "llama");
   CHECK(bora::require_size(config, "dim", "f") == 64);
@@ -96,7 +133,7 @@ TEST_CASE("Null and absent members of JSON objects are the same", "[io]") {
 TEST_CASE("A member of another kind is refused with key, found and expected", "[io]") {
   const std::filesystem::path file = "config.json";
   CHECK(refused([&] { bora::require_size(config, "window", file); }) ==
-        "has no key 'window', expected a whole number from 0");
+        "key 'window' is null, expected a whole number from 0");
   CHECK(refused([&] { bora::require_object(config, "absent", file); }) == "has no key 'absent', expected an object");
   CHECK(refused([&] { bora::optional_size(config, "eps", file); }) ==
         "key 'eps' is the number 1e-05, expected a whole number from 0");
@@ -124,6 +161,8 @@ TEST_CASE("A JSON file is read and named in what it is refused with", "[io]") {
   std::filesystem::resize_file(huge, 100'000'001);  // a hole
   CHECK(support::refusal(huge, [&] { bora::read_json(huge); }) ==
         "is 100000001 bytes long, expected at most 100000000 of JSON");
+  CHECK(support::refusal(huge, [&] { bora::read_json(huge, bora::json_settings); }) ==
+        "is 100000001 bytes long, expected at most 10000000 of JSON");
 }
 
 TEST_CASE("Text becomes a JSON string, or is refused where it is no UTF-8", "[io]") {

@@ -210,7 +210,7 @@ class TextPacker {
   /// An object with a text.
   Json json_object(const detail::LineReader& lines, const std::filesystem::path& file) const {
     const std::filesystem::path place = detail::message(file.string(), ", line ", lines.number());
-    Json object = parse_json(lines.text(), file, lines.number());
+    Json object = parse_json(lines.text(), file, {.line = lines.number()});
     if (!object.is_object())
       detail::refuse_file(place, "is ", detail::json_kind(object), ", expected an object with a key ",
                           detail::printable(options_.field));

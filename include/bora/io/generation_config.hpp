@@ -25,7 +25,7 @@ inline TokenId stop_id(const Json& value, std::string_view path, const std::file
 /// The ids at `eos_token_id` of one file, in its order; none where the file or the key is missing.
 inline std::vector<TokenId> stop_ids_in(const std::filesystem::path& file) {
   if (!is_there(file)) return {};
-  const Json json = read_json(file);
+  const Json json = read_json(file, json_settings);
   if (!json.is_object()) refuse_file(file, "is ", json_kind(json), ", expected an object");
   const Json* found = find_json(json, "eos_token_id");
   if (found == nullptr) return {};

@@ -161,7 +161,7 @@ class HuggingFaceFolder {
     const std::filesystem::path config = folder / "config.json";
     if (!detail::is_named(config)) detail::refuse_file(config, "does not exist", detail::instead_of_weights(folder));
     const detail::FloatMode mode;  // numbers are read from text, and compared, by its rounding
-    return check_config(read_json(config), config, model_).family;
+    return check_config(read_json(config, json_settings), config, model_).family;
   }
 
   // ---- names

@@ -11,7 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_set>
+#include <utility>
 #include <vector>
 
 namespace bora::inline BORA_ABI {
@@ -19,13 +19,24 @@ namespace bora::inline BORA_ABI {
 /// A JSON value.
 using Json = nlohmann::json;
 
+/// How much JSON is accepted, and where it comes from.
+struct JsonOptions {
+  /// Longest file, in bytes; the header of a safetensors file has the same limit.
+  std::size_t bytes = 100'000'000;
+  /// Most memory for the parsed values, in bytes, estimated: `"",` takes twenty times its length. Twice what the
+  /// largest published tokenizers need.
+  std::size_t memory = 400'000'000;
+  /// Number of the line that the text is, from 1, in a file of one value a line; 0 where the text is the whole file.
+  std::size_t line = 0;
+};
+
+/// Limits for a file of settings, as config.json: published ones have a few kB, at most some hundreds.
+inline constexpr JsonOptions json_settings{.bytes = 10'000'000, .memory = 50'000'000};
+
 namespace detail {
 
 /// Arrays and objects within each other; no file of this library's formats comes near.
 inline constexpr std::size_t json_depth = 64;
-
-/// Of a file; the header of a safetensors file has the same limit.
-inline constexpr std::size_t json_bytes_limit = 100'000'000;
 
 /// "line 3, column 14": where byte `at` stands.
 inline std::string json_place(std::string_view text, std::size_t at) {
@@ -46,28 +57,93 @@ inline std::string json_complaint(std::string_view what) {
   return what.size() <= longest ? std::string(what) : std::string(what.substr(0, longest)) + "…";
 }
 
-/// Refuses duplicate keys and depth while the text is read: a parsed value would show neither.
-class JsonRules {
+/// Builds the value while the text is read, and refuses duplicate keys, depth and size on the way: a parsed value would
+/// show the first no more, and the last too late. nlohmann's callback could refuse them too, but 3.11 then searches a
+/// container once for each object in it. Keys are ordered, not hashed: nobody can choose some that collide.
+class JsonBuilder {
  public:
-  explicit JsonRules(const std::filesystem::path& file) : file_(file) {}
+  JsonBuilder(std::string_view text, const std::filesystem::path& file, const JsonOptions& options)
+      : text_(text), file_(file), options_(options) {}
+  Json take() { return std::move(root_); }
 
-  bool operator()(Json::parse_event_t event, Json& value) {
-    using Event = Json::parse_event_t;
-    if (event == Event::object_start || event == Event::array_start) open();
-    if (event == Event::object_end || event == Event::array_end) keys_.pop_back();
-    if (event == Event::key && !keys_.back().insert(value.get_ref<const std::string&>()).second)
-      refuse_file(file_, "key ", printable(value.get_ref<const std::string&>()), " occurs twice in one JSON object");
+  // What nlohmann's parser calls, with what it reads.
+  bool null() { return add(nullptr); }
+  bool boolean(bool value) { return add(value); }
+  bool number_integer(std::int64_t value) { return add(value); }
+  bool number_unsigned(std::uint64_t value) { return add(value); }
+  bool number_float(double value, const std::string&) { return add(value); }
+  bool string(std::string& value) {
+    take_memory(allocation + value.size());
+    return add(std::move(value));
+  }
+  bool binary(Json::binary_t&) { return false; }  // JSON has none
+  bool start_array(std::size_t) { return open(Json::value_t::array); }
+  bool start_object(std::size_t) { return open(Json::value_t::object); }
+  bool end_array() { return close(); }
+  bool end_object() { return close(); }
+  bool key(std::string& name) {
+    take_memory(2 * allocation + name.size());
+    const auto [at, added] = open_.back()->get_ref<Json::object_t&>().try_emplace(std::move(name));
+    if (!added) refuse("key ", printable(name), " occurs twice in one JSON object");
+    member_ = &at->second;
     return true;
+  }
+  bool parse_error(std::size_t bytes, const std::string&, const Json::exception& error) {
+    const bool has_place = dynamic_cast<const Json::parse_error*>(&error) != nullptr;
+    const std::size_t at = bytes == 0 ? 0 : bytes - 1;
+    refuse_invalid(has_place ? std::optional(at) : std::nullopt, json_complaint(error.what()));
+  }
+
+  /// Throws FileError: the text is no JSON, because of its byte `at`.
+  [[noreturn]] void refuse_invalid(std::optional<std::size_t> at, std::string_view why) const {
+    if (options_.line != 0)
+      refuse_file(message(place(), at ? message(", column ", *at + 1) : ""), "is not valid JSON: ", why);
+    refuse_file(file_, "is not valid JSON: ", at ? json_place(text_, *at) + ": " : "", why);
   }
 
  private:
-  void open() {
-    if (keys_.size() == json_depth)
-      refuse_file(file_, "JSON values are nested deeper than ", json_depth, ", expected no more");
-    keys_.emplace_back();
+  static constexpr std::size_t allocation = 48;  ///< a string or container, and its share of the heap's bookkeeping
+
+  std::string place() const {
+    return options_.line == 0 ? file_.string() : message(file_.string(), ", line ", options_.line);
   }
+  template <class... Parts>
+  [[noreturn]] void refuse(const Parts&... parts) const {
+    refuse_file(place(), parts...);
+  }
+  void take_memory(std::size_t bytes) {
+    if (bytes > options_.memory - taken_)
+      refuse("holds JSON values that take more than ", options_.memory, " bytes of memory, expected no more");
+    taken_ += bytes;
+  }
+  bool add(Json value) {
+    take_memory(sizeof(Json));
+    Json& at = open_.empty() ? root_ : open_.back()->is_array() ? append(*open_.back()) : *member_;
+    at = std::move(value);
+    last_ = &at;
+    return true;
+  }
+  static Json& append(Json& array) { return array.get_ref<Json::array_t&>().emplace_back(); }
+  bool open(Json::value_t container) {
+    if (open_.size() == json_depth) refuse("JSON values are nested deeper than ", json_depth, ", expected no more");
+    take_memory(allocation);
+    add(container);
+    open_.push_back(last_);
+    return true;
+  }
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  std::string_view text_;
   const std::filesystem::path& file_;
-  std::vector<std::unordered_set<std::string>> keys_;  ///< of each object that is open; arrays have none
+  const JsonOptions& options_;
+  Json root_;
+  std::vector<Json*> open_;  ///< arrays and objects around what is read; a parent does not grow while its child is open
+  Json* last_ = nullptr;     ///< the value added last
+  Json* member_ = nullptr;   ///< where the value of the last key goes
+  std::size_t taken_ = 0;    ///< estimated bytes of memory so far
 };
 
 /// A parsed one is unsigned, one that a program put there may be an int.
@@ -104,59 +180,41 @@ const Json* json_value(const Json& object, std::string_view key, const std::file
   return value;
 }
 
+/// Throws FileError for a member that must be there: null is said where it is null.
 template <class T>
-T require_json(std::optional<T> value, std::string_view key, const std::filesystem::path& file, std::string_view parent,
-               std::string_view expected) {
-  if (!value) refuse_file(file, "has no key ", json_path(parent, key), ", expected ", expected);
+T require_json(std::optional<T> value, const Json& object, std::string_view key, const std::filesystem::path& file,
+               std::string_view parent, std::string_view expected) {
+  const bool is_null = object.is_object() && object.contains(std::string(key));
+  if (!value)
+    refuse_file(file, is_null ? "key " : "has no key ", json_path(parent, key), is_null ? " is null" : "",
+                ", expected ", expected);
   return *std::move(value);
 }
 
 }  // namespace detail
 
-namespace detail {
-
-/// \param line  where `text` is a line of a file of many values: its number, from 1; else 0
-[[noreturn]] inline void refuse_json(const std::filesystem::path& file, std::size_t line, std::string_view text,
-                                     std::size_t at, std::string_view complaint) {
-  if (line == 0) refuse_file(file, "is not valid JSON: ", json_place(text, at), ": ", complaint);
-  refuse_file(message(file.string(), ", line ", line, ", column ", std::min(at, text.size()) + 1),
-              "is not valid JSON: ", complaint);
-}
-
-}  // namespace detail
-
-/// Parses a whole text as one JSON value. Throws FileError, naming `file`, for what is not JSON (comments, trailing
-/// commas, NaN and bytes that are no UTF-8 included), for a key that occurs twice in an object, and for values nested
-/// deeper than 64.
-/// \param line  where `text` is a line of a file of JSON lines: its number, from 1, which errors name
-inline Json parse_json(std::string_view text, const std::filesystem::path& file, std::size_t line = 0) {
+/// Parses a whole text as one JSON value, in time linear in its length. Throws FileError, naming `file` and the line,
+/// for what is not JSON (comments, trailing commas, NaN and bytes that are no UTF-8 included), for a key that occurs
+/// twice in an object, for values nested deeper than 64, and for values that take more memory than the options allow.
+inline Json parse_json(std::string_view text, const std::filesystem::path& file, const JsonOptions& options = {}) {
+  detail::JsonBuilder builder(text, file, options);
   // nlohmann takes a zero byte for the end and would not look at what follows.
-  if (const std::size_t zero = text.find('\0'); zero != text.npos)
-    detail::refuse_json(file, line, text, zero, "a zero byte");
-  const std::filesystem::path place =
-      line == 0 ? file : std::filesystem::path(detail::message(file.string(), ", line ", line));
-  detail::JsonRules rules(place);
-  try {
-    return Json::parse(text.begin(), text.end(),
-                       [&](int, Json::parse_event_t event, Json& value) { return rules(event, value); });
-  } catch (const Json::parse_error& error) {
-    detail::refuse_json(file, line, text, error.byte == 0 ? 0 : error.byte - 1, detail::json_complaint(error.what()));
-  } catch (const Json::exception& error) {
-    detail::refuse_file(place, "is not valid JSON: ", detail::json_complaint(error.what()));
-  }
+  if (const std::size_t zero = text.find('\0'); zero != text.npos) builder.refuse_invalid(zero, "a zero byte");
+  Json::sax_parse(text.begin(), text.end(), &builder);
+  return builder.take();
 }
 
-/// Parses a file. Throws as parse_json does, and for a file of more than 100 MB: parsed, it would take many times as
-/// much.
-inline Json read_json(const MappedFile& file) {
+/// Parses a file. Throws as parse_json does, and for a file longer than the options allow.
+inline Json read_json(const MappedFile& file, const JsonOptions& options = {}) {
   detail::refuse_foreign_kind(file.path(), file.text(), "no JSON");
-  if (file.size() > detail::json_bytes_limit)
-    detail::refuse_file(file.path(), "is ", file.size(), " bytes long, expected at most ", detail::json_bytes_limit,
-                        " of JSON");
-  return parse_json(file.text(), file.path());
+  if (file.size() > options.bytes)
+    detail::refuse_file(file.path(), "is ", file.size(), " bytes long, expected at most ", options.bytes, " of JSON");
+  return parse_json(file.text(), file.path(), options);
 }
 /// Opens and parses a file.
-inline Json read_json(const std::filesystem::path& file) { return read_json(MappedFile(file)); }
+inline Json read_json(const std::filesystem::path& file, const JsonOptions& options = {}) {
+  return read_json(MappedFile(file), options);
+}
 
 /// `text` as a JSON string, quotation marks included. Throws ConfigError where it is no UTF-8.
 inline std::string json_string(std::string_view text) {
@@ -217,34 +275,37 @@ inline const Json* optional_array(const Json& object, std::string_view key, cons
 /// A string.
 inline std::string require_string(const Json& object, std::string_view key, const std::filesystem::path& file,
                                   std::string_view parent = "") {
-  return detail::require_json(optional_string(object, key, file, parent), key, file, parent, "a string");
+  return detail::require_json(optional_string(object, key, file, parent), object, key, file, parent, "a string");
 }
 /// An integer from 0.
 inline std::size_t require_size(const Json& object, std::string_view key, const std::filesystem::path& file,
                                 std::string_view parent = "") {
-  return detail::require_json(optional_size(object, key, file, parent), key, file, parent, "a whole number from 0");
+  return detail::require_json(optional_size(object, key, file, parent), object, key, file, parent,
+                              "a whole number from 0");
 }
 /// Any number, whole or not.
 inline double require_number(const Json& object, std::string_view key, const std::filesystem::path& file,
                              std::string_view parent = "") {
-  return detail::require_json(optional_number(object, key, file, parent), key, file, parent, "a number");
+  return detail::require_json(optional_number(object, key, file, parent), object, key, file, parent, "a number");
 }
 /// True or false.
 inline bool require_bool(const Json& object, std::string_view key, const std::filesystem::path& file,
                          std::string_view parent = "") {
-  return detail::require_json(optional_bool(object, key, file, parent), key, file, parent, "true or false");
+  return detail::require_json(optional_bool(object, key, file, parent), object, key, file, parent, "true or false");
 }
 /// An object; points into `object`.
 inline const Json& require_object(const Json& object, std::string_view key, const std::filesystem::path& file,
                                   std::string_view parent = "") {
   const Json* value = optional_object(object, key, file, parent);
-  return *detail::require_json(value == nullptr ? std::nullopt : std::optional(value), key, file, parent, "an object");
+  return *detail::require_json(value == nullptr ? std::nullopt : std::optional(value), object, key, file, parent,
+                               "an object");
 }
 /// An array; points into `object`.
 inline const Json& require_array(const Json& object, std::string_view key, const std::filesystem::path& file,
                                  std::string_view parent = "") {
   const Json* value = optional_array(object, key, file, parent);
-  return *detail::require_json(value == nullptr ? std::nullopt : std::optional(value), key, file, parent, "an array");
+  return *detail::require_json(value == nullptr ? std::nullopt : std::optional(value), object, key, file, parent,
+                               "an array");
 }
 
 }  // namespace bora::inline BORA_ABI
