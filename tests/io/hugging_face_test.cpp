@@ -294,10 +294,109 @@ TEST_CASE("Rotary scaling must be the type's", "[io]") {
       R"({"rope_scaling": null, "rope_theta": null,
           "rope_parameters": {"rope_theta": 10000.0, "rope_type": "linear", "factor": 5}})",
       "key 'rope_parameters.factor' is 5, the model's type has");
-  refuses_config<Llama>(R"({"rope_parameters": {"rope_theta": 20000.0, "rope_type": "default"}})",
-                        "key 'rope_theta' is the number 10000.0, but 'rope_parameters' has the number 20000.0");
+  refuses_config<Llama>(
+      R"({"rope_parameters": {"rope_theta": 20000.0, "rope_type": "default"}})",
+      "key 'rope_theta' is the number 10000.0, but key 'rope_parameters.rope_theta' is the number 20000.0");
   refuses_config<Llama>(R"({"rope_theta": null, "rope_parameters": {"full_attention": {"rope_theta": 10000.0}}})",
                         "key 'rope_parameters.full_attention' is an object");
+}
+
+TEST_CASE("Rotary keys are read wherever they stand", "[io]") {
+  accepts_null_or_none<LlamaBias>(R"({"rope_theta": null, "rope_scaling": {"rope_theta": 5e5}})");
+  accepts_null_or_none<LlamaBias>(
+      R"({"rope_theta": null, "rope_scaling": null, "rope_parameters": {"rope_theta": 5e5}})");
+  accepts_config<LlamaBias>(R"({"rope_scaling": {"rope_theta": 5e5}, "rope_parameters": {"rope_theta": 500000}})");
+  refuses_config<Llama>(R"({"rope_theta": null, "rope_scaling": {"rope_type": "default", "rope_theta": 5e5}})",
+                        "key 'rope_scaling.rope_theta' is the number 500000.0, the model's type has");
+  refuses_config<Llama>(R"({"rope_scaling": {"partial_rotary_factor": 0.5}})",
+                        "key 'rope_scaling.partial_rotary_factor' is the number 0.5");
+  refuses_config<Llama>(R"({"rope_parameters": {"rotary_pct": 0.5}})", "key 'rope_parameters.rotary_pct' is");
+  refuses_config<Llama>(R"({"rotary_pct": 0.5})", "key 'rotary_pct' is the number 0.5");
+  refuses_config<Llama>(R"({"rope_type": "linear"})", "key 'rope_type' is the string 'linear'");
+  refuses_config<Llama>(R"({"rope_type": "dynamic"})", "key 'rope_type' is 'dynamic'");
+  accepts_null_or_none<NeoX>(
+      R"({"rotary_pct": null, "rotary_emb_base": null,
+          "rope_parameters": {"rope_theta": 1e4, "partial_rotary_factor": 0.5, "rope_type": "default"}})");
+  refuses_config<NeoX>(R"({"rope_parameters": {"partial_rotary_factor": 0.25}})",
+                       "key 'rope_parameters.partial_rotary_factor' is the number 0.25, the model's type has");
+  refuses_config<Falcon7>(R"({"partial_rotary_factor": 0.5})", "key 'partial_rotary_factor' is the number 0.5");
+  accepts_config_without<Llama3>(
+      R"({"rope_scaling": {"original_max_position_embeddings": null}, "original_max_position_embeddings": 8192})");
+  refuses_config<Llama3>(R"({"original_max_position_embeddings": 4096})",
+                         "key 'rope_scaling.original_max_position_embeddings' is 8192, but key 'original_max_"
+                         "position_embeddings' is 4096, expected the same");
+}
+
+TEST_CASE("Places that contradict each other are refused, both named", "[io]") {
+  refuses_config<Llama>(
+      R"({"rope_scaling": {"rope_theta": 5e5}})",
+      "key 'rope_theta' is the number 10000.0, but key 'rope_scaling.rope_theta' is the number 500000.0, expected the");
+  refuses_config<Llama>(
+      R"({"rope_theta": null, "rope_scaling": {"rope_theta": 5e5}, "rope_parameters": {"rope_theta": 1e4}})",
+      "key 'rope_scaling.rope_theta' is the number 500000.0, but key 'rope_parameters.rope_theta' is the number 10000");
+  refuses_config<LlamaLinear>(
+      R"({"rope_parameters": {"rope_type": "linear", "factor": 8}})",
+      "key 'rope_scaling.factor' is the number 4.0, but key 'rope_parameters.factor' is 8, expected the same");
+}
+
+TEST_CASE("A key that is not known is refused where keys decide a formula", "[io]") {
+  refuses_config<Llama>(R"({"rope_scaling": {"alpha": 2.0}})",
+                        "key 'rope_scaling.alpha' is the number 2.0, which the model's type cannot express");
+  refuses_config<LlamaLinear>(R"({"rope_scaling": {"beta_fast": 16}})", "key 'rope_scaling.beta_fast' is 16, which");
+  refuses_config<LlamaYarn>(R"({"rope_parameters": {"mrope_section": [1, 1]}})",
+                            "key 'rope_parameters.mrope_section' is an array, which");
+  refuses_config<Llama3>(R"({"rope_scaling": {"attention_factor": 2}})", "key 'rope_scaling.attention_factor' is 2");
+  refuses_config<LlamaYarn>(R"({"rope_scaling": {"truncate": false}})", "key 'rope_scaling.truncate' is false");
+  refuses_config<Mpt>(R"({"attn_config": {"rotary": true}})", "key 'attn_config.rotary' is true, which");
+  refuses_config<Mpt>(R"({"attn_config": {"sliding_window_size": 8}})", "key 'attn_config.sliding_window_size' is 8");
+  refuses_config<Mpt>(R"({"ffn_config": {"ffn_type": "mptgeglu"}})", "key 'ffn_config.ffn_type' is the string 'mptg");
+  refuses_config<Relative>(R"({"attention": {"sink": 1}})", "key 'attention.sink' is 1, which");
+  accepts_config<Llama>(R"({"rope_scaling": {"alpha": null, "factor": 1.0, "original_max_position_embeddings": 16}})");
+  accepts_config<LlamaYarn>(R"({"rope_scaling": {"finetuned": true, "mscale": null, "truncate": true}})");
+  accepts_config<Mpt>(R"({"attn_config": {"attn_impl": "torch", "attn_pdrop": 0, "model_type": "", "top_k": 50,
+                                          "sliding_window_size": -1, "rope_theta": 10000}})");
+}
+
+TEST_CASE("Keys of other families are refused unless they change nothing", "[io]") {
+  for (const char* key : {"qk_norm", "qk_layernorm", "alibi", "use_sliding_window", "use_parallel_residual"}) {
+    refuses_config<Llama>(bora::detail::message("{\"", key, "\": true}").c_str(),
+                          bora::detail::message("key '", key, "' is true, the model's type has false"));
+    accepts_config<Llama>(bora::detail::message("{\"", key, "\": false}").c_str());
+  }
+  for (const char* key : {"embedding_multiplier", "residual_multiplier", "logits_scaling", "logit_scale"}) {
+    refuses_config<Llama>(bora::detail::message("{\"", key, "\": 0.25}").c_str(),
+                          bora::detail::message("key '", key, "' is the number 0.25, the model's type has"));
+    accepts_config<Llama>(bora::detail::message("{\"", key, "\": 1}").c_str());
+  }
+  for (const char* key : {"attn_logit_softcapping", "final_logit_softcapping", "clip_qkv", "rope_local_base_freq"}) {
+    refuses_config<Llama>(bora::detail::message("{\"", key, "\": 30}").c_str(),
+                          bora::detail::message("key '", key, "' is 30, the model's type has null"));
+    accepts_config<Llama>(bora::detail::message("{\"", key, "\": null}").c_str());
+  }
+  refuses_config<Gpt2>(R"({"qk_layernorm": true})", "key 'qk_layernorm' is true");
+  refuses_config<Mistral>(R"({"attention_bias": true})", "key 'attention_bias' is true, the model's type has false");
+  refuses_config<Mistral>(R"({"use_sliding_window": false})", "key 'use_sliding_window' is false");
+  refuses_config<Mixtral>(R"({"norm_topk_prob": false})", "key 'norm_topk_prob' is false");
+  refuses_config<Llama>(R"({"attention_multiplier": 0.5})", "key 'attention_multiplier' is the number 0.5");
+  refuses_config<Llama>(R"({"query_pre_attn_scalar": 16})", "key 'query_pre_attn_scalar' is 16");
+  accepts_config<Llama>(R"({"query_pre_attn_scalar": 2, "attention_multiplier": 0.7071067811865476})");
+  accepts_config<Llama>(R"({"sliding_window": 16, "layer_types": ["full_attention", "full_attention"]})");
+  accepts_config<Mistral>(R"({"layer_types": ["sliding_attention", "sliding_attention"]})");
+  refuses_config<Llama>(
+      R"({"layer_types": ["full_attention", "sliding_attention"]})",
+      "key 'layer_types[1]' is the string 'sliding_attention', the model's type has the string 'full");
+}
+
+TEST_CASE("Weights that another tool quantised are refused by its name", "[io]") {
+  for (const char* method : {"gptq", "awq", "bitsandbytes", "fp8", "compressed-tensors", "mxfp4"})
+    refuses_config<Llama>(
+        bora::detail::message(R"({"quantization_config": {"quant_method": ")", method, R"(", "bits": 4}})").c_str(),
+        bora::detail::message("key 'quantization_config.quant_method' is the string '", method,
+                              "': the weights are quantised by another tool, expected F32, F16, BF16 or F64"));
+  refuses_config<Llama>(R"({"quantization_config": {"bits": 4}})", "key 'quantization_config' is an object: the");
+  refuses_config<Llama>(R"({"quantization": {"group_size": 64, "bits": 4}})", "key 'quantization' is an object: the");
+  accepts_config<Llama>(R"({"quantization_config": null})");
+  accepts_config<Llama>(R"({"quantization_config": {}})");
 }
 
 TEST_CASE("The library's own config is checked as strictly", "[io]") {

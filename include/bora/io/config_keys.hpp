@@ -1,12 +1,14 @@
 /// The keys of Hugging Face's config.json, family by family: one table, by which files are checked and written.
 #pragma once
 #include <bora/io/families.hpp>
+#include <bora/io/neutral_keys.hpp>
 #include <bora/model/description.hpp>
 #include <algorithm>
 #include <cmath>
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string_view>
 #include <type_traits>
 #include <vector>
@@ -76,9 +78,10 @@ inline ConfigValue whole_if_whole(double value) {
 inline void append_scaling(ConfigKeys& keys, const ScalingDescription& s) {
   using Use = ConfigKey::Use;
   constexpr std::string_view type = "rope_type|type", within = "rope_scaling";
+  const ConfigKey plain{"attention_factor", 1, 1, {}, Use::check};  // of a kind that leaves the scores as they are
   if (s.kind == ScalingKind::none) {
     append_within(keys, within,
-                  {{type, "default", "default", {}, Use::check}, {"factor", nullptr, nullptr, {}, Use::check}});
+                  {{type, "default", "default", {}, Use::check}, {"factor", 1, 1, {}, Use::check}, plain});
     keys.push_back({"rope_scaling", nullptr, {}, {}, Use::write});
     return;
   }
@@ -87,6 +90,7 @@ inline void append_scaling(ConfigKeys& keys, const ScalingDescription& s) {
   if (s.kind == ScalingKind::llama3)
     append_within(keys, within,
                   {original, {"low_freq_factor", s.low_frequency}, {"high_freq_factor", s.high_frequency}});
+  if (s.kind != ScalingKind::yarn) append_within(keys, within, {plain});
   const double amplitude = 0.1 * std::log(s.factor) + 1;
   if (s.kind == ScalingKind::yarn)
     append_within(keys, within,
@@ -112,10 +116,14 @@ inline ConfigKeys llama_keys(std::string_view type, const ModelDescription& d) {
       {"num_attention_heads", a.heads, 32},
       {"num_key_value_heads", a.kv_heads, grouped ? 8 : a.heads, a.heads},
       {"intermediate_size", f.hidden, grouped ? 14'336 : 11'008},
-      {"hidden_act", name_of(f.activation), "silu"},
+      {"hidden_act|hidden_activation", name_of(f.activation), "silu"},
       {"tie_word_embeddings", d.tie_embeddings, false},
-      {"rope_theta", a.theta, mixtral ? 1e6 : 1e4},
-      {"partial_rotary_factor", 1, 1, {}, ConfigKey::Use::check},
+      {"rope_theta|rotary_emb_base", a.theta, mixtral ? 1e6 : 1e4},
+      {"partial_rotary_factor|rotary_pct", 1, 1, {}, ConfigKey::Use::check},
+      {"parallel_attn|use_parallel_residual", false, false, {}, ConfigKey::Use::check},
+      {"attention_multiplier", 1 / std::sqrt(a.head_dim), 1 / std::sqrt(a.head_dim), {}, ConfigKey::Use::check},
+      {"query_pre_attn_scalar", a.head_dim, a.head_dim, {}, ConfigKey::Use::check},
+      {"use_sliding_window", a.window != 0, a.window != 0, a.window != 0, ConfigKey::Use::check},
       {"max_position_embeddings", d.context, {}, {}, ConfigKey::Use::write},
   };
   if (!olmo) keys.push_back({"head_dim", a.head_dim, d.dim / a.heads});
@@ -126,8 +134,12 @@ inline ConfigKeys llama_keys(std::string_view type, const ModelDescription& d) {
     keys.push_back({"num_local_experts|num_experts", f.experts, 8});
     keys.push_back({"num_experts_per_tok", f.choices, 2});
   }
-  if (!grouped) keys.push_back({"attention_bias", a.bias, false});
-  if (type == "llama") keys.push_back({"mlp_bias", f.bias, false});
+  if (mixtral) keys.push_back({"norm_topk_prob", true, true, true, ConfigKey::Use::check});
+  // Where a family has none, transformers does not look: a file that has one is still another model.
+  using Use = ConfigKey::Use;
+  keys.push_back({"attention_bias", a.bias, false, {}, grouped ? Use::check : Use::check_and_write});
+  keys.push_back({"mlp_bias", f.bias, false, {}, type == "llama" ? Use::check_and_write : Use::check});
+  if (!olmo) keys.push_back({"clip_qkv", nullptr, nullptr, {}, Use::check});
   if (olmo) keys.push_back({"clip_qkv", or_null(a.clip), nullptr});
   if (olmo) keys.push_back({"pad_token_id", nullptr, {}, {}, ConfigKey::Use::write});  // its default may not exist here
   return keys;
@@ -171,7 +183,8 @@ inline ConfigKeys falcon_keys(std::string_view spelling, const ModelDescription&
       {"ffn_hidden_size", f.hidden, 4 * d.dim},
       {"activation", name_of(f.activation), "gelu"},
       {"layer_norm_epsilon", d.norm.eps, 1e-5},
-      {"rope_theta", a.theta, 1e4},
+      {"rope_theta|rotary_emb_base", a.theta, 1e4},
+      {"partial_rotary_factor|rotary_pct", 1, 1, {}, ConfigKey::Use::check},
       {"tie_word_embeddings", d.tie_embeddings, true},
       {"max_position_embeddings", d.context, {}, {}, ConfigKey::Use::write},
   };
@@ -208,8 +221,13 @@ inline ConfigKeys mpt_keys(const ModelDescription& d) {
                  {"clip_qkv", or_null(a.clip), nullptr},
                  {"prefix_lm", false, false},
                  {"qk_ln", false, false},
+                 {"qk_gn", false, false, {}, ConfigKey::Use::check},
                  {"rope", false, false, {}, ConfigKey::Use::check},
+                 {"kv_n_heads", a.kv_heads, a.kv_heads, {}, ConfigKey::Use::check},
+                 {"sliding_window_size", -1.0, -1.0, {}, ConfigKey::Use::check},
+                 {"attn_logit_softcapping", nullptr, nullptr, {}, ConfigKey::Use::check},
                  {"softmax_scale", nullptr, nullptr}});
+  append_within(keys, "ffn_config", {{"ffn_type", "mptmlp", "mptmlp", {}, ConfigKey::Use::check}});
   return keys;
 }
 
@@ -305,6 +323,18 @@ inline ConfigKeys bora_keys(const ModelDescription& d) {
   return keys;
 }
 
+/// Keys of other families, at values that change nothing; those that the family has itself are left alone.
+inline void append_neutral(ConfigKeys& keys) {
+  const auto append = [&](std::span<const std::string_view> names, const ConfigValue& neutral) {
+    for (const std::string_view name : names)
+      if (std::ranges::none_of(keys, [&](const ConfigKey& key) { return key.within.empty() && key.key == name; }))
+        keys.push_back({name, neutral, neutral, {}, ConfigKey::Use::check});
+  };
+  append(switches_off, false);
+  append(factors_of_one, 1.0);
+  append(only_null, nullptr);
+}
+
 /// All keys of a model as `spelling`, a model_type, has them.
 inline ConfigKeys config_keys(std::string_view spelling, const ModelType& type, const ModelDescription& d) {
   if (type.name == "bora") return bora_keys(d);
@@ -314,6 +344,7 @@ inline ConfigKeys config_keys(std::string_view spelling, const ModelType& type, 
                     : type.name == "falcon"   ? falcon_keys(spelling, d)
                                               : llama_keys(type.name, d);
   if (d.attention.front().position == PositionKind::rope) append_scaling(keys, d.attention.front().scaling);
+  append_neutral(keys);
   return keys;
 }
 

@@ -4,12 +4,15 @@
 #include <bora/io/config_keys.hpp>
 #include <bora/io/families.hpp>
 #include <bora/io/json.hpp>
+#include <bora/io/rotary_config.hpp>
 #include <bora/model/description.hpp>
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace bora::inline BORA_ABI {
 
@@ -53,52 +56,13 @@ inline bool same_value(const Json& found, const ConfigValue& model) {
   return found.is_number() && std::abs(found.get<double>() - model.number) <= tolerance * std::abs(model.number);
 }
 
-template <class... Parts>
-[[noreturn]] void refuse_config(const std::filesystem::path& file, const Parts&... parts) {
-  throw ConfigError(message(file.string(), ": ", parts...));
-}
-
-/// transformers 5 keeps base, fraction and scaling together in `rope_parameters`; they are put where older files have
-/// them.
-inline void unfold_rope_parameters(Json& config, const std::filesystem::path& file) {
-  const Json* found = find_json(config, "rope_parameters");
-  if (found == nullptr) return;
-  if (!found->is_object()) refuse_config(file, "key 'rope_parameters' is ", json_kind(*found), ", expected an object");
-  Json rope = *found;
-  for (const auto& [key, value] : rope.items())
-    if (value.is_object())
-      refuse_config(file, "key ", json_path("rope_parameters", key),
-                    " is an object: layers with other rotations than their neighbours are not supported");
-  const auto put = [&](const std::string& key, const Json& value) {
-    const Json* old = find_json(config, key);
-    if (old != nullptr && *old != value)
-      refuse_config(file, "key ", printable(key), " is ", json_kind(*old), ", but 'rope_parameters' has ",
-                    json_kind(value), ", expected the same");
-    config[key] = value;
-  };
-  for (const char* key : {"rope_theta", "partial_rotary_factor"})
-    if (rope.contains(key)) {
-      put(key, rope[key]);
-      rope.erase(key);
-    }
-  put("rope_scaling", rope);
-}
-
 /// The object of the config that holds a key, or null.
 inline const Json* holder_of(const Json& config, std::string_view within) {
   return within.empty() ? &config : find_json(config, within);
 }
 
-/// A key as the file has it: some were unfolded from `rope_parameters`.
-inline std::string path_in(const Json& config, std::string_view within, std::string_view spelling) {
-  const Json* folded = find_json(config, "rope_parameters");
-  const bool from_there =
-      folded != nullptr && (within.empty() || within == "rope_scaling") && find_json(*folded, spelling) != nullptr;
-  return json_path(from_there ? "rope_parameters" : within, spelling);
-}
-
 /// Whether one spelling of a key is there. Throws where it is and is not as the model has it.
-inline bool check_spelling(const Json& config, const Json& holder, const std::filesystem::path& file,
+inline bool check_spelling(const RotaryConfig& config, const Json& holder, const std::filesystem::path& file,
                            const ConfigKey& key, std::string_view spelling) {
   using Kind = ConfigValue::Kind;
   const auto found = holder.find(std::string(spelling));
@@ -108,16 +72,16 @@ inline bool check_spelling(const Json& config, const Json& holder, const std::fi
   if (found->is_null() && null.kind == Kind::absent) return false;
   const Json value = found->is_null() ? to_json(null) : *found;
   if (!same_value(value, key.model))
-    refuse_config(file, "key ", path_in(config, key.within, spelling), " is ", json_kind(*found),
-                  ", the model's type has ", text_of(key.model));
+    refuse_config(file, "key ", config.path(key.within, spelling), " is ", json_kind(*found), ", the model's type has ",
+                  text_of(key.model));
   return true;
 }
 
-inline void check_key(const Json& config, const std::filesystem::path& file, const ConfigKey& key) {
+inline void check_key(const RotaryConfig& config, const std::filesystem::path& file, const ConfigKey& key) {
   if (key.use == ConfigKey::Use::write) return;
   const std::string_view first = key.key.substr(0, key.key.find('|'));
   bool is_there = false, is_null = false;
-  if (const Json* holder = holder_of(config, key.within)) {
+  if (const Json* holder = holder_of(config.json(), key.within)) {
     if (!holder->is_object())
       refuse_config(file, "key ", printable(key.within), " is ", json_kind(*holder), ", expected an object");
     for (std::string_view rest = key.key; !rest.empty();) {
@@ -135,25 +99,56 @@ inline void check_key(const Json& config, const std::filesystem::path& file, con
                   text_of(key.model));
 }
 
-inline void refuse_dynamic_scaling(const Json& config, const std::filesystem::path& file) {
-  const Json* scaling = find_json(config, "rope_scaling");
+inline void refuse_dynamic_scaling(const RotaryConfig& config, const std::filesystem::path& file) {
   for (const char* key : {"rope_type", "type"})
-    if (const Json* type = scaling == nullptr ? nullptr : find_json(*scaling, key);
-        type != nullptr && *type == "dynamic")
-      refuse_config(file, "key ", json_path("rope_scaling", key),
+    if (const Json* type = find_json(config.json().at("rope_scaling"), key); type != nullptr && *type == "dynamic")
+      refuse_config(file, "key ", config.path("rope_scaling", key),
                     " is 'dynamic': a base that grows with the text would change keys already cached; expected "
                     "default, linear, yarn or llama3");
 }
 
-/// YaRN stretches the whole context where its config does not say which.
-inline void fill_original_context(Json& config) {
-  const Json* limit = find_json(config, "max_position_embeddings");
-  const auto scaling = config.find("rope_scaling");
-  if (limit == nullptr || scaling == config.end() || !scaling->is_object()) return;
-  const Json* type = find_json(*scaling, "rope_type");
-  if (type == nullptr) type = find_json(*scaling, "type");
-  if (type != nullptr && *type == "yarn" && find_json(*scaling, "original_max_position_embeddings") == nullptr)
-    (*scaling)["original_max_position_embeddings"] = *limit;
+/// Refuses keys that no table lists in the objects whose keys decide a formula: they may decide one, too.
+inline void refuse_unknown_keys(const RotaryConfig& config, const std::filesystem::path& file, const ConfigKeys& keys) {
+  const auto lists = [&](std::string_view within, std::string_view name) {
+    return std::ranges::any_of(keys, [&](const ConfigKey& key) {
+      return key.within == within && message("|", key.key, "|").find(message("|", name, "|")) != std::string::npos;
+    });
+  };
+  std::string_view last;
+  for (const ConfigKey& key : keys) {
+    const Json* holder = key.within.empty() || key.within == last ? nullptr : holder_of(config.json(), key.within);
+    last = key.within;
+    if (holder == nullptr) continue;
+    for (const auto& [name, value] : holder->items())
+      if (!value.is_null() && !lists(key.within, name) && !is_harmless(key.within, name))
+        refuse_config(file, "key ", config.path(key.within, name), " is ", json_kind(value),
+                      ", which the model's type cannot express, expected no such key here");
+  }
+}
+
+/// Refuses weights that were quantised by another tool, by the tool's name.
+inline void refuse_quantised(const Json& config, const std::filesystem::path& file) {
+  for (const char* key : {"quantization_config", "compression_config", "quantization"}) {
+    const Json* found = find_json(config, key);
+    if (found == nullptr || (found->is_object() && found->empty())) continue;
+    const Json* method = find_json(*found, "quant_method");
+    refuse_config(file, "key ", method == nullptr ? printable(key) : json_path(key, "quant_method"), " is ",
+                  json_kind(method == nullptr ? *found : *method),
+                  ": the weights are quantised by another tool, expected F32, F16, BF16 or F64; take the checkpoint "
+                  "they were made from: load quantises it itself");
+  }
+}
+
+/// All layers of a family are alike: `layer_types` must say so where it is there.
+inline void check_layer_types(const Json& config, const std::filesystem::path& file, const ModelDescription& d) {
+  const Json* types = find_json(config, "layer_types");
+  if (types == nullptr) return;
+  if (!types->is_array()) refuse_config(file, "key 'layer_types' is ", json_kind(*types), ", expected an array");
+  const std::string_view expected = d.attention.front().window == 0 ? "full_attention" : "sliding_attention";
+  for (std::size_t layer = 0; layer < types->size(); ++layer)
+    if ((*types)[layer] != expected)
+      refuse_config(file, "key 'layer_types[", layer, "]' is ", json_kind((*types)[layer]),
+                    ", the model's type has the string '", expected, "'");
 }
 
 inline std::string known_types() {
@@ -184,14 +179,17 @@ inline const ModelType& check_config(Json config, const std::filesystem::path& f
     detail::refuse_config(file, "key 'model_type' is ", detail::json_kind(*spelling), ", expected a string");
   const std::string name = spelling->get<std::string>();
   const ModelType& type = detail::known_type(name, file);
+  detail::refuse_quantised(config, file);
   for (const FamilyFact& fact : family_facts(type.name, d))
     if (!fact.holds())
       detail::refuse_config(file, "key 'model_type' is '", name, "', which has as ", fact.what, ": ", fact.family,
                             "; the model's type has: ", fact.model);
-  detail::unfold_rope_parameters(config, file);
-  detail::refuse_dynamic_scaling(config, file);
-  detail::fill_original_context(config);
-  for (const ConfigKey& key : detail::config_keys(name, type, d)) detail::check_key(config, file, key);
+  if (type.name != "bora") detail::check_layer_types(config, file, d);
+  const detail::RotaryConfig unfolded(std::move(config), file);
+  const detail::ConfigKeys keys = detail::config_keys(name, type, d);
+  detail::refuse_dynamic_scaling(unfolded, file);
+  for (const ConfigKey& key : keys) detail::check_key(unfolded, file, key);
+  detail::refuse_unknown_keys(unfolded, file, keys);
   return type;
 }
 
