@@ -1,4 +1,4 @@
-/// Activation functions on blocks, with their slopes for backward.
+/// Activation functions on blocks, with their derivatives for backward.
 #pragma once
 #include <bora/simd/rows.hpp>
 #include <cmath>
@@ -37,6 +37,20 @@ BORA_INLINE B normal_distribution(B x) noexcept {
   return B::where_less(z, one, inner, B::where_less(x, zero, tail, one - tail));
 }
 
+/// The logistic function of a block and its derivative.
+template <class B>
+struct Logistic {
+  B value;       ///< 1 / (1 + exp(-x))
+  B derivative;  ///< value (1 - value)
+};
+/// From e = exp(-|x|), which never overflows: 1 - value would cancel for large x, and so would 1 + tanh for small x.
+template <class B>
+BORA_INLINE Logistic<B> logistic(B x) noexcept {
+  const B one = B::broadcast(1), zero = B::zero();
+  const B e = exp_nonpositive(zero - abs(x)), larger = one / (one + e), smaller = e * larger;
+  return {B::where_less(x, zero, smaller, larger), smaller * larger};
+}
+
 }  // namespace detail
 
 /// max(0, x)
@@ -55,11 +69,6 @@ struct ReluFunction {
 
 /// x sigmoid(x)
 struct SiluFunction {
-  /// 1 / (1 + exp(-x)).
-  template <class B>
-  static BORA_INLINE B sigmoid(B x) noexcept {
-    return B::broadcast(1) / (B::broadcast(1) + exp(B::zero() - x));
-  }
   /// The activation of each lane.
   template <class B>
   static BORA_INLINE B value(B x) noexcept {
@@ -68,8 +77,8 @@ struct SiluFunction {
   /// Its derivative.
   template <class B>
   static BORA_INLINE B slope(B x) noexcept {
-    const B s = sigmoid(x);
-    return s * mul_add(x, B::broadcast(1) - s, B::broadcast(1));
+    const auto s = detail::logistic(x);
+    return mul_add(x, s.derivative, s.value);
   }
 };
 
@@ -97,32 +106,34 @@ struct GeluFunction {
   }
 };
 
-/// 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))): GPT-2's approximation.
+/// 0.5 x (1 + tanh(u)) with u = sqrt(2 / pi) (x + 0.044715 x^3), GPT-2's approximation; computed as x sigmoid(2 u).
 struct GeluTanhFunction {
-  /// sqrt(2 / pi).
+  /// 2 sqrt(2 / pi).
   template <class T>
-  static constexpr T root = std::numbers::inv_sqrtpi_v<T> * std::numbers::sqrt2_v<T>;
+  static constexpr T twice_root = 2 * std::numbers::inv_sqrtpi_v<T> * std::numbers::sqrt2_v<T>;
   static constexpr double cubic = 0.044715;  ///< the coefficient of x^3
+  static constexpr double saturated = 32;    ///< for larger |x| the sigmoid's derivative is exactly 0, in F64 too
 
-  /// The tanh of the formula.
+  /// sigmoid(2 u) and its derivative.
   template <class B>
-  static BORA_INLINE B inner_tanh(B x) noexcept {
+  static BORA_INLINE detail::Logistic<B> gate(B x) noexcept {
     using T = typename B::Number;
-    return tanh(B::broadcast(root<T>) * mul_add(x * x * x, B::broadcast(T(cubic)), x));
+    return detail::logistic(B::broadcast(twice_root<T>) * mul_add(x * x * x, B::broadcast(T(cubic)), x));
   }
   /// The activation of each lane.
   template <class B>
   static BORA_INLINE B value(B x) noexcept {
-    using T = typename B::Number;
-    return x * B::broadcast(T(0.5)) * (B::broadcast(T(1)) + inner_tanh(x));
+    return x * gate(x).value;
   }
   /// Its derivative.
   template <class B>
   static BORA_INLINE B slope(B x) noexcept {
     using T = typename B::Number;
-    const B t = inner_tanh(x), half = B::broadcast(T(0.5)), one = B::broadcast(T(1));
-    const B inner = B::broadcast(root<T>) * mul_add(x * x, B::broadcast(T(3 * cubic)), one);
-    return half * (one + t) + half * x * (one - t * t) * inner;
+    // x^2 overflows where the factor beside it is 0: infinity times 0 would be NaN. The comparison lets a NaN through.
+    const B limit = B::broadcast(T(saturated)), inside = B::where_less(limit, abs(x), limit, x);
+    const B inner = B::broadcast(twice_root<T>) * mul_add(inside * inside, B::broadcast(T(3 * cubic)), B::broadcast(1));
+    const auto s = gate(x);
+    return mul_add(x * s.derivative, inner, s.value);
   }
 };
 
