@@ -67,34 +67,39 @@ struct AttentionGradients {
 
 namespace detail {
 
-/// One row: its scores become weights P = exp(S - L), 0 where it does not see, and the gradients dP of the weights
-/// become those of the biased scores, P (dP - sum of P dP).
+/// One row: its scores become weights P = exp(S - largest) / sum, 0 where it does not see, and the gradients dP of the
+/// weights become those of the biased scores, P (dP - sum of P dP). The sum is taken anew: S - log of the sum would
+/// have the rounding error of a large number where scores are large.
 template <class T>
-BORA_INLINE void score_gradients(const QueryRow<T>& row, Range runs, T* scores, T* gradients) noexcept {
+BORA_INLINE void score_gradients(const QueryRow<T>& row, Range runs, T largest, T* scores, T* gradients) noexcept {
   using B = Block<T>;
-  const B log_sum = B::broadcast(*row.log_sum_exp);
-  B projection = B::zero();
+  const B top = B::broadcast(largest);
+  B sum = B::zero(), projection = B::zero();
   for (std::size_t r = runs.begin; r < runs.end; ++r) {
     const Slots slots = view_of(row).slots(r);
     T* at = scores + r * run_length;
-    const B p =
-        B::keep(static_cast<int>(slots.begin), static_cast<int>(slots.end), exp(B::load(at) - log_sum), B::zero());
+    const B p = B::keep(static_cast<int>(slots.begin), static_cast<int>(slots.end), exp_nonpositive(B::load(at) - top),
+                        B::zero());
     p.store(at);
+    sum = sum + p;
     projection = mul_add(p, B::load(gradients + r * run_length), projection);
   }
-  const B mean = B::broadcast(projection.sum());
+  const T share = T(1) / sum.sum();
+  const B factor = B::broadcast(share), mean = B::broadcast(projection.sum() * share);
   for (std::size_t r = runs.begin; r < runs.end; ++r) {
+    T* weight = scores + r * run_length;
     T* at = gradients + r * run_length;
-    (B::load(scores + r * run_length) * (B::load(at) - mean)).store(at);
+    const B p = B::load(weight) * factor;
+    p.store(weight);
+    (p * (B::load(at) - mean)).store(at);
   }
 }
 
 }  // namespace detail
 
-/// Backward of up to `query_tile` rows of one head. Reads queries, d_output and row[].log_sum_exp; leaves d_query,
-/// adds to d_key and d_value, and leaves the gradients of the biased scores in d_scores [rows, length] for keys
-/// low .. high, returned.
-///     P = exp(S - L),  dP = dO Vᵀ,  dS = P (dP - sum P dP),  dQ = scale dS K,  dK += scale dSᵀ Q,  dV += Pᵀ dO
+/// Backward of up to `query_tile` rows of one head. Reads queries and d_output; leaves d_query, adds to d_key and
+/// d_value, and leaves the gradients of the biased scores in d_scores [rows, length] for keys low .. high, returned.
+///     P = softmax(S),  dP = dO Vᵀ,  dS = P (dP - sum P dP),  dQ = scale dS K,  dK += scale dSᵀ Q,  dV += Pᵀ dO
 template <CacheFormat E, class T>
 BORA_NOINLINE Range attend_backward(const KeyRuns<E>& keys, std::size_t kv_head, const QueryRow<T>* row,
                                     std::size_t rows, T scale, const ScoreBias<T>& bias,
@@ -114,7 +119,7 @@ BORA_NOINLINE Range attend_backward(const KeyRuns<E>& keys, std::size_t kv_head,
         rows);
   }
   for (std::size_t m = 0; m < rows; ++m)
-    detail::score_gradients(row[m], {first, last + 1}, g.weights + m * g.length, g.d_scores + m * g.length);
+    detail::score_gradients(row[m], {first, last + 1}, largest[m], g.weights + m * g.length, g.d_scores + m * g.length);
   const Range range{first * run_length, (last + 1) * run_length};
   outer_product(range, g.weights, g.length, g.d_output, stride, rows, g.d_value, stride);
   for (std::size_t c = 0; c < stride; c += block_lanes)

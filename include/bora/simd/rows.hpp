@@ -250,6 +250,7 @@ template <class T>
 struct LogSumExp {
   T largest;  ///< the largest x
   T log_sum;  ///< log(sum exp(x - largest))
+  T sum;      ///< sum exp(x - largest), for softmax: where x is large, `value` has lost its last digits
   /// log of the sum.
   T value() const noexcept { return largest + log_sum; }
   /// -log softmax of one of the logits.
@@ -268,7 +269,8 @@ LogSumExp<T> log_sum_exp(const T* x, std::size_t n) noexcept {
     const B e = exp(detail::load<B>(x + i, valid) - B::broadcast(largest));
     sum = sum + B::keep(0, static_cast<int>(valid), e, B::zero());
   });
-  return {largest, static_cast<T>(std::log(sum.sum()))};
+  const T total = sum.sum();
+  return {largest, static_cast<T>(std::log(total)), total};
 }
 
 /// out[i] = exp(x[i] - shift) * factor

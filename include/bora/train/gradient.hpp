@@ -34,6 +34,18 @@ struct Loss {
 
 namespace detail {
 
+/// Logits [n] become `scale` times the gradient of their cross entropy, softmax(logits) - 1 at the target; returns the
+/// cross entropy. The softmax is exp(x - largest) / sum: exp(x - log of the sum) would have the rounding error of a
+/// number as large as the logits.
+template <class T>
+double cross_entropy_gradient(T* logits, std::size_t n, std::size_t target, T scale) noexcept {
+  const simd::LogSumExp<T> sum = simd::log_sum_exp(logits, n);
+  const double loss = sum.cross_entropy(logits[target]);
+  simd::exp_shifted(logits, sum.largest, scale / sum.sum, logits, n);
+  logits[target] -= scale;
+  return loss;
+}
+
 /// The memory of training on batches of one shape, and the pass itself. Sums over tokens run in the tokens' order on
 /// one lane, so losses and gradients do not depend on the number of threads.
 template <ModelSpec S, WeightFormat F>
@@ -134,11 +146,7 @@ class TrainingPass {
       return 0;
     }
     const auto target = static_cast<std::size_t>(forward_.tokens()[row + 1]);
-    const auto sum = simd::log_sum_exp(logits, S::vocab_size);
-    const double loss = sum.cross_entropy(logits[target]);
-    simd::exp_shifted(logits, sum.value(), scale, logits, S::vocab_size);
-    logits[target] -= scale;
-    return loss;
+    return cross_entropy_gradient(logits, S::vocab_size, target, scale);
   }
 
   void layer_backward(const Lane& lane, const Decoder<S, F>& model, std::size_t l, Parameters<S, T>& g) noexcept {
