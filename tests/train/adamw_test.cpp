@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -117,5 +118,49 @@ TEST_CASE("AdamW in double is the same formula to double's precision", "[train]"
     const double half = 0.5 * g[i];
     const double expected = before[i] * (1 - 1e-3) - 1e-2 * half / (std::abs(half) + 1e-8);
     CHECK(std::abs(w[i] - expected) <= 1e-14 * (1 + std::abs(expected)));
+  }
+}
+
+TEST_CASE("Moments without gradients decay to 0, and not to the smallest subnormals", "[train]") {
+  State s = random_state(21, 6);
+  std::fill(s.g.begin(), s.g.end(), 0.0f);
+  for (int step = 0; step < 4'000; ++step)
+    bora::simd::adamw(step_number(1'000), s.g.data(), s.m.data(), s.v.data(), s.w.data(), 21);
+  for (std::size_t i = 0; i < 21; ++i) {
+    CHECK(s.m[i] == 0);
+    CHECK(s.v[i] == 0);
+    CHECK(std::isfinite(s.w[i]));
+  }
+}
+
+// The update is m / (sqrt(v) + eps): where squares underflow, eps must be what decides.
+TEST_CASE("Gradients and moments of any size move a parameter as the formula in double does", "[train]") {
+  const double least = std::sqrt(static_cast<double>(std::numeric_limits<float>::min()));
+  for (const double eps : {1e-8, 1e-12, 1.1 * least}) {
+    State s;
+    for (double size = 1e-45; size < 1e18; size *= 3)
+      for (const double moment : {0.0, 1e-45, 1e-39, 1e-30, 1e-20, 1.0}) {
+        s.g.push_back(static_cast<float>(size));
+        s.m.push_back(static_cast<float>(moment * size));
+        s.v.push_back(static_cast<float>(moment * size * size));
+        s.w.push_back(0);
+      }
+    const State before = s;
+    bora::simd::AdamwStep o = step_number(3);
+    o.eps = eps;
+    bora::simd::adamw(o, s.g.data(), s.m.data(), s.v.data(), s.w.data(), s.g.size());
+    std::size_t wrong = 0;
+    for (std::size_t i = 0; i < s.g.size(); ++i) {
+      const double g = 0.5 * static_cast<double>(before.g[i]);
+      const double m = 0.9 * static_cast<double>(before.m[i]) + 0.1 * g;
+      const double v = 0.95 * static_cast<double>(before.v[i]) + 0.05 * g * g;
+      const double update = 1e-2 * (m / o.correction1) / (std::sqrt(v / o.correction2) + eps);
+      // A root below the least may be taken for 0, and so may a subnormal mean; next to eps they are at most of its
+      // size.
+      const double lost = 1e-2 * static_cast<double>(std::numeric_limits<float>::min()) / o.correction1 / eps;
+      wrong += !(std::abs(static_cast<double>(s.w[i]) + update) <= update * (1e-6 + 2 * least / eps) + 2 * lost);
+      wrong += !(s.m[i] == 0 || std::isnormal(s.m[i])) || !(s.v[i] == 0 || std::isnormal(s.v[i]));
+    }
+    CHECK(wrong == 0);
   }
 }
