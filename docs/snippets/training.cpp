@@ -49,7 +49,20 @@ constexpr bora::LearningRate olmo_7b{.peak = 3e-4,
                                      .cooldown = 1'000};
 // [/olmo]
 
+// [wsd]
+/// MiniCPM's (Hu et al. 2024): warm-up, stable, and an exponential decay in the last tenth of the steps.
+constexpr bora::LearningRate warmup_stable_decay{.peak = 1e-2,
+                                                 .warmup = 500,
+                                                 .steps = 10'000,
+                                                 .decay = bora::Decay::constant,
+                                                 .cooldown = 1'000,
+                                                 .cooldown_shape = bora::Cooldown::exponential,
+                                                 .cooldown_floor = 1e-3};
+// [/wsd]
+
 void check_schedule() {
+  warmup_stable_decay.check();
+  require(warmup_stable_decay.at(9'000) == 1e-2 && warmup_stable_decay.at(10'000) == 1e-3, "stable, then to the floor");
   require(learning_rate.at(19) == 3e-3 && learning_rate.at(1'000) == 3e-4, "warm-up to the peak, then to the floor");
   require(olmo_1b.at(0) == 4e-5 && olmo_1b.at(2'000) == 4e-4, "from a tenth of the peak to the peak");
   require(olmo_7b.at(5'000) == 3e-4 && olmo_7b.at(587'510) == 0, "from the peak to nothing");
@@ -77,7 +90,7 @@ void accumulate(Model& model) {
   bora::Trainer trainer{model};
   bora::Random random(/*seed=*/1);
   // [accumulation]
-  // One update from the mean gradient of four batches: four times the rows in a quarter of the memory.
+  // One update from four batches: four times the rows in a quarter of the memory.
   std::vector<bora::TokenBatch> batches;
   for (int i = 0; i < 4; ++i) batches.push_back(draw_batch(random));
   const bora::StepReport report = trainer.step(batches);
@@ -119,6 +132,9 @@ void measure(const Model& model, bora::Executor& pool) {
 }
 
 // [long_run]
+void print_start(const bora::RunStart& s) {
+  if (s.resumed) std::printf("resumed after step %zu of %zu, rate %.1e\n", s.step, s.steps, s.learning_rate);
+}
 void print_progress(const bora::Progress& p) {
   std::printf("step %zu of %zu   loss %.3f   %.0f tokens/s   %.0f s left\n", p.step, p.steps, p.loss,
               p.tokens_per_second, p.seconds_left);
@@ -144,10 +160,43 @@ bora::FitResult long_run(const std::filesystem::path& text, const std::filesyste
       {.held_out = bora::held_out_batches(bora::TokenFile(held_out), /*batch=*/4, /*time=*/64, /*most=*/16),
        .evaluate_every = 15,
        .folder = folder / "run",
-       .checkpoint_every = 10},
+       .checkpoint_every = 10,
+       .on_start = print_start},
       progress);
 }
 // [/long_run]
+
+bora::FitResult lengthen(const std::filesystem::path& packed, bora::FitOptions options,
+                         const bora::ProgressCallback& progress, bora::Executor& pool) {
+  auto model = bora::random_model<Small, bora::F32>(/*seed=*/1);
+  bora::TokenMixture mixture({.sources = {{.file = packed, .weight = 1}}, .batch = 4, .time = 64, .seed = 1});
+  // [lengthen]
+  // 30 steps are done, at a rate that came down to 0; here are 15 more. All other options are those of the run.
+  bora::Trainer trainer{model, {.learning_rate = {.peak = 2e-3, .warmup = 5, .steps = 45}, .pool = &pool}};
+  options.schedule_on_resume = bora::ScheduleOnResume::replaced;
+  return bora::fit(trainer, mixture, options, progress);
+  // [/lengthen]
+}
+
+void train_without_fit(const std::filesystem::path& packed, const std::filesystem::path& folder, std::size_t steps) {
+  auto model = bora::random_model<Small, bora::F32>(/*seed=*/1);
+  bora::Trainer trainer{model, {.learning_rate = {.peak = 2e-3, .decay = bora::Decay::constant}}};
+  bora::TokenMixture mixture({.sources = {{.file = packed, .weight = 1}}, .batch = 4, .time = 64, .seed = 1});
+  // [checkpoints]
+  bora::TrainingState run;
+  if (bora::has_checkpoint(folder)) {
+    run = bora::restore_checkpoint(folder, trainer);  // parameters, moments and the count of steps
+    mixture.restore(run.data);
+  }
+  while (trainer.steps() < steps) {
+    const bora::StepReport report = trainer.step(mixture.next());
+    bora::LossHistory::append(run.history.training, {report.step, report.loss});
+    run.data = mixture.state();
+    if (report.step % 10 == 0) bora::save_checkpoint(folder, trainer, run);
+  }
+  // [/checkpoints]
+  require(run.history.training.size() == steps, "the losses of the whole run");
+}
 
 }  // namespace
 
@@ -178,6 +227,18 @@ int main(int argc, char** argv) try {
   const auto expected = bora::load_parameters<Small>(folder / "whole" / "run" / "last");
   const auto found = bora::load_parameters<Small>(folder / "again" / "run" / "last");
   require(std::ranges::equal(found.values(), expected.values()), "the bits are those of a run that was not stopped");
+
+  const std::filesystem::path packed = folder / "again" / "text.tokens";
+  const bora::FitOptions options{
+      .held_out = bora::held_out_batches(bora::TokenFile(folder / "again" / "held_out.tokens"), 4, 64, 16),
+      .evaluate_every = 15,
+      .folder = folder / "again" / "run",
+      .on_start = print_start};
+  const bora::FitResult longer = lengthen(packed, options, print_progress, pool);
+  require(longer.steps == 45 && longer.resumed == 30, "a finished run is lengthened");
+  train_without_fit(packed, folder / "own", 10);
+  train_without_fit(packed, folder / "own", 20);
+  require(bora::load_parameters<Small>(folder / "own" / "last").values().size() > 0, "its last checkpoint loads");
 } catch (const std::exception& e) {
   std::fprintf(stderr, "%s\n", e.what());
   return 1;

@@ -340,6 +340,43 @@ TEST_CASE("A checkpoint whose sums are right and whose words are not is refused"
   CHECK(refused(folder.path()) == "accepted");
 }
 
+TEST_CASE("A checkpoint of version 1, which knew linear cool-downs to 0 alone, is restored", "[train]") {
+  const TemporaryFolder folder;
+  const Trained<> trained(2);
+  bora::save_checkpoint(folder.path(), trained.trainer, state);
+  const fs::path file = folder / "last" / "state.json";
+  bora::Json all = bora::read_json(file);
+  CHECK(all["state"]["version"] == 2);
+  all["state"]["version"] = 1;
+  for (const char* key : {"cooldown_shape", "cooldown_floor"}) all["state"]["options"]["learning_rate"].erase(key);
+  all["checksum"] = bora::detail::hex(bora::detail::text_checksum(all["state"].dump()));
+  bora::detail::write_json(file, all);
+  CHECK(refused(folder.path()) == "accepted");
+  bora::TrainerOptions options = usual;
+  options.learning_rate.cooldown_floor = 1e-4;
+  CHECK(lacks(refused(folder.path(), options), "option 'learning_rate/cooldown_floor' is 0.0, expected 0.0001") == "");
+  options = usual;
+  options.learning_rate.cooldown_shape = bora::Cooldown::cosine;
+  CHECK(lacks(refused(folder.path(), options), "option 'learning_rate/cooldown_shape' is 0, expected 1") == "");
+}
+
+TEST_CASE("Another schedule is taken where that is asked for, and no other option with it", "[train]") {
+  const TemporaryFolder folder;
+  const Trained<> trained(2);
+  bora::save_checkpoint(folder.path(), trained.trainer, state);
+  bora::TrainerOptions options = usual;
+  options.learning_rate = {.peak = 2e-2, .warmup = 1, .steps = 20, .decay = bora::Decay::constant};
+  const auto replaced = [&] {
+    Trained<> other(0, options);
+    bora::restore_checkpoint(folder.path(), other.trainer, bora::Json::object(), bora::ScheduleOnResume::replaced);
+    CHECK(runs::same_state(other.trainer, trained.trainer));
+    return other.trainer.step(small::batch(2, 11, 1)).learning_rate;
+  };
+  CHECK(replaced() == 2e-2);
+  options.clip_norm = 2;
+  CHECK_THROWS_AS(replaced(), bora::ConfigError);
+}
+
 TEST_CASE("Checkpoints of another model, format or run are refused by the option that differs", "[train]") {
   const TemporaryFolder folder;
   const Trained<> trained(1);
@@ -375,8 +412,9 @@ TEST_CASE("A folder that is no folder of checkpoints is refused", "[train]") {
   };
   CHECK(says("[]", "state.json: has no key 'state', expected an object") == "");
   CHECK(says(R"({"state":{"format":"x"}})", "has format 'x', expected 'bora-checkpoint'") == "");
-  CHECK(says(R"({"state":{"format":"bora-checkpoint","version":2}})", "has version 2 of this format, expected 1") ==
-        "");
+  for (const char* version : {"0", "3"})
+    CHECK(says(std::string(R"({"state":{"format":"bora-checkpoint","version":)") + version + "}}",
+               std::string("has version ") + version + " of this format, expected 1 or 2") == "");
   CHECK(says(R"({"state":{"format":"bora-checkpoint","version":1},"checksum":"0"})", "is damaged: its checksum is") ==
         "");
 }

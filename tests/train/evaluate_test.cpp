@@ -48,6 +48,7 @@ TEST_CASE("Perplexity and bits per byte follow from the loss", "[train]") {
   CHECK(std::abs(e.perplexity() - 8) < 1e-12);
   CHECK(std::abs(e.bits_per_byte(1) - 3) < 1e-12);
   CHECK(std::abs(e.bits_per_byte(4) - 0.75) < 1e-12);
+  for (const double bad : {0.0, -1.0, std::nan(""), HUGE_VAL}) CHECK_THROWS_AS(e.bits_per_byte(bad), bora::ConfigError);
 }
 
 TEST_CASE("Held-out rows are cut from the beginning, one after the other", "[train]") {

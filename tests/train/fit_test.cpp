@@ -33,6 +33,7 @@ TEST_CASE("A run learns, and tells how it goes", "[train]") {
     CHECK(p.step == i + 1);
     CHECK(p.steps == 40);
     CHECK(p.loss == result.history.training[i].loss);
+    CHECK(p.cross_entropy < p.loss);  // the load-balancing loss is the rest
     CHECK(p.held_out_loss.has_value() == (p.step % 5 == 0));
     CHECK(p.learning_rate == run.trainer.options().learning_rate.at(i));
     CHECK(p.tokens_per_second > 0);
@@ -123,6 +124,102 @@ TEST_CASE("A run that is over is not trained further, and one with more steps go
   whole.options.folder = folder / "whole";
   whole.fit();
   CHECK(same_state(longer.trainer, whole.trainer));
+}
+
+TEST_CASE("A run beyond a schedule that ends at 0 is refused, before its start and when it resumes", "[train]") {
+  const TemporaryFolder folder;
+  const auto start = [] { return small::parameters<small::Dense, float>(1); };
+  const auto fit = [&](const bora::LearningRate& rate, std::size_t steps) -> std::string {
+    Run<small::Dense> run(folder.path(), 6);
+    bora::Decoder<small::Dense, F32> model(start());
+    bora::Trainer trainer{model, start(), {.learning_rate = rate}};
+    run.options.steps = steps;
+    try {
+      bora::fit(trainer, run.mixture, run.options);
+    } catch (const bora::ConfigError& error) {
+      CHECK(runs::same(trainer.parameters(), start()));
+      return error.what();
+    }
+    return "done";
+  };
+  const bora::LearningRate to_zero{.peak = 1e-2, .warmup = 2, .steps = 6};
+  CHECK(support::lacks(fit(to_zero, 9), "the run is of 9 steps and the learning rate falls to 0 after 6") == "");
+  CHECK_FALSE(std::filesystem::exists(folder / "run"));
+  CHECK(fit(to_zero, 4) == "done");
+  CHECK(fit(to_zero, 6) == "done");
+  CHECK(support::lacks(fit(to_zero, 7),
+                       "expected a schedule of 7 steps, one that ends above 0, or a run of at most 6") == "");
+  std::filesystem::remove_all(folder / "run");
+  CHECK(fit({.peak = 1e-2, .floor = 1e-3, .steps = 6}, 7) == "done");  // trains on at the floor
+  std::filesystem::remove_all(folder / "run");
+  CHECK(support::lacks(fit({.peak = 1e-2, .steps = 6, .decay = bora::Decay::constant, .cooldown = 2}, 7),
+                       "falls to 0 after 6") == "");
+}
+
+TEST_CASE("A finished run is lengthened by another schedule, where that is asked for", "[train]") {
+  const TemporaryFolder folder;
+  using bora::ScheduleOnResume;
+  const auto start = [] { return small::parameters<small::Dense, float>(1); };
+  const auto fit = [&](std::size_t steps, ScheduleOnResume schedule, const char* place = "run") {
+    Run<small::Dense> run(folder.path(), steps);
+    bora::Decoder<small::Dense, F32> model(start());
+    bora::Trainer trainer{model, start(), {.learning_rate = {.peak = 1e-2, .warmup = 2, .steps = steps}}};
+    run.options.schedule_on_resume = schedule;
+    run.options.folder = folder / place;
+    std::vector<double> rates;
+    bora::fit(trainer, run.mixture, run.options, [&](const bora::Progress& p) { rates.push_back(p.learning_rate); });
+    return std::pair(rates,
+                     std::vector<float>(trainer.parameters().values().begin(), trainer.parameters().values().end()));
+  };
+  fit(6, ScheduleOnResume::unchanged);
+  std::string says = "accepted";
+  try {
+    fit(9, ScheduleOnResume::unchanged);
+  } catch (const bora::ConfigError& error) {
+    says = error.what();
+  }
+  CHECK(support::lacks(says, "option 'learning_rate/steps' is 6, expected 9") == "");
+  CHECK(support::lacks(says, "ask for the new schedule by ScheduleOnResume::replaced") == "");
+  std::filesystem::copy(folder / "run", folder / "again",
+                        std::filesystem::copy_options::recursive | std::filesystem::copy_options::copy_symlinks);
+  const auto [rates, parameters] = fit(9, ScheduleOnResume::replaced);
+  const bora::LearningRate longer{.peak = 1e-2, .warmup = 2, .steps = 9};
+  CHECK(rates == std::vector<double>{longer.at(6), longer.at(7), longer.at(8)});
+  CHECK(rates[0] > 0);
+  CHECK(fit(9, ScheduleOnResume::replaced, "again").second == parameters);
+  CHECK(fit(9, ScheduleOnResume::unchanged).first.empty());  // the checkpoint has the new one now
+  CHECK_THROWS_AS(fit(6, ScheduleOnResume::unchanged), bora::ConfigError);
+}
+
+TEST_CASE("That a run resumes is told once, before its first step", "[train]") {
+  const TemporaryFolder folder;
+  std::vector<bora::RunStart> starts;
+  const auto fit = [&](const bora::ProgressCallback& progress) {
+    Run<small::Dense> run(folder.path(), 12);
+    run.options.on_start = [&](const bora::RunStart& s) {
+      starts.push_back(s);
+      CHECK(run.trainer.steps() == s.step);
+    };
+    run.fit(progress);
+  };
+  CHECK_THROWS_AS(fit(runs::stop_after(7)), runs::Interrupted);
+  fit({});
+  fit({});
+  REQUIRE(starts.size() == 3);
+  const auto check = [](const bora::RunStart& s, bool resumed, std::size_t step) {
+    CHECK(s.resumed == resumed);
+    CHECK(s.step == step);
+    CHECK(s.steps == 12);
+    CHECK(s.learning_rate == bora::LearningRate{.peak = 1e-2, .floor = 1e-3, .warmup = 3, .steps = 12}.at(step));
+    CHECK(s.best.has_value() == resumed);
+    CHECK(s.one_build);
+  };
+  check(starts[0], false, 0);
+  check(starts[1], true, 6);
+  check(starts[2], true, 12);
+  Run<small::Dense> run(folder.path(), 12);
+  run.options.on_start = [](const bora::RunStart&) { throw runs::Interrupted(); };
+  CHECK_THROWS_AS(run.fit(), runs::Interrupted);
 }
 
 TEST_CASE("A run does not go on with other data, held-out rows or batches", "[train]") {

@@ -8,7 +8,7 @@
 
 namespace {
 
-using bora::Decay, bora::LearningRate;
+using bora::Cooldown, bora::Decay, bora::LearningRate;
 
 bool near(double a, double b) { return std::abs(a - b) <= 1e-15 * std::max(1.0, std::abs(b)); }
 
@@ -123,6 +123,102 @@ TEST_CASE("A constant rate with a cool-down is a trapezoid", "[train]") {
   CHECK(rate.at(15) == 0.5);
   CHECK(near(rate.at(18), 0.2));
   CHECK(rate.at(20) == 0);
+}
+
+// Hu et al. 2024, §4: up in a line, stable, and an exponential decay in the last tenth of the steps.
+TEST_CASE("Warm-up, stable, decay has its exact values at every border", "[train]") {
+  LearningRate rate{.peak = 0.01,
+                    .warmup = 100,
+                    .steps = 2'000,
+                    .decay = Decay::constant,
+                    .cooldown = 200,
+                    .cooldown_shape = Cooldown::exponential,
+                    .cooldown_floor = 0.001};
+  CHECK_NOTHROW(rate.check());
+  const auto borders = [&] {
+    CHECK(near(rate.at(0), 0.0001));
+    CHECK(near(rate.at(49), 0.005));
+    CHECK(rate.at(99) == 0.01);
+    for (const std::size_t s : {100, 101, 1'000, 1'799, 1'800}) CHECK(rate.at(s) == 0.01);
+    CHECK(rate.at(1'801) < 0.01);
+    CHECK(rate.at(1'999) > 0.001);
+    for (const std::size_t s : {2'000, 2'001, 1'000'000}) CHECK(rate.at(s) == 0.001);
+    for (std::size_t s = 1'800; s < 2'000; ++s) CHECK(rate.at(s + 1) < rate.at(s));
+    CHECK_FALSE(rate.ends_at_zero());
+  };
+  borders();
+  CHECK(near(rate.at(1'900), 0.01 * std::sqrt(0.1)));
+  CHECK(near(rate.at(1'801), 0.01 * std::pow(0.1, 1.0 / 200)));
+  rate.cooldown_shape = Cooldown::linear;
+  borders();
+  CHECK(near(rate.at(1'900), 0.0055));
+  CHECK(near(rate.at(1'950), 0.00325));
+  rate.cooldown_shape = Cooldown::cosine;
+  borders();
+  CHECK(near(rate.at(1'900), 0.0055));
+  CHECK(near(rate.at(1'850), 0.001 + 0.009 * (1 + std::sqrt(0.5)) / 2));
+  rate.cooldown_shape = Cooldown::one_minus_sqrt;  // Hägele et al. 2024
+  borders();
+  CHECK(near(rate.at(1'850), 0.0055));
+  CHECK(near(rate.at(1'900), 0.001 + 0.009 * (1 - std::sqrt(0.5))));
+}
+
+TEST_CASE("A longer warm-up-stable-decay run has the rates of the shorter one up to its cool-down", "[train]") {
+  const auto of = [](std::size_t steps) {
+    return LearningRate{.peak = 0.5, .warmup = 3, .steps = steps, .decay = Decay::constant, .cooldown = 10};
+  };
+  for (std::size_t s = 0; s <= 90; ++s) CHECK(of(100).at(s) == of(300).at(s));
+  CHECK(of(100).at(91) < of(300).at(91));
+}
+
+TEST_CASE("The inverse square root begins at the peak and has no end", "[train]") {
+  LearningRate rate{.peak = 0.8, .warmup = 4, .decay = Decay::inverse_sqrt};
+  CHECK_NOTHROW(rate.check());
+  CHECK(near(rate.at(1), 0.4));
+  CHECK(rate.at(3) == 0.8);
+  CHECK(rate.at(4) == 0.8);
+  CHECK(near(rate.at(16), 0.4));
+  CHECK(near(rate.at(400), 0.08));
+  rate.steps = 16;
+  CHECK(near(rate.at(400), 0.08));
+  CHECK_FALSE(rate.ends_at_zero());
+  rate.floor = 0.2;
+  CHECK(rate.at(400) == 0.2);
+  rate.warmup = 0;
+  CHECK(rate.at(0) == 0.8);
+  CHECK(near(rate.at(3), 0.4));
+  rate = {.peak = 0.8, .warmup = 4, .steps = 20, .decay = Decay::inverse_sqrt, .cooldown = 4};
+  CHECK(near(rate.at(16), 0.4));
+  CHECK(near(rate.at(18), 0.2));
+  CHECK(rate.at(20) == 0);
+}
+
+TEST_CASE("A schedule knows whether it ends at 0", "[train]") {
+  CHECK(LearningRate{.steps = 9}.ends_at_zero());
+  CHECK(LearningRate{.steps = 9, .decay = Decay::linear}.ends_at_zero());
+  CHECK(LearningRate{.floor = 1e-5, .steps = 9, .cooldown = 2}.ends_at_zero());
+  CHECK(LearningRate{.steps = 9, .decay = Decay::constant, .cooldown = 2}.ends_at_zero());
+  CHECK(LearningRate{.warmup = 20, .steps = 9}.ends_at_zero());
+  CHECK_FALSE(LearningRate{}.ends_at_zero());
+  CHECK_FALSE(LearningRate{.floor = 1e-9, .steps = 9}.ends_at_zero());
+  CHECK_FALSE(LearningRate{.steps = 9, .decay = Decay::constant}.ends_at_zero());
+  CHECK_FALSE(LearningRate{.peak = 0, .steps = 9}.ends_at_zero());  // it was 0 all along
+}
+
+TEST_CASE("A cool-down that would rise, or never arrive, is refused", "[train]") {
+  const LearningRate rate{.peak = 0.1, .floor = 0.01, .steps = 20, .cooldown = 5, .cooldown_floor = 0.01};
+  CHECK_NOTHROW(rate.check());
+  LearningRate other = rate;
+  other.cooldown_floor = 0.02;  // the cosine comes down to 0.01
+  CHECK_THROWS_AS(other.check(), bora::ConfigError);
+  other.decay = Decay::constant;
+  CHECK_NOTHROW(other.check());
+  other.cooldown_shape = Cooldown::exponential;
+  CHECK_NOTHROW(other.check());
+  other.cooldown_floor = 0;
+  CHECK_THROWS_AS(other.check(), bora::ConfigError);
+  for (const double bad : {-0.1, std::nan(""), std::numeric_limits<double>::infinity()})
+    CHECK_THROWS_AS(LearningRate{.cooldown_floor = bad}.check(), bora::ConfigError);
 }
 
 TEST_CASE("A cool-down without room is refused", "[train]") {

@@ -1,5 +1,6 @@
 #include "support/catch.hpp"
 #include "train/small_models.hpp"
+#include <bora/train/evaluate.hpp>
 #include <bora/train/trainer.hpp>
 #include <algorithm>
 #include <array>
@@ -197,6 +198,94 @@ TEST_CASE("Two half batches are one batch, up to rounding", "[train]") {
   CHECK(error < 1e-11);
 }
 
+// A mean of the batches' means would weigh a token of the small one sixteen times as much.
+TEST_CASE("Batches of unequal size are one batch where their rows are equally long", "[train]") {
+  const bora::TokenBatch whole = small::batch(5, 17, 6);
+  const auto rows = [&](std::size_t first, std::size_t last) {
+    std::vector<bora::TokenId> ids;
+    for (std::size_t r = first; r < last; ++r) ids.insert(ids.end(), whole.row(r).begin(), whole.row(r).end());
+    return bora::TokenBatch(last - first, 17, std::move(ids));
+  };
+  const auto start = small::parameters<small::Dense, double>(1);
+  Decoder<small::Dense, F64> a(start), b(start);
+  Trainer one{a, usual}, two{b, usual};
+  for (std::size_t s = 0; s < 3; ++s) {
+    const std::array<bora::TokenBatch, 3> parts{rows(0, 3), rows(3, 4), rows(4, 5)};
+    const bora::StepReport together = one.step(whole), apart = two.step(parts);
+    CHECK(std::abs(together.loss - apart.loss) < 1e-13);
+    CHECK(std::abs(together.gradient_norm - apart.gradient_norm) < 1e-12);
+    double error = 0;
+    for (std::size_t i = 0; i < start.values().size(); ++i)
+      error = std::max(error, std::abs(one.gradients().values()[i] - two.gradients().values()[i]));
+    CHECK(error < 1e-13);
+  }
+}
+
+/// Batches of 32, 2 and 16 predictions, in rows of different lengths.
+std::array<bora::TokenBatch, 3> unequal_batches() {
+  return {small::batch(2, 17, 1), small::batch(1, 3, 2), small::batch(4, 5, 3)};
+}
+
+TEST_CASE("A step's loss is what evaluate says of the same batches", "[train]") {
+  const auto batches = unequal_batches();
+  const auto check = [&]<class S, class F>(double tolerance) {
+    Decoder<S, F> model(small::parameters<S, float>(1));
+    const double expected = bora::evaluate(model, batches).loss;
+    Trainer trainer{model, usual};
+    const bora::StepReport report = trainer.step(batches);
+    CHECK(std::abs(report.cross_entropy - expected) <= tolerance);
+    CHECK(std::abs(report.loss - report.cross_entropy - 0.02 * report.load_balancing) <= 1e-12);
+  };
+  check.template operator()<small::Dense, F64>(1e-14);
+  check.template operator()<small::Dense, F32>(1e-12);  // the same forward
+  check.template operator()<small::Mixture, F32>(1e-12);
+  check.template operator()<small::Mixture, Bf16>(1e-12);
+}
+
+TEST_CASE("A step's gradient is that of the batches' objectives weighed by their predictions", "[train]") {
+  const auto batches = unequal_batches();
+  constexpr std::array<double, 3> shares{32.0 / 50, 2.0 / 50, 16.0 / 50};
+  const auto start = small::parameters<small::Mixture, double>(1);
+  Decoder<small::Mixture, F64> model(start);
+  double loss = 0, balance = 0;
+  std::vector<double> expected(start.values().size());
+  for (std::size_t b = 0; b < 3; ++b) {
+    const auto part = bora::loss_and_gradients(model, batches[b], {.load_balancing = 0.02});
+    balance += shares[b] * bora::loss_and_gradients(model, batches[b], {.load_balancing = 1, .cross_entropy = 0}).loss;
+    loss += shares[b] * part.loss;
+    for (std::size_t i = 0; i < expected.size(); ++i) expected[i] += shares[b] * part.gradients.values()[i];
+  }
+  const auto objective = [&](std::size_t i, double by) {
+    auto moved = small::parameters<small::Mixture, double>(1);
+    moved.values()[i] += by;
+    Decoder<small::Mixture, F64> other(std::move(moved));
+    Trainer trainer{other, usual};
+    return trainer.step(batches).loss;
+  };
+  Trainer trainer{model, usual};
+  const bora::StepReport report = trainer.step(batches);
+  CHECK(std::abs(report.loss - loss) < 1e-13);
+  CHECK(std::abs(report.load_balancing - balance) < 1e-13);
+  double error = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i)
+    error = std::max(error, std::abs(trainer.gradients().values()[i] - expected[i]));
+  CHECK(error < 1e-13);
+  constexpr double step = 1e-5;
+  for (std::size_t i = 7; i < expected.size(); i += expected.size() / 23) {
+    const double slope = (objective(i, step) - objective(i, -step)) / (2 * step);
+    CHECK(std::abs(trainer.gradients().values()[i] - slope) < 1e-8);
+  }
+}
+
+TEST_CASE("Beyond a schedule that ended at 0 a step changes no parameter", "[train]") {
+  Decoder<small::Dense, F32> model(small::parameters<small::Dense, float>(1));
+  Trainer trainer{model, {.learning_rate = {.peak = 1e-2, .steps = 2}}};
+  for (std::size_t s = 0; s < 2; ++s) CHECK(trainer.step(small::batch(2, 9, s)).learning_rate > 0);
+  const bora::Parameters<small::Dense> before = model.parameters();
+  CHECK(trainer.step(small::batch(2, 9, 3)).learning_rate == 0);
+  CHECK(same(trainer.parameters(), before));
+}
+
 TEST_CASE("Batches of different shapes may follow one another", "[train]") {
   Decoder<small::Mixture, F32> model(small::parameters<small::Mixture, float>(1));
   Trainer trainer{model, usual};
@@ -356,7 +445,14 @@ TEST_CASE("Impossible options are refused before anything is done", "[train]") {
     refused([&](TrainerOptions& o) { o.learning_rate.peak = bad; });
     refused([&](TrainerOptions& o) { o.learning_rate.floor = bad; });
   }
-  for (const double bad : {0.0, 1e-50})  // the second is 0 as a float
+  for (const double bad : {0.0, 1e-50, 1e-45, 1e-30})  // squares of gradients of that size are 0
     refused([&](TrainerOptions& o) { o.optimizer.eps = bad; });
+  for (const double bad : {1 - 1e-9, 1 - 1e-12}) {  // 1 as a float
+    refused([&](TrainerOptions& o) { o.optimizer.beta1 = bad; });
+    refused([&](TrainerOptions& o) { o.optimizer.beta2 = bad; });
+  }
+  refused([&](TrainerOptions& o) { o.learning_rate.peak = 1e39; });
+  refused([&](TrainerOptions& o) { o.learning_rate.peak = 1e38; });  // infinite when it is divided by 1 - beta1
+  refused([&](TrainerOptions& o) { o.learning_rate = {.steps = 5, .cooldown = 5}; });
   CHECK(same(model.parameters(), start));
 }

@@ -20,6 +20,12 @@ void check_batch(const TokenBatch& batch, std::size_t least_time) {
   check_tokens(batch.ids(), S::vocab_size);
 }
 
+/// Predictions that a batch's loss is the mean of: each token of a row predicts the next one, the last of a row
+/// nothing.
+inline std::size_t predictions_of(const TokenBatch& batch) noexcept {
+  return batch.time() == 0 ? 0 : batch.batch() * (batch.time() - 1);
+}
+
 /// Rows of a batch whose logits are in memory at a time.
 inline constexpr std::size_t head_rows = 256;
 

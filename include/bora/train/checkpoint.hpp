@@ -42,6 +42,18 @@
 
 namespace bora::inline BORA_ABI {
 
+/// Which schedule a run resumes with, where its checkpoint has another one than the trainer.
+enum class ScheduleOnResume {
+  /// The checkpoint's: a trainer with another learning rate is refused, so that none is changed unseen.
+  unchanged,
+  /// The trainer's, whatever the checkpoint's was: to lengthen a finished run. From the next step s on, the rate is the
+  /// new schedule's at s, as if the run had had it from the beginning; the moments are kept. A run that had come down
+  /// to
+  /// 0 along a cosine of 1000 steps resumes in one of 1200 at 7 % of the peak; one that kept a constant rate, and is
+  /// resumed from a checkpoint before its cool-down, goes on without a jump.
+  replaced,
+};
+
 /// What a checkpoint holds beside the trainer's own state.
 struct TrainingState {
   TokenMixtureState data;         ///< where the batches go on
@@ -152,7 +164,9 @@ Json options_to_json(const Trainer<Model>& trainer) {
             {"steps", r.steps},
             {"decay", static_cast<unsigned>(r.decay)},
             {"warmup_from", r.warmup_from ? Json(*r.warmup_from) : Json()},
-            {"cooldown", r.cooldown}}},
+            {"cooldown", r.cooldown},
+            {"cooldown_shape", static_cast<unsigned>(r.cooldown_shape)},
+            {"cooldown_floor", r.cooldown_floor}}},
           {"optimizer",
            {{"beta1", o.optimizer.beta1},
             {"beta2", o.optimizer.beta2},
@@ -162,14 +176,26 @@ Json options_to_json(const Trainer<Model>& trainer) {
           {"load_balancing", o.load_balancing},
           {"balance", static_cast<unsigned>(o.balance)}};
 }
-inline void check_options(const Json& found, const Json& expected, const fs::path& file) {
+/// The options of a checkpoint's state. Those that version 1 did not have had one meaning then.
+inline Json stored_options(const Json& state, const fs::path& file) {
+  Json options = require_object(state, "options", file);
+  if (require_size(state, "version", file, "state") == 1)
+    if (const auto rate = options.find("learning_rate"); rate != options.end() && rate->is_object())
+      rate->update({{"cooldown_shape", static_cast<unsigned>(Cooldown::linear)}, {"cooldown_floor", 0.0}});
+  return options;
+}
+inline void check_options(const Json& found, const Json& expected, const fs::path& file, ScheduleOnResume schedule) {
   const Json there = found.flatten(), wanted = expected.flatten();  // named: items() does not keep a temporary alive
-  for (const auto& [key, value] : wanted.items())
+  for (const auto& [key, value] : wanted.items()) {
+    const bool of_schedule = key.starts_with("/learning_rate/");
+    if (of_schedule && schedule == ScheduleOnResume::replaced) continue;
     if (const auto at = there.find(key); at == there.end() || *at != value)
       throw ConfigError(
           message(file.string(), ": option ", printable(std::string_view(key).substr(1)), " is ",
                   at == there.end() ? "missing" : at->dump().substr(0, 120), ", expected ", value.dump(),
-                  ": a run goes on with the options and data it began with; give those, or another folder"));
+                  ": a run goes on with the options and data it began with; give those, or another folder",
+                  of_schedule ? ", or ask for the new schedule by ScheduleOnResume::replaced" : ""));
+  }
 }
 
 inline std::uint64_t require_hex(const Json& object, std::string_view key, const fs::path& file) {
@@ -231,7 +257,7 @@ template <class Model>
 Json state_to_json(const Trainer<Model>& trainer, const TrainingState& run, const Json& options,
                    const std::string& best, const fs::path& folder) {
   Json state = {{"format", "bora-checkpoint"},
-                {"version", 1},
+                {"version", 2},
                 {"step", trainer.steps()},
                 {"data", {{"batches", run.data.batches}, {"fingerprint", hex(run.data.fingerprint)}}},
                 {"options", options_to_json(trainer)},
@@ -289,14 +315,14 @@ struct ReadCheckpoint {
 };
 template <class Model>
 ReadCheckpoint<typename Model::Spec> read_checkpoint(const fs::path& folder, const Trainer<Model>& trainer,
-                                                     const Json& options) {
+                                                     const Json& options, ScheduleOnResume schedule) {
   using S = typename Model::Spec;
   const CheckpointFolder found = read_checkpoint_folder(folder);
   if (found.last.empty()) refuse_file(folder, "holds no checkpoint, expected a link 'last' to one");
   const fs::path checkpoint = folder / found.last, file = checkpoint / "state.json";
   Json expected = options_to_json(trainer);
   expected.update(options);
-  check_options(require_object(found.state, "options", file), expected, file);
+  check_options(stored_options(found.state, file), expected, file, schedule);
   check_files(checkpoint, require_object(found.state, "files", file), file);
 
   Parameters<S> parameters = load_parameters<S>(checkpoint);
@@ -330,10 +356,13 @@ void save_checkpoint(const std::filesystem::path& folder, const Trainer<Model>& 
 /// Brings a trainer, made with the options of the run, to where the last checkpoint stands; what it goes on with are
 /// the same bits, if `builds` is this build alone. The folder is only read. Throws FileError for files that are
 /// missing, damaged or foreign, and ConfigError where model or options differ; the trainer is unchanged then.
+/// \param options   those that were given to `save_checkpoint`
+/// \param schedule  whether the trainer's learning rate may be another one than the checkpoint's
 template <class Model>
 TrainingState restore_checkpoint(const std::filesystem::path& folder, Trainer<Model>& trainer,
-                                 const Json& options = Json::object()) {
-  auto found = detail::read_checkpoint(folder, trainer, options);
+                                 const Json& options = Json::object(),
+                                 ScheduleOnResume schedule = ScheduleOnResume::unchanged) {
+  auto found = detail::read_checkpoint(folder, trainer, options, schedule);
   trainer.restore(found.steps, std::move(found.parameters), std::move(found.first), std::move(found.second));
   return std::move(found.run);
 }

@@ -5,6 +5,7 @@
 #include <bora/io/token_file.hpp>
 #include <bora/model/batch.hpp>
 #include <bora/model/batch_forward.hpp>
+#include <bora/train/option_check.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -23,8 +24,13 @@ struct Evaluation {
 
   /// exp(loss): by token, so of use between models with one tokenizer.
   double perplexity() const noexcept { return std::exp(loss); }
+  /// Throws ConfigError for a number of bytes that is not above 0, as of a token file whose text was not known.
   /// \param bytes_per_token  of the text: TokenFile::bytes_per_token(); 1 for tokens that are bytes
-  double bits_per_byte(double bytes_per_token) const noexcept { return loss / std::numbers::ln2 / bytes_per_token; }
+  double bits_per_byte(double bytes_per_token) const {
+    detail::check_option(bytes_per_token > 0 && std::isfinite(bytes_per_token), "bits_per_byte", "bytes_per_token",
+                         bytes_per_token, "a finite number above 0; a token file says 0 where its text is not known");
+    return loss / std::numbers::ln2 / bytes_per_token;
+  }
 };
 
 namespace detail {
@@ -90,7 +96,7 @@ Evaluation evaluate(const Decoder<S, F>& model, std::span<const TokenBatch> batc
   for (const TokenBatch& batch : batches) {
     if (!pass || !pass->fits(batch)) pass.emplace(batch.batch(), batch.time(), detail::lanes_of(pool));
     result.loss = pass->add_to(result.loss, model, batch, pool);
-    result.predictions += batch.batch() * (batch.time() - 1);
+    result.predictions += detail::predictions_of(batch);
   }
   result.loss /= static_cast<double>(result.predictions);
   return result;

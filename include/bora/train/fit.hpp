@@ -10,6 +10,7 @@
 #include <bora/train/progress.hpp>
 #include <bora/train/token_mixture.hpp>
 #include <bora/train/trainer.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -25,13 +26,16 @@ namespace bora::inline BORA_ABI {
 /// How long a run is, and what happens along the way.
 struct FitOptions {
   std::size_t steps = 0;                  ///< of the whole run; 0: those of the learning rate
-  std::size_t batches_per_step = 1;       ///< whose gradients are averaged
+  std::size_t batches_per_step = 1;       ///< of one update
   std::vector<TokenBatch> held_out = {};  ///< evaluated together; empty: no evaluation
   std::size_t evaluate_every = 100;       ///< steps; and after the last. Without held-out batches never
   std::filesystem::path folder = {};      ///< of the checkpoints; empty: none are written
   std::size_t checkpoint_every = 1000;    ///< steps; after the last, and after each best evaluation
   std::size_t report_every = 1;           ///< steps; after the last, and after each evaluation
   double peak_flops_per_second = 0;       ///< of the machine, for Progress::share_of_peak; 0: not known
+  StartCallback on_start = {};            ///< told whether the run resumes, before its first step
+  /// Whether a run that finds a checkpoint may go on with another learning rate, to be lengthened.
+  ScheduleOnResume schedule_on_resume = ScheduleOnResume::unchanged;
 };
 
 /// What a run came to.
@@ -72,12 +76,20 @@ class Fit {
     if (options_.steps == 0) options_.steps = trainer.options().learning_rate.steps;
     if (options_.steps == 0)
       throw ConfigError("fit: neither the run nor its learning rate says how many steps, expected 1 or more");
+    check_schedule();
     if (saves()) open_folder();
     run_.builds = with_this_build(std::move(run_.builds));
   }
 
   FitResult run(const ProgressCallback& progress) {
     first_step_ = trainer_.steps();
+    if (options_.on_start)
+      options_.on_start({.resumed = found_checkpoint_,
+                         .step = first_step_,
+                         .steps = options_.steps,
+                         .learning_rate = trainer_.options().learning_rate.at(first_step_),
+                         .best = run_.best,
+                         .one_build = run_.builds.size() == 1});
     whole_.start();
     while (trainer_.steps() < options_.steps) step(progress);
     return {.steps = trainer_.steps(),
@@ -101,6 +113,17 @@ class Fit {
     for (const TokenBatch& batch : o.held_out) check_batch<Spec>(batch, 2);
   }
 
+  /// Steps at a rate of 0 would cost their hours and leave every parameter as it was.
+  void check_schedule() const {
+    const LearningRate& rate = trainer_.options().learning_rate;
+    if (options_.steps <= std::max(rate.steps, rate.warmup) || !rate.ends_at_zero()) return;
+    throw ConfigError(message("fit: the run is of ", options_.steps, " steps and the learning rate falls to 0 after ",
+                              rate.steps, ": the steps beyond would change nothing; expected a schedule of ",
+                              options_.steps, " steps, one that ends above 0, or a run of at most ", rate.steps,
+                              ". A run that has a checkpoint takes another schedule by "
+                              "FitOptions::schedule_on_resume"));
+  }
+
   /// What decides the run's bits beside the trainer's options; how often it is evaluated does not.
   Json facts() const {
     Checksum held_out;
@@ -117,11 +140,12 @@ class Fit {
     lock_.emplace(options_.folder);
     // There may be no step left whose save would remove what an interruption left behind.
     if (recover_checkpoint_folder(options_.folder).last.empty()) return;
-    auto found = read_checkpoint(options_.folder, trainer_, facts());
+    auto found = read_checkpoint(options_.folder, trainer_, facts(), options_.schedule_on_resume);
     mixture_.restore(found.run.data);  // may be refused, the trainer cannot
     trainer_.restore(found.steps, std::move(found.parameters), std::move(found.first), std::move(found.second));
     run_ = std::move(found.run);
     resumed_ = trainer_.steps();
+    found_checkpoint_ = true;
   }
 
   void step(const ProgressCallback& progress) {
@@ -174,6 +198,7 @@ class Fit {
     progress({.step = report.step,
               .steps = options_.steps,
               .loss = report.loss,
+              .cross_entropy = report.cross_entropy,
               .learning_rate = report.learning_rate,
               .gradient_norm = report.gradient_norm,
               .tokens_per_second = speed,
@@ -194,7 +219,7 @@ class Fit {
   std::optional<FolderLock> lock_;
   TrainingState run_;
   std::size_t resumed_ = 0, first_step_ = 0, tokens_ = 0;
-  bool improved_ = false;
+  bool improved_ = false, found_checkpoint_ = false;
   Stopwatch training_, whole_;
 };
 
@@ -203,8 +228,8 @@ class Fit {
 /// Trains until `steps` steps are done in all. With a folder, checkpoints are written there, and a run that finds one
 /// goes on from it: killed at any moment, it comes to the same bits as a run that was never interrupted, for any number
 /// of threads and one build of the library. Throws ConfigError for options that are impossible or not those of the
-/// checkpoint, FileError for a checkpoint that is damaged or cannot be written, Error where a loss is no longer finite:
-/// the checkpoint before it stays.
+/// checkpoint and for a run that goes beyond a schedule that ends at 0, FileError for a checkpoint that is damaged or
+/// cannot be written, Error where a loss is no longer finite: the checkpoint before it stays.
 template <class Model>
 FitResult fit(Trainer<Model>& trainer, TokenMixture& mixture, const FitOptions& options,
               const ProgressCallback& progress = {}) {

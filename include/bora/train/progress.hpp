@@ -25,7 +25,8 @@ struct LossPoint {
 struct Progress {
   std::size_t step;                     ///< steps done
   std::size_t steps;                    ///< steps of the whole run
-  double loss;                          ///< of the step's batches, before its update
+  double loss;                          ///< of the step's batches, before its update: the objective
+  double cross_entropy;                 ///< its part that compares with `held_out_loss`
   double learning_rate;                 ///< of the step
   double gradient_norm;                 ///< global, before clipping
   double tokens_per_second;             ///< since the last report; evaluation and checkpoints not counted
@@ -40,6 +41,19 @@ struct Progress {
 
 /// Called with the state of a run; what it throws ends the run and passes through.
 using ProgressCallback = std::function<void(const Progress&)>;
+
+/// What a run is about to do.
+struct RunStart {
+  bool resumed;                   ///< whether a checkpoint was found, which the run goes on from
+  std::size_t step;               ///< steps done before
+  std::size_t steps;              ///< steps of the whole run; where these are no more, nothing is left to do
+  double learning_rate;           ///< of the next step
+  std::optional<LossPoint> best;  ///< the lowest held-out loss so far
+  bool one_build;                 ///< as in Progress
+};
+
+/// Called once, before the first step of a run; what it throws ends the run and passes through.
+using StartCallback = std::function<void(const RunStart&)>;
 
 /// The losses of a run from its first step on, however often it was interrupted. A curve holds at most `most_points`:
 /// steps are gathered into stretches of 1, 2, 4, … so that no more than that many stretches lie behind, and the newest

@@ -7,9 +7,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <memory>
-#include <utility>
 #include <span>
+#include <utility>
 #include <vector>
 
 BORA_BEFORE_NAMESPACE();
@@ -19,7 +20,7 @@ namespace bora::inline BORA_ABI {
 struct AdamwOptions {
   double beta1 = 0.9;         ///< share of the gradients' running mean that stays, in [0, 1)
   double beta2 = 0.95;        ///< the same for the mean of their squares, in [0, 1)
-  double eps = 1e-8;          ///< added to the root of that mean, above 0
+  double eps = 1e-8;          ///< added to the root of that mean; at least the root of the smallest normal number
   double weight_decay = 0.1;  ///< a step takes away this times the learning rate; 0: none
 };
 
@@ -36,9 +37,9 @@ struct TrainerOptions {
 /// What a step did.
 struct StepReport {
   std::size_t step;       ///< 1, 2, …
-  double loss;            ///< the objective before the update, mean over the batches
-  double cross_entropy;   ///< its part, without coefficient
-  double load_balancing;  ///< its part, without coefficient; 0 for dense models
+  double loss;            ///< the objective before the update: both parts by their coefficients
+  double cross_entropy;   ///< mean over all predictions of the batches together, as `evaluate` has it
+  double load_balancing;  ///< mean over the batches, by their predictions; without coefficient; 0 for dense models
   double learning_rate;   ///< of this step
   double gradient_norm;   ///< global, before clipping
   std::size_t tokens;     ///< in the batches, the first of each row included
@@ -71,9 +72,14 @@ class Trainer {
   /// One step on one batch.
   StepReport step(const TokenBatch& batch) { return step(std::span<const TokenBatch>(&batch, 1)); }
 
-  /// One step on several batches: their gradients are averaged before the update. Throws Error where the loss or the
-  /// gradients' norm is not finite, TokenError and CapacityError for batches that do not fit the model; parameters,
-  /// moments and the count of steps are then as they were, and the next step may follow.
+  /// One step on several batches, of any shapes. Each counts by its number of predictions, so cross entropy and its
+  /// gradient are those of all predictions together: of one batch, where the rows have one length. The load-balancing
+  /// loss, which is no mean over tokens, is measured in each batch and averaged with the same weights.
+  ///
+  /// Beyond the end of a schedule that ended at 0 a step computes everything and changes no parameter (`fit` refuses
+  /// such a run). Throws Error where the loss or the gradients' norm is not finite, TokenError and CapacityError for
+  /// batches that do not fit the model; parameters, moments and the count of steps are then as they were, and the next
+  /// step may follow.
   StepReport step(std::span<const TokenBatch> batches) {
     if (batches.empty()) throw TokenError("step: no batch given, expected at least one");
     for (const TokenBatch& batch : batches) detail::check_batch<Spec>(batch, 2);
@@ -81,8 +87,10 @@ class Trainer {
     const detail::FloatMode mode;
     std::fill(gradients_.values().begin(), gradients_.values().end(), T(0));
     StepReport report{};
-    const double share = 1.0 / static_cast<double>(batches.size());
+    std::size_t predictions = 0;
+    for (const TokenBatch& batch : batches) predictions += detail::predictions_of(batch);
     for (const TokenBatch& batch : batches) {
+      const double share = static_cast<double>(detail::predictions_of(batch)) / static_cast<double>(predictions);
       const Loss loss = pass(batch).run(*model_, batch,
                                         {.load_balancing = options_.load_balancing * share,
                                          .balance = options_.balance,
@@ -145,10 +153,18 @@ class Trainer {
     const AdamwOptions& o = options_.optimizer;
     options_.learning_rate.check();
     for (const auto& [name, beta] : {std::pair("beta1", o.beta1), std::pair("beta2", o.beta2)})
-      detail::check_option(beta >= 0 && beta < 1, "optimizer", name, beta, "0 or more, and less than 1");
-    // What rounds to 0 would divide 0 by 0 where a gradient is 0, as it is for ids that a batch lacks.
-    detail::check_option(std::isfinite(o.eps) && static_cast<T>(o.eps) > 0, "optimizer", "eps", o.eps,
-                         "a finite number above 0 in the format of the parameters");
+      detail::check_option(beta >= 0 && static_cast<T>(beta) < 1, "optimizer", name, beta,
+                           "0 or more, and less than 1 in the format of the parameters");
+    // The square of a gradient below that root is 0 or has few digits: eps must outweigh it, or 0 is divided by 0 for
+    // ids that a batch lacks, and the smallest gradients take the largest steps.
+    const double least = std::sqrt(static_cast<double>(std::numeric_limits<T>::min()));
+    detail::check_option(std::isfinite(o.eps) && o.eps >= least, "optimizer", "eps", o.eps,
+                         detail::message("a finite number of at least ", least,
+                                         ", the root of the smallest normal number in the format of the parameters"));
+    // Of the first step, whose correction is the smallest; an infinite rate makes NaN of parameters without a gradient.
+    detail::check_option(std::isfinite(static_cast<T>(options_.learning_rate.peak / (1 - o.beta1))), "learning_rate",
+                         "peak", options_.learning_rate.peak,
+                         "one that is finite in the format of the parameters, also divided by 1 - beta1");
     detail::check_not_negative("optimizer", "weight_decay", o.weight_decay);
     detail::check_not_negative("trainer", "clip_norm", options_.clip_norm);
     detail::check_not_negative("trainer", "load_balancing", options_.load_balancing);
