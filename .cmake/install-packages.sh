@@ -29,6 +29,8 @@ ci clang-format-19 clang-format-19
 ci libclang-rt-19-dev -
 ci git git
 ci doxygen doxygen
+ci g++-aarch64-linux-gnu aarch64-linux-gnu-g++
+ci qemu-user qemu-aarch64
 benchmarks libbenchmark-dev -
 benchmarks libxsimd-dev -
 benchmarks python3 python3

@@ -10,11 +10,11 @@
 #   BORA_JOBS           how many at a time (the number of cores)
 #   BORA_REFERENCE_DIR  the reference cases, for the contract tests (see tests/contract/CMakeLists.txt)
 set -u
+reference=${BORA_REFERENCE_DIR:-}  # a relative path is one from where the caller stands
+if [ -n "$reference" ]; then reference=$(cd "$reference" && pwd) || exit 1; fi
 cd "$(dirname "$0")/.." || exit 1
 build=${BORA_BUILD_DIR:-build}
 jobs=${BORA_JOBS:-$(nproc 2>/dev/null || echo 2)}
-reference=${BORA_REFERENCE_DIR:-}
-if [ -n "$reference" ]; then reference=$(cd "$reference" && pwd) || exit 1; fi
 
 finish() {  # passed failed skipped
   skipped=

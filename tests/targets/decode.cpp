@@ -1,0 +1,21 @@
+// A program that loads and decodes, to be looked at by a compiler for every target.
+#include <bora/bora.hpp>
+#include <cstdio>
+#include <vector>
+
+struct Small : bora::Mistral7B {
+  static constexpr std::size_t vocab_size = 300, dim = 96, layers = 2, context = 64;
+  using Attention = bora::GroupedQueryAttention<bora::HeadShape{.heads = 6, .kv_heads = 2, .head_dim = 16},
+                                                bora::SlidingWindow<24>, bora::Rope<1e4>>;
+  using FeedForward = bora::MixtureOfExperts<4, bora::TopKRouter<2>, bora::SwiGlu<80>>;
+};
+
+int main(int argc, char** argv) {
+  const auto model = argc > 1 ? bora::load<Small, bora::Bf16>(argv[1]) : bora::random_model<Small, bora::Bf16>(1);
+  bora::Session session{model};
+  std::vector<bora::TokenId> prompt;
+  for (int i = 0; i < 40; ++i) prompt.push_back(i * 37 % 300);
+  for (const bora::TokenId t : bora::generate(session, prompt, {.temperature = 0, .max_tokens = 20}))
+    std::printf("%d ", static_cast<int>(t));
+  std::puts("");
+}
