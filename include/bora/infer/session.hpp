@@ -56,10 +56,12 @@ namespace detail {
 template <WeightFormat F>
 using CacheElement = std::conditional_t<std::is_same_v<F, Bf16>, Bf16, F>;
 
+/// Says so of what is no model. A session is none either, and is looked at where one is moved: `Session
+/// b{std::move(a)}`.
 template <class Model>
 struct DefaultCacheFor {
   static_assert(
-      LooksLikeModel<Model>,
+      LooksLikeModel<Model> || requires { typename Model::Spec; },
       "bora: Session: a session is one of a model, not of its spec: auto model = load<Spec, bora::Bf16>(path); "
       "bora::Session session{model};");
 };
