@@ -1,7 +1,7 @@
 # Install rules: the headers, the CMake package, the pkg-config file, the licence. And a Debian package of the same:
 #
 #   cmake --install build --prefix /opt/bora
-#   cpack --config build/CPackConfig.cmake     libbora-dev_<version>_all.deb
+#   cpack --config build/CPackConfig.cmake     build/libbora-dev_<version>_all.deb
 include_guard(GLOBAL)
 include(CMakePackageConfigHelpers)
 include(GNUInstallDirs)
@@ -26,6 +26,7 @@ install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" DESTINATION "${CMAKE_INSTALL_DATAD
 if(PROJECT_IS_TOP_LEVEL)
   set(CMAKE_SKIP_INSTALL_ALL_DEPENDENCY ON)  # headers are installed, and packed, without building tests first
   set(CPACK_GENERATOR DEB)
+  set(CPACK_PACKAGE_DIRECTORY "${PROJECT_BINARY_DIR}")  # wherever cpack is called: nothing is left in the clone
   set(CPACK_COMPONENTS_ALL bora)
   set(CPACK_PACKAGE_NAME bora)
   set(CPACK_PACKAGE_VENDOR "The bora authors")

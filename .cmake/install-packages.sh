@@ -60,11 +60,24 @@ if ! command -v apt-get >/dev/null 2>&1; then
   exit 0
 fi
 as_root=
-if [ "$(id -u)" != 0 ]; then as_root=sudo; fi
+if [ "$(id -u)" != 0 ]; then
+  as_root=sudo
+  # Without a terminal sudo cannot ask for a password.
+  if ! command -v sudo >/dev/null 2>&1 || { [ ! -t 0 ] && ! sudo -n true 2>/dev/null; }; then
+    echo "install-packages: packages are missing and there is no usable sudo; as root, run:" >&2
+    echo "  apt-get update && apt-get install -y --no-install-recommends$missing" >&2
+    exit 1
+  fi
+fi
 echo "Installing:$missing"
-install() {
-  # shellcheck disable=SC2086  # one word a package
-  $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $missing </dev/null
+# Another apt-get at work is waited for.
+apt() {
+  $as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=600 "$@" </dev/null
 }
-$as_root apt-get update -q </dev/null || true
-install
+apt update || true
+# shellcheck disable=SC2086  # one word a package
+if ! apt install -y --no-install-recommends $missing; then
+  echo "install-packages: apt-get could not install:$missing; as root, run:" >&2
+  echo "  apt-get update && apt-get install -y --no-install-recommends$missing" >&2
+  exit 1
+fi
