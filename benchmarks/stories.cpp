@@ -2,13 +2,12 @@
 // path is given (gcc -Ofast -march=native run.c -lm -o run).
 //
 //     ninja -C build stories && build/bin/stories FOLDER [THREADS] [RUN]
+#include <program/program.hpp>
 #include <bora/infer.hpp>
 #include <bora/model/zoo/llama.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
-#include <exception>
 #include <numeric>
 #include <string>
 #include <vector>
@@ -81,11 +80,11 @@ void measure(const std::string& folder, std::size_t threads, const std::string& 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2) return std::fprintf(stderr, "usage: %s FOLDER [THREADS] [RUN]\n", argv[0]), 2;
-  try {
-    measure(argv[1], argc > 2 ? std::strtoul(argv[2], nullptr, 10) : 1, argc > 3 ? argv[3] : "");
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "stories: %s\n", e.what());
-    return 1;
-  }
+  std::string folder, run;
+  std::size_t threads = 1;
+  program::Arguments arguments("Measures how fast stories260K decodes.");
+  arguments.required("FOLDER", program::text(folder), "holds stories260K.bin and tok512.bin");
+  arguments.optional("THREADS", program::whole(threads, std::size_t{1}, program::most_threads), "at work");
+  arguments.optional("RUN", program::text(run), "llama2.c's program, to compare with");
+  return arguments.run(argc, argv, [&] { measure(folder, threads, run); });
 }

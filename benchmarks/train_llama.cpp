@@ -2,13 +2,13 @@
 // Prints one line of JSON; FOLDER receives the first weights.
 //
 //     train_llama STEPS THREADS [FOLDER]
+#include <program/program.hpp>
 #include <bora/bora.hpp>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <ctime>
-#include <exception>
+#include <filesystem>
 #include <utility>
 #include <vector>
 
@@ -39,12 +39,12 @@ void print(const char* name, const std::vector<double>& values) {
   std::printf("]");
 }
 
-void train(std::size_t steps, std::size_t threads, const char* folder) {
+void train(std::size_t steps, std::size_t threads, const std::filesystem::path& folder) {
   bora::ThreadPool pool{threads};
   auto model = bora::random_model<Llama31M, bora::F32>(/*seed=*/1);
   bora::Trainer trainer{
       model, {.learning_rate = {.peak = 3e-4, .floor = 3e-4}, .optimizer = {.weight_decay = 0.1}, .pool = &pool}};
-  if (folder != nullptr) bora::save(trainer.parameters(), folder);
+  if (!folder.empty()) bora::save(trainer.parameters(), folder);
   std::vector<double> seconds, processor_seconds, losses;
   for (std::size_t step = 0; step < steps; ++step) {
     const bora::TokenBatch tokens = make_batch(step);
@@ -65,11 +65,11 @@ void train(std::size_t steps, std::size_t threads, const char* folder) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 3) return std::fprintf(stderr, "usage: %s STEPS THREADS [FOLDER]\n", argv[0]), 2;
-  try {
-    train(std::strtoul(argv[1], nullptr, 10), std::strtoul(argv[2], nullptr, 10), argc > 3 ? argv[3] : nullptr);
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "train_llama: %s\n", e.what());
-    return 1;
-  }
+  std::size_t steps = 0, threads = 0;
+  std::filesystem::path folder;
+  program::Arguments arguments("Measures training steps of a Llama of 31 M parameters; prints a line of JSON.");
+  arguments.required("STEPS", program::whole(steps), "to measure");
+  arguments.required("THREADS", program::whole(threads, std::size_t{1}, program::most_threads), "at work");
+  arguments.optional("FOLDER", program::path(folder), "receives the first weights");
+  return arguments.run(argc, argv, [&] { train(steps, threads, folder); });
 }

@@ -2,6 +2,7 @@
 // step.
 //
 //     build/bin/architecture_diff
+#include "program/program.hpp"
 #include <bora/infer.hpp>
 #include <bora/model/zoo/mistral.hpp>
 #include <cstdio>
@@ -17,8 +18,7 @@ struct Mine : bora::Mistral7B {
 static_assert(bora::parameter_count<Mine> == 110'141'952);
 static_assert(bora::active_parameter_count<Mine> < 35'000'000);
 
-int main() {
-  std::printf("kernels: %s\n", bora::simd::target_name().c_str());
+void run() {
   std::printf("parameters: %zu, active for a token: %zu\n", bora::parameter_count<Mine>,
               bora::active_parameter_count<Mine>);
   std::printf("keys and values of 8192 tokens: %zu bytes, a window's worth\n", bora::cache_bytes<Mine>(8192));
@@ -30,4 +30,10 @@ int main() {
   for (const bora::TokenId t : bora::generate(session, prompt, {.temperature = 0, .max_tokens = 8}))
     std::printf("%d ", t);
   std::printf("\n");
+}
+
+int main(int argc, char** argv) {
+  program::Arguments arguments(
+      "Counts the parameters of Mistral 7B, but small, with experts, and runs it on random weights.");
+  return arguments.run(argc, argv, run);
 }

@@ -3,11 +3,12 @@
 //
 //     build/bin/batch_generation examples/pocket ["PROMPT"...]
 #include "pocket.hpp"
+#include "program/program.hpp"
 #include <bora/infer.hpp>
 #include <bora/io/tokenizer_json.hpp>
 #include <chrono>
 #include <cstdio>
-#include <exception>
+#include <filesystem>
 #include <span>
 #include <string>
 #include <vector>
@@ -41,9 +42,9 @@ std::vector<std::string> write(const Model& model, const bora::BpeTokenizer& tok
   return written;
 }
 
-int run(const std::string& folder, std::vector<std::string> prompts) {
+int run(const std::filesystem::path& folder, const std::vector<std::string>& prompts) {
   const auto model = bora::load<Pocket, bora::Bf16>(folder);
-  const bora::BpeTokenizer tokenizer = bora::load_tokenizer(folder + "/tokenizer.json");
+  const bora::BpeTokenizer tokenizer = bora::load_tokenizer(folder / "tokenizer.json");
   const auto start = std::chrono::steady_clock::now();
   const std::vector<std::string> texts = write(model, tokenizer, prompts);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -56,12 +57,14 @@ int run(const std::string& folder, std::vector<std::string> prompts) {
 
 }  // namespace
 
-int main(int argc, char** argv) try {
-  if (argc < 2) return std::fprintf(stderr, "usage: %s FOLDER [PROMPT...]\n", argv[0]), 2;
-  std::vector<std::string> prompts(argv + 2, argv + argc);
-  if (prompts.empty()) prompts = {"Once upon a time", "The dog was sad because", "It was raining, and", "Mia had a"};
-  return run(argv[1], prompts);
-} catch (const std::exception& e) {
-  std::fprintf(stderr, "batch_generation: %s\n", e.what());
-  return 1;
+int main(int argc, char** argv) {
+  std::filesystem::path folder;
+  std::vector<std::string> prompts;
+  program::Arguments arguments("Continues several prompts at the same time.");
+  arguments.required("FOLDER", program::path(folder), "the model: examples/pocket");
+  arguments.optional("PROMPT", program::texts(prompts), "how each text begins; four of its own by default");
+  return arguments.run(argc, argv, [&] {
+    if (prompts.empty()) prompts = {"Once upon a time", "The dog was sad because", "It was raining, and", "Mia had a"};
+    return run(folder, prompts);
+  });
 }

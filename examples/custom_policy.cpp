@@ -1,6 +1,7 @@
 // A mask and a router written outside the library, used in a model, and its gradient checked by finite differences.
 //
 //     build/bin/custom_policy
+#include "program/program.hpp"
 #include <bora/train/gradient.hpp>
 #include <algorithm>
 #include <cmath>
@@ -48,7 +49,7 @@ struct Mine : bora::DecoderSpec {
 };
 static_assert(bora::cache_bytes<Mine>(1'000) == bora::cache_bytes<Mine>(16));  // the mask has a window: a ring
 
-int main() {
+int run() {
   auto model = bora::random_model<Mine, bora::F64>(/*seed=*/1);
   std::vector<bora::TokenId> ids(2 * 30);
   for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<bora::TokenId>(i * i % 37);
@@ -74,4 +75,10 @@ int main() {
   });
   std::printf("largest relative error %.1e\n", worst);
   return worst < 1e-6 ? 0 : 1;
+}
+
+int main(int argc, char** argv) {
+  program::Arguments arguments(
+      "Checks the gradient of a model with a mask and a router of its own by finite differences.");
+  return arguments.run(argc, argv, run);
 }

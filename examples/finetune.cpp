@@ -1,21 +1,23 @@
 // Fine-tunes the model that comes with the library on a text file of yours, draws the loss curve, and saves what it
-// became. For a model of your own write its type instead of Pocket. Interrupted, it begins again: for a long run give
-// `fit` a folder for checkpoints, as train.cpp does.
+// became; then writes a sample. For a model of your own write its type instead of Pocket. Interrupted, it begins again:
+// for a long run give `fit` a folder for checkpoints, as train.cpp does.
 //
-//     build/bin/finetune examples/pocket TEXT OUT [STEPS]
+//     build/bin/finetune examples/pocket TEXT OUT [STEPS] [--sample PROMPT]
+//     build/bin/generate OUT --prompt PROMPT --temperature 0.8     writes more, any time later
 //
 //     OUT/config.json, model.safetensors, tokenizer.json   the model       OUT/loss.svg    its loss curve
 //     OUT/*.tokens                                         the packed text
-#include "arguments.hpp"
 #include "loss_curve.hpp"
 #include "pocket.hpp"
+#include "program/program.hpp"
+#include "sample.hpp"
 #include "training_line.hpp"
 #include <bora/bora.hpp>
 #include <bora/data.hpp>
 #include <cstddef>
 #include <cstdio>
-#include <exception>
 #include <filesystem>
+#include <string>
 
 namespace {
 
@@ -40,12 +42,8 @@ void finetune(const std::filesystem::path& folder, const std::filesystem::path& 
                          .load_balancing = 0.01,
                          .pool = &pool,
                          .balance = bora::BalanceLoss::per_layer}};
-  const bora::FitResult result = bora::fit(trainer, mixture,
-                                           {.held_out = held_out,
-                                            .evaluate_every = 50,
-                                            .report_every = 10,
-                                            .peak_flops_per_second = training_line::measure_peak(pool)},
-                                           training_line::print);
+  const bora::FitResult result = bora::fit(
+      trainer, mixture, {.held_out = held_out, .evaluate_every = 50, .report_every = 10}, training_line::print);
 
   const double after = result.history.held_out.back().loss;
   std::printf("held out: the loss %s from %.3f to %.3f\n", after < before ? "fell" : "rose", before, after);
@@ -57,10 +55,18 @@ void finetune(const std::filesystem::path& folder, const std::filesystem::path& 
 
 }  // namespace
 
-int main(int argc, char** argv) try {
-  if (argc < 4 || argc > 5) return std::fprintf(stderr, "usage: %s FOLDER TEXT OUT [STEPS]\n", argv[0]), 2;
-  finetune(argv[1], argv[2], argv[3], arguments::number(argc, argv, 4, "STEPS", 200));
-} catch (const std::exception& e) {
-  std::fprintf(stderr, "finetune: %s\n", e.what());
-  return 1;
+int main(int argc, char** argv) {
+  std::filesystem::path folder, text, out;
+  std::size_t steps = 200;
+  std::string prompt;
+  program::Arguments arguments("Fine-tunes the model that comes with the library on a text, and lets it write.");
+  arguments.required("FOLDER", program::path(folder), "the model: examples/pocket");
+  arguments.required("TEXT", program::path(text), "a text file");
+  arguments.required("OUT", program::path(out), "the folder of what it becomes, another one than FOLDER");
+  arguments.optional("STEPS", program::whole(steps), "of training");
+  arguments.option("--sample", program::text(prompt), "how the text begins that the model writes");
+  return arguments.run(argc, argv, [&] {
+    finetune(folder, text, out, steps);
+    sample::write(generate::attempt_pocket, out, prompt);
+  });
 }

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <string_view>
 
 struct Pocket : bora::DecoderSpec {  // a model is a type
   static constexpr std::size_t vocab_size = 1024, dim = 128, layers = 6, context = 512;
@@ -17,7 +18,9 @@ struct Pocket : bora::DecoderSpec {  // a model is a type
 };
 
 int main(int argc, char** argv) try {
-  if (argc != 2) return std::fputs("usage: first_page FOLDER\n", stderr), 2;
+  const bool help = argc == 2 && std::string_view(argv[1]) == "--help";
+  if (argc != 2 || argv[1][0] == '-')
+    return std::fputs("usage: first_page FOLDER\n", help ? stdout : stderr), help ? 0 : 2;
   const std::filesystem::path folder = argv[1];
   const auto model = bora::load<Pocket, bora::F32>(folder);
   const auto words = bora::load_tokenizer(folder / "tokenizer.json");
@@ -27,7 +30,8 @@ int main(int argc, char** argv) try {
        bora::generate(session, words.encode("There once was a rabbit"), {.temperature = 0, .stop = {words.eos()}}))
     std::fputs(text.push(t).c_str(), stdout);
   std::puts(text.finish().c_str());
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) throw bora::FileError("the text could not be written");
 } catch (const std::exception& e) {
-  return std::fprintf(stderr, "%s\n", e.what()), 1;
+  return std::fprintf(stderr, "first_page: %s\n", e.what()), 1;
 }
 // [/readme_first_page]

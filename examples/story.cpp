@@ -2,14 +2,13 @@
 // numbers behind it do not depend on the number of threads.
 //
 //     build/bin/story examples/pocket [SEED] [PROMPT]
-#include "arguments.hpp"
 #include "pocket.hpp"
+#include "program/program.hpp"
 #include <bora/infer.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
-#include <exception>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -19,12 +18,11 @@ namespace {
 using Model = bora::Decoder<Pocket, bora::Bf16>;
 
 void print_anatomy(const Model& model, const bora::Session<Model>& session) {
-  std::printf("kernels      %s\n", bora::simd::target_name().c_str());
-  std::printf("parameters   %zu, of which a token uses %zu\n", bora::parameter_count<Pocket>,
-              bora::active_parameter_count<Pocket>);
-  std::printf("weights      %.1f MiB in bfloat16\n", static_cast<double>(model.weight_bytes()) / 0x1p20);
-  std::printf("keys, values %zu KiB: a ring for a window of %zu tokens\n\n", session.cache_bytes() / 1024,
-              Pocket::Attention::Mask::window);
+  std::fprintf(stderr, "parameters   %zu, of which a token uses %zu\n", bora::parameter_count<Pocket>,
+               bora::active_parameter_count<Pocket>);
+  std::fprintf(stderr, "weights      %.1f MiB in bfloat16\n", static_cast<double>(model.weight_bytes()) / 0x1p20);
+  std::fprintf(stderr, "keys, values %zu KiB: a ring for a window of %zu tokens\n\n", session.cache_bytes() / 1024,
+               Pocket::Attention::Mask::window);
 }
 
 /// Streams a story and returns its tokens, the prompt's included.
@@ -34,21 +32,20 @@ std::vector<bora::TokenId> tell(const Model& model, const bora::BpeTokenizer& to
   print_anatomy(model, session);
   std::vector<bora::TokenId> tokens = tokenizer.encode(prompt);
   auto stream = tokenizer.stream();
-  for (const bora::TokenId t : tokens) std::fputs(stream.push(t).c_str(), stdout);
+  for (const bora::TokenId t : tokens) program::write(stream.push(t));
   const bora::GenerateOptions options{
       .temperature = 0.5, .top_p = 0.9, .max_tokens = 400, .seed = seed, .stop = {tokenizer.eos()}};
   auto text = bora::generate(session, std::vector(tokens), options);
   auto token = text.begin();  // works on the prompt
   const auto start = std::chrono::steady_clock::now();
   std::size_t count = 0;
-  for (; token != text.end(); ++token, ++count) {
-    std::fputs(stream.push(*token).c_str(), stdout);
-    std::fflush(stdout);
+  for (; token != text.end() && !program::interrupted(); ++token, ++count) {
+    program::write(stream.push(*token));
     tokens.push_back(*token);
   }
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
-  std::printf("%s\n\n%zu tokens at %.0f tokens/s\n", stream.finish().c_str(), count,
-              static_cast<double>(count) / time.count());
+  program::write(stream.finish() + "\n\n");
+  std::fprintf(stderr, "%zu tokens at %.0f tokens/s\n", count, static_cast<double>(count) / time.count());
   return tokens;
 }
 
@@ -64,19 +61,27 @@ std::vector<float> replay(const Model& model, const std::vector<bora::TokenId>& 
   return all;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) try {
-  if (argc < 2 || argc > 4) return std::fprintf(stderr, "usage: %s FOLDER [SEED] [PROMPT]\n", argv[0]), 2;
-  const std::filesystem::path folder = argv[1];
-  const std::uint64_t seed = arguments::number(argc, argv, 2, "SEED", 1, 0);
+/// Tells a story; whether its logits are the same bits with one thread and with two.
+int tell_and_compare(const std::filesystem::path& folder, std::uint64_t seed, const std::string& prompt) {
   const auto model = bora::load<Pocket, bora::Bf16>(folder);
   const bora::BpeTokenizer tokenizer = bora::load_tokenizer(folder / "tokenizer.json");
-  const auto story = tell(model, tokenizer, argc > 3 ? argv[3] : "", seed);
+  const program::CatchInterrupt until_it_is_written;
+  const auto story = tell(model, tokenizer, prompt, seed);
+  if (program::interrupted()) return 130;
   const bool same = replay(model, story, 1) == replay(model, story, 2);
   std::printf("logits of the story with one thread and with two: %s\n", same ? "the same bits" : "DIFFERENT");
   return same ? 0 : 1;
-} catch (const std::exception& e) {
-  std::fprintf(stderr, "story: %s\n", e.what());
-  return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::filesystem::path folder;
+  std::uint64_t seed = 1;
+  std::string prompt;
+  program::Arguments arguments("Tells a story with the model that comes with the library.");
+  arguments.required("FOLDER", program::path(folder), "the model: examples/pocket");
+  arguments.optional("SEED", program::whole(seed, std::uint64_t{0}), "another one, another story");
+  arguments.optional("PROMPT", program::text(prompt), "how the story begins");
+  return arguments.run(argc, argv, [&] { return tell_and_compare(folder, seed, prompt); });
 }

@@ -1,16 +1,16 @@
 // Makes the model that comes with the library from nothing: stories, tokenizer, training, and a report of what it
-// learned. Interrupted, it goes on from the last checkpoint when it is started again with the same options.
+// learned. Interrupted, it resumes from the last checkpoint when it is started again with the same options.
 //
 //     build/bin/train_pocket FOLDER [STEPS] [STORIES] [THREADS]
 //
 //     FOLDER/config.json, model.safetensors, tokenizer.json   the model         FOLDER/loss.svg       its loss curve
 //     FOLDER/run/*.tokens, checkpoints                        to go on from     FOLDER/training.json  the report
-#include "arguments.hpp"
 #include "bpe_trainer.hpp"
 #include "loss_curve.hpp"
 #include "pocket.hpp"
 #include "pocket_report.hpp"
 #include "pocket_text.hpp"
+#include "program/program.hpp"
 #include "training_line.hpp"
 #include <bora/core/atomic_file.hpp>
 #include <bora/core/executor.hpp>
@@ -22,13 +22,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <exception>
 #include <filesystem>
 #include <string>
 
 namespace {
 
-constexpr std::size_t default_steps = 10'000, default_stories = 40'000, most_tokenizer_stories = 20'000;
+constexpr std::size_t most_tokenizer_stories = 20'000;
 constexpr double peak_rate = 3e-3;
 
 bora::BpeTokenizer make_tokenizer(std::size_t count) {
@@ -67,9 +66,8 @@ bora::FitResult train(const std::filesystem::path& folder, const bora::BpeTokeni
                  .folder = run / "checkpoints",
                  .checkpoint_every = 250,
                  .report_every = 20,
-                 .peak_flops_per_second = training_line::measure_peak(pool)},
+                 .on_start = training_line::announce},
                 training_line::print);
-  if (result.resumed > 0) std::printf("went on from step %zu\n", result.resumed);
   bora::save(trainer.parameters(), folder,
              {.numbers = bora::StoredNumbers::bf16, .bos = tokenizer.bos(), .eos = tokenizer.eos()});
   bora::save_tokenizer(tokenizer, folder / "tokenizer.json");
@@ -103,12 +101,13 @@ void make(const std::filesystem::path& folder, std::size_t steps, std::size_t co
 
 }  // namespace
 
-int main(int argc, char** argv) try {
-  if (argc < 2 || argc > 5) return std::fprintf(stderr, "usage: %s FOLDER [STEPS] [STORIES] [THREADS]\n", argv[0]), 2;
-  make(argv[1], arguments::number(argc, argv, 2, "STEPS", default_steps),
-       arguments::number(argc, argv, 3, "STORIES", default_stories),
-       arguments::number(argc, argv, 4, "THREADS", bora::usable_cores()));
-} catch (const std::exception& e) {
-  std::fprintf(stderr, "train_pocket: %s\n", e.what());
-  return 1;
+int main(int argc, char** argv) {
+  std::filesystem::path folder;
+  std::size_t steps = 10'000, stories = 40'000, threads = bora::usable_cores();
+  program::Arguments arguments("Makes the model that comes with the library from nothing, under an hour on one core.");
+  arguments.required("FOLDER", program::path(folder), "where the run lies; resumed where it was interrupted");
+  arguments.optional("STEPS", program::whole(steps), "of the whole run");
+  arguments.optional("STORIES", program::whole(stories), "to train on");
+  arguments.optional("THREADS", program::whole(threads, std::size_t{1}, program::most_threads), "at work");
+  return arguments.run(argc, argv, [&] { make(folder, steps, stories, threads); });
 }

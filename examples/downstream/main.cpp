@@ -70,7 +70,7 @@ std::size_t whole_number(std::string_view text) {
 
 int main(int argc, char** argv) try {
   if (argc < 3 || argc > 4) return std::fprintf(stderr, "usage: %s TEXT FOLDER [STEPS]\n", argv[0]), 2;
-  std::printf("%s, %zu parameters, %zu active\n", bora::simd::target_name().c_str(), bora::parameter_count<Mine>,
+  std::printf("%s, %zu parameters, %zu active\n", bora::simd::target_report().c_str(), bora::parameter_count<Mine>,
               bora::active_parameter_count<Mine>);
   train(argv[1], argv[2], argc > 3 ? whole_number(argv[3]) : 5'000);
   write_text(std::filesystem::path(argv[2]) / "model", "The ");

@@ -1,16 +1,18 @@
-// Streams text from a checkpoint: a Hugging Face folder or a llama2.c .bin.
+// Streams text from a checkpoint: a Hugging Face folder or a llama2.c .bin. `generate --help` lists its options.
 //
 //     build/bin/generate FOLDER [--prompt TEXT] [--tokens N] [--temperature T] [--top-p P] [--seed S] [--threads N]
+//                               [--context N]
 //
 // A model is a type, so the program knows those it was compiled with: one source each, listed in generate.hpp. Another
 // checkpoint is answered with the source to add.
 #include "generate.hpp"
 #include "spec_text.hpp"
+#include "../program/program.hpp"
 #include <bora/core/error.hpp>
-#include <CLI/CLI.hpp>
-#include <cstdio>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <optional>
-#include <exception>
 #include <string>
 
 namespace {
@@ -30,20 +32,17 @@ void run_any(const generate::Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  constexpr std::size_t most_positions = std::numeric_limits<std::uint32_t>::max();
   generate::Options options;
-  CLI::App app{"Streams text from a checkpoint."};
-  app.add_option("model", options.model, "Hugging Face folder or llama2.c .bin")->required();
-  app.add_option("--prompt", options.prompt, "how the text begins");
-  app.add_option("--tokens", options.tokens, "most tokens to write")->capture_default_str();
-  app.add_option("--temperature", options.temperature, "0 takes the most probable token")->capture_default_str();
-  app.add_option("--top-p", options.top_p, "share of probability to draw from")->capture_default_str();
-  app.add_option("--seed", options.seed)->capture_default_str();
-  app.add_option("--threads", options.threads)->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
-  try {
-    run_any(options);
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "generate: %s\n", e.what());
-    return 1;
-  }
+  program::Arguments arguments("Streams text from a checkpoint.");
+  arguments.required("FOLDER", program::path(options.model), "Hugging Face folder, or llama2.c .bin");
+  arguments.option("--prompt", program::text(options.prompt), "how the text begins");
+  arguments.option("--tokens", program::whole(options.tokens, std::size_t{0}), "most tokens to write");
+  arguments.option("--temperature", program::real(options.temperature, 0), "0 takes the most probable token");
+  arguments.option("--top-p", program::share(options.top_p), "share of probability to draw from");
+  arguments.option("--seed", program::whole(options.seed, std::uint64_t{0}), "of the draws");
+  arguments.option("--threads", program::whole(options.threads, std::size_t{1}, program::most_threads), "at work");
+  arguments.option("--context", program::whole(options.context, std::size_t{1}, most_positions),
+                   "positions to have room for; by default what the prompt and --tokens take");
+  return arguments.run(argc, argv, [&] { run_any(options); });
 }

@@ -1,47 +1,65 @@
 // Text from a checkpoint as a model of one type.
 #pragma once
 #include "generate.hpp"
+#include "../program/program.hpp"
 #include <bora/infer.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <cstdio>
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace generate {
 
-/// Prints the prompt and what follows it, whole characters at a time.
+/// Works on all of the prompt but its last token, which the first token drawn follows; returns that last one.
 template <class Session>
-void run(Session& session, std::size_t weight_bytes, const Options& options) {
-  using Spec = typename Session::Spec;
-  const Text text = begin_text(options, Spec::vocab_size);
-  auto tokens = bora::generate(session, text.prompt,
+std::vector<bora::TokenId> read_prompt(Session& session, std::vector<bora::TokenId> prompt) {
+  const std::vector<bora::TokenId> last{prompt.back()};
+  prompt.pop_back();
+  program::ProgressLine progress("reading the prompt");
+  if (!prompt.empty()) session.prefill(prompt, {.progress = progress});
+  return last;
+}
+
+/// Prints what follows the prompt, whole characters at a time, until it ends or Ctrl-C does.
+template <class Session>
+void write_text(Session& session, const std::vector<bora::TokenId>& last, const Text& text, const Options& options) {
+  auto tokens = bora::generate(session, last,
                                {.temperature = options.temperature,
                                 .top_p = options.top_p,
                                 .max_tokens = options.tokens,
                                 .seed = options.seed,
-                                .stop = text.stop});
-  print_anatomy(bora::describe<Spec>(), weight_bytes, session.cache_bytes());
-  for (const bora::TokenId t : text.prompt) std::fputs(text.push(t).c_str(), stdout);
-  auto token = tokens.begin();  // works on the prompt
+                                .stop = text.stop,
+                                .vocab_size = text.vocab_size});
+  auto token = tokens.begin();
   const auto start = std::chrono::steady_clock::now();
   std::size_t count = 0;
-  for (; token != tokens.end(); ++token, ++count) {
-    std::fputs(text.push(*token).c_str(), stdout);
-    std::fflush(stdout);
-  }
-  std::fputs(text.finish().c_str(), stdout);
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  std::fflush(stdout);
-  std::fprintf(stderr, "\n\n%zu tokens at %.0f tokens/s\n", count, static_cast<double>(count) / seconds);
+  for (; token != tokens.end() && !program::interrupted(); ++token, ++count) program::write(text.push(*token));
+  program::write(text.finish());
+  print_speed(count, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+}
+
+template <class Model>
+void run(const Model& model, const Options& options) {
+  using Spec = typename Model::Spec;
+  const Text text = begin_text(options, Spec::vocab_size);
+  bora::ThreadPool pool{options.threads};
+  const std::size_t needed = std::min(Spec::context, text.prompt.size() + std::min(Spec::context, options.tokens));
+  bora::Session session{model, {.capacity = options.context == 0 ? needed : options.context, .pool = &pool}};
+  print_anatomy(bora::describe<Spec>(), model.weight_bytes(), session.cache_bytes());
+  for (const bora::TokenId t : text.prompt) program::write(text.push(t));
+  const std::vector<bora::TokenId> last = read_prompt(session, text.prompt);
+  write_text(session, last, text, options);
 }
 
 /// The checkpoint as a model of type S; nothing, and why, where it is of another shape.
 template <bora::ModelSpec S, bora::WeightFormat F>
 std::optional<bora::Decoder<S, F>> load_if_it_fits(const std::filesystem::path& checkpoint, std::string& reason) {
+  program::ProgressLine progress("loading");
   try {
-    return bora::load<S, F>(checkpoint);
+    return bora::load<S, F>(checkpoint, {.progress = progress});
   } catch (const bora::ConfigError& e) {
     reason = e.what();
     return std::nullopt;
@@ -50,12 +68,11 @@ std::optional<bora::Decoder<S, F>> load_if_it_fits(const std::filesystem::path& 
 
 template <bora::ModelSpec S, bora::WeightFormat F>
 std::optional<std::string> attempt(const Options& options) {
+  const program::CatchInterrupt until_it_is_written;
   std::string reason;
   const auto model = load_if_it_fits<S, F>(options.model, reason);
   if (!model) return reason;
-  bora::ThreadPool pool{options.threads};
-  bora::Session session{*model, {.pool = &pool}};
-  run(session, model->weight_bytes(), options);
+  run(*model, options);
   return std::nullopt;
 }
 

@@ -1,7 +1,9 @@
 #include "generate.hpp"
+#include "../program/program.hpp"
+#include <bora/io/generation_config.hpp>
 #include <bora/io/tokenizer_json.hpp>
-#include <bora/simd/target.hpp>
 #include <bora/text/llama2c_tokenizer.hpp>
+#include <unistd.h>
 #include <cstdio>
 #include <memory>
 #include <utility>
@@ -18,6 +20,7 @@ generate::Text text_by(Tokenizer tokenizer, const std::string& prompt, std::vect
   const auto kept = std::make_shared<Kept>(std::move(tokenizer));
   return {.prompt = kept->tokenizer.encode(prompt),
           .stop = std::move(stop),
+          .vocab_size = kept->tokenizer.vocab_size(),
           .push = [kept](bora::TokenId id) { return kept->stream.push(id); },
           .finish = [kept] { return kept->stream.finish(); }};
 }
@@ -31,9 +34,7 @@ std::optional<std::filesystem::path> find_llama2c_tokenizer(const std::filesyste
   return std::nullopt;
 }
 
-}  // namespace
-
-generate::Text generate::begin_text(const Options& options, std::size_t vocab_size) {
+generate::Text text_of_folder(const generate::Options& options, std::size_t vocab_size) {
   const bool is_folder = std::filesystem::is_directory(options.model);
   const std::filesystem::path folder = is_folder ? options.model : options.model.parent_path() / ".";
   if (const std::filesystem::path json = folder / "tokenizer.json"; std::filesystem::exists(json)) {
@@ -49,10 +50,18 @@ generate::Text generate::begin_text(const Options& options, std::size_t vocab_si
   throw bora::FileError(folder.string() + ": holds no tokenizer, expected tokenizer.json or llama2.c's tokenizer.bin");
 }
 
+}  // namespace
+
+generate::Text generate::begin_text(const Options& options, std::size_t vocab_size) {
+  Text text = text_of_folder(options, vocab_size);
+  const std::vector<bora::TokenId> named = bora::stop_ids(options.model);
+  text.stop.insert(text.stop.end(), named.begin(), named.end());
+  return text;
+}
+
 void generate::print_anatomy(const bora::ModelDescription& model, std::size_t weight_bytes, std::size_t cache_bytes) {
   const bora::AttentionDescription& a = model.attention.front();
   const bora::FeedForwardDescription& f = model.feed_forward.front();
-  std::fprintf(stderr, "kernels     %s\n", bora::simd::target_name().c_str());
   std::fprintf(stderr, "layers      %zu of width %zu, a vocabulary of %zu\n", model.layers, model.dim,
                model.vocab_size);
   std::fprintf(stderr, "attention   %zu heads of %zu, %zu of keys and values, ", a.heads, a.head_dim, a.kv_heads);
@@ -65,4 +74,12 @@ void generate::print_anatomy(const bora::ModelDescription& model, std::size_t we
   std::fprintf(stderr, "parameters  %zu, %zu active for a token\n", model.parameters, model.active_parameters);
   std::fprintf(stderr, "memory      %.1f MiB of weights, %.1f MiB of keys and values\n\n",
                static_cast<double>(weight_bytes) / 0x1p20, static_cast<double>(cache_bytes) / 0x1p20);
+}
+
+void generate::print_speed(std::size_t tokens, double seconds) {
+  const bool terminal = ::isatty(STDOUT_FILENO) != 0;
+  if (terminal) program::write("\n");
+  std::fprintf(stderr, "%s\n%zu tokens", terminal ? "" : "\n", tokens);
+  if (seconds > 0) std::fprintf(stderr, " at %.0f tokens/s", static_cast<double>(tokens) / seconds);
+  std::fputs("\n", stderr);
 }

@@ -1,5 +1,4 @@
 #include "support/catch.hpp"
-#include "arguments.hpp"
 #include "bpe_trainer.hpp"
 #include "loss_curve.hpp"
 #include <bora/text/bpe_tokenizer.hpp>
@@ -128,14 +127,4 @@ TEST_CASE("Words begin with their space, and punctuation is a word of its own", 
   CHECK(words.counts() == std::map<std::string, std::size_t>{{"▁no", 2}, {",", 1}, {"!", 1}, {"▁é", 1}});
   const bora::BpeVocabulary vocabulary = train_bpe(words, 1'000);
   CHECK(vocabulary.merges == Merges{{"n", "o"}, {"▁", "no"}});  // of equals the first in the alphabet
-}
-
-TEST_CASE("Arguments are whole numbers, or refused in a sentence", "[examples]") {
-  const char* argv[] = {"program", "12", "0", "abc", "3x", "-1", "", "99999999999999999999"};
-  CHECK(arguments::number(8, argv, 1, "STEPS", 5) == 12);
-  CHECK(arguments::number(1, argv, 1, "STEPS", 5) == 5);
-  CHECK(arguments::number(8, argv, 2, "SEED", 5, 0) == 0);
-  for (const int index : {2, 3, 4, 5, 6, 7})
-    CHECK_THROWS_WITH(arguments::number(8, argv, index, "STEPS", 5),
-                      std::string("STEPS is \"") + argv[index] + "\", expected a whole number, 1 or more");
 }

@@ -1,6 +1,7 @@
 // The program of docs/getting_started.md, whole. The test builds this folder as a project of its own.
 // [own_program]
 #include <bora/bora.hpp>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -74,7 +75,7 @@ std::size_t whole_number(std::string_view text) {
 
 int main(int argc, char** argv) try {
   if (argc < 3 || argc > 4) return std::fprintf(stderr, "usage: %s TEXT FOLDER [STEPS]\n", argv[0]), 2;
-  std::printf("kernels: %s, %zu parameters\n", bora::simd::target_name().c_str(), bora::parameter_count<Small>);
+  std::printf("kernels: %s, %zu parameters\n", bora::simd::target_report().c_str(), bora::parameter_count<Small>);
   train(argv[1], argv[2], argc > 3 ? whole_number(argv[3]) : 500);
   write_text(argv[2], "The ");
 } catch (const std::exception& e) {
