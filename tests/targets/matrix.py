@@ -92,6 +92,12 @@ class Target:
             complaint = answer.stdout if answer.returncode else None
         return complaint
 
+    def says_what_to_define(self):
+        """Where Highway comes first, the processors that its old versions stop at must get a sentence of ours."""
+        answer = run([*self.command, "-include", "hwy/highway.h", "-fsyntax-only", ROOT / "tests/support/kernels.cpp"])
+        told = "bora: Highway was included before bora" in answer.stdout
+        return None if told or answer.returncode == 0 else answer.stdout
+
     def kernel_tests(self, emulator, main_object, link):
         """What went wrong with the kernel tests, or nothing."""
         objects = [main_object]
@@ -168,6 +174,7 @@ class Matrix:
             return [(target.title, target.compiles() or "has no name", "compiles")]
         answers = [(target.title, target.compiles(), f"{kind}, compiles")]
         if answers[0][1] is None and (target.compiler, kind) not in self.tested:
+            answers.append((target.title, target.says_what_to_define(), "Highway included first"))
             self.tested.add((target.compiler, kind))
             emulator = self.how_to_run(target)
             if emulator is None:
