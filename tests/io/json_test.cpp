@@ -1,6 +1,7 @@
 #include "io/temporary_folder.hpp"
 #include "support/catch.hpp"
 #include <bora/io/json.hpp>
+#include <cfenv>
 #include <cstddef>
 #include <string>
 
@@ -168,4 +169,15 @@ TEST_CASE("A JSON file is read and named in what it is refused with", "[io]") {
 TEST_CASE("Text becomes a JSON string, or is refused where it is no UTF-8", "[io]") {
   CHECK(bora::json_string("a\"\\\n") == R"("a\"\\\n")");
   CHECK_THROWS_AS(bora::json_string("\xc3"), bora::ConfigError);
+}
+
+TEST_CASE("Numbers are read alike in whatever rounding the caller has", "[io]") {
+  const auto number = [] { return bora::parse_json("1e-5", "a").get<double>(); };
+  const double nearest = number();
+  std::fesetround(FE_DOWNWARD);
+  const double down = number();
+  const int after = std::fegetround();
+  std::fesetround(FE_TONEAREST);
+  CHECK(down == nearest);
+  CHECK(after == FE_DOWNWARD);
 }

@@ -160,7 +160,7 @@ class HuggingFaceFolder {
     if (!detail::is_folder(folder)) detail::refuse_file(folder, "is a file, expected a folder");
     const std::filesystem::path config = folder / "config.json";
     if (!detail::is_named(config)) detail::refuse_file(config, "does not exist", detail::instead_of_weights(folder));
-    const detail::FloatMode mode;  // numbers are read from text, and compared, by its rounding
+    const detail::FloatMode mode;  // numbers are compared by its rounding
     return check_config(read_json(config, json_settings), config, model_).family;
   }
 

@@ -1,6 +1,7 @@
 /// JSON, strictly: the one header that includes nlohmann's. What it answers names the file and the key.
 #pragma once
 #include <bora/core/error.hpp>
+#include <bora/core/float_mode.hpp>
 #include <bora/core/mapped_file.hpp>
 #include <bora/io/foreign_file.hpp>
 #include <algorithm>
@@ -197,6 +198,7 @@ T require_json(std::optional<T> value, const Json& object, std::string_view key,
 /// for what is not JSON (comments, trailing commas, NaN and bytes that are no UTF-8 included), for a key that occurs
 /// twice in an object, for values nested deeper than 64, and for values that take more memory than the options allow.
 inline Json parse_json(std::string_view text, const std::filesystem::path& file, const JsonOptions& options = {}) {
+  const detail::FloatMode mode;  // numbers are read from text by its rounding
   detail::JsonBuilder builder(text, file, options);
   // nlohmann takes a zero byte for the end and would not look at what follows.
   if (const std::size_t zero = text.find('\0'); zero != text.npos) builder.refuse_invalid(zero, "a zero byte");
