@@ -69,8 +69,9 @@ struct GroupedQueryAttention {
   static constexpr bool has_bias = (std::is_same_v<Options, Bias> || ...);     ///< of all four linear layers
   static constexpr double clip = (0.0 + ... + detail::clip_limit<Options>);    ///< limit of q, k and v; 0: none
   static constexpr std::size_t query_width = heads * head_dim;                 ///< of all query heads
-  static constexpr std::size_t key_width = kv_heads * head_dim;  ///< of all key heads, and of all value heads
-  static constexpr bool mask_placed = MaskPolicy<Mask_>, position_placed = PositionPolicy<Position_>;
+  static constexpr std::size_t key_width = kv_heads * head_dim;       ///< of all key heads, and of all value heads
+  static constexpr bool mask_placed = MaskPolicy<Mask_>;              ///< whether a mask stands in the mask's place
+  static constexpr bool position_placed = PositionPolicy<Position_>;  ///< whether positions stand in theirs
   /// Whether a model can be made of it; what is wrong otherwise is said below.
   static constexpr bool sound =
       mask_placed && position_placed && shape.heads > 0 && shape.head_dim > 0 && shape.kv_heads > 0;

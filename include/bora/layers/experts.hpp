@@ -136,7 +136,9 @@ struct BalanceGradient {
 /// (Shazeer et al. 2017, eq. 1; Jiang et al. 2024, §2.1). No token is dropped.
 template <std::size_t experts_, class Router_ = detail::LeftOut, class Expert_ = detail::LeftOut>
 struct MixtureOfExperts {
-  static constexpr bool is_routed = RouterPolicy<Router_>, is_plain = detail::PlainFeedForward<Expert_>;
+  static constexpr bool is_routed = RouterPolicy<Router_>;  ///< whether a router stands in the router's place
+  static constexpr bool is_plain = detail::PlainFeedForward<Expert_>;  ///< whether an expert is a feed-forward layer
+  /// Whether a model can be made of it; what is wrong otherwise is said below.
   static constexpr bool sound = is_routed && is_plain && detail::choices_of<Router_> <= experts_;
   using Router = Router_;
   using Expert = Expert_;

@@ -13,6 +13,7 @@
 #define BORA_KERNEL extern template
 #endif
 
+#if !defined(DOXYGEN)  // each is described where it is defined
 BORA_BEFORE_NAMESPACE();
 namespace bora::inline BORA_ABI::simd {
 
@@ -53,5 +54,6 @@ BORA_KERNEL Range attend_backward(const KeyRuns<F64>&, std::size_t, const QueryR
 
 }  // namespace bora::inline BORA_ABI::simd
 BORA_AFTER_NAMESPACE();
+#endif
 
 #undef BORA_KERNEL
