@@ -135,7 +135,7 @@ inline void refuse_quantised(const Json& config, const std::filesystem::path& fi
     refuse_config(file, "key ", method == nullptr ? printable(key) : json_path(key, "quant_method"), " is ",
                   json_kind(method == nullptr ? *found : *method),
                   ": the weights are quantised by another tool, expected F32, F16, BF16 or F64; take the checkpoint "
-                  "they were made from: load quantises it itself");
+                  "they were made from");
   }
 }
 
