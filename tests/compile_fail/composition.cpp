@@ -956,6 +956,42 @@ struct Spec : Sound {
 inline void use() { bora::describe<Spec>(); }
 }  // namespace mask_window_of_a_causal_mask
 
+// expect: MaskPolicy: a query sees more keys than window says
+namespace mask_exceeds_window_and_searches {
+struct Mine {
+  static constexpr std::size_t window = 4'096;
+  static constexpr std::size_t first_visible(std::size_t p) noexcept {
+    std::size_t first = 0;
+    while (p - first >= 4'097) ++first;
+    for (std::size_t i = 0; i < p; ++i) first += i == p;
+    return first;
+  }
+};
+struct Spec : Sound {
+  static constexpr std::size_t context = 131'072;
+  using Attention = bora::GroupedQueryAttention<bora::HeadShape{.heads = 4, .kv_heads = 2, .head_dim = 4}, Mine>;
+};
+inline void use() { bora::describe<Spec>(); }
+}  // namespace mask_exceeds_window_and_searches
+
+// expect: MaskPolicy: first_visible takes the compiler too many steps
+namespace mask_takes_too_long {
+struct Mine {
+  static constexpr std::size_t window = 0;
+  static constexpr std::size_t first_visible(std::size_t p) noexcept {
+    std::size_t first = 0;
+    if (p > 8)
+      for (std::size_t i = 0; i < 1'000'000; ++i) first += i % p == p;
+    return first;
+  }
+};
+struct Spec : Sound {
+  static constexpr std::size_t context = 131'072;
+  using Attention = bora::GroupedQueryAttention<bora::HeadShape{.heads = 4, .kv_heads = 2, .head_dim = 4}, Mine>;
+};
+inline void use() { bora::describe<Spec>(); }
+}  // namespace mask_takes_too_long
+
 // expect: MaskPolicy: first_visible(position) exceeds the position
 namespace mask_sees_ahead {
 struct Mine {

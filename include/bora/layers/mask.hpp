@@ -39,15 +39,15 @@ struct SlidingWindow {
 namespace detail {
 
 /// Which rule of MaskPolicy a mask breaks.
-enum class MaskFault { none, sees_ahead, falls, exceeds_window };
+enum class MaskFault { none, sees_ahead, falls, exceeds_window, too_slow };
 
-/// The first rule that is broken at a position of the context. Positions below `dense` are all looked at, beyond them
+/// The first rule that is broken at a position before `end`. Positions below `dense` are all looked at, beyond them
 /// one in a growing distance, and the first that a window may exclude.
 template <class Mask>
-constexpr MaskFault mask_fault(std::size_t context, std::size_t dense) {
+constexpr MaskFault mask_fault(std::size_t end, std::size_t dense) {
   const std::size_t window = Mask::window;
   std::size_t before = 0;
-  for (std::size_t p = 0; p < context;) {
+  for (std::size_t p = 0; p < end;) {
     const std::size_t first = Mask::first_visible(p);
     if (first > p) return MaskFault::sees_ahead;
     if (first < before) return MaskFault::falls;
@@ -59,20 +59,31 @@ constexpr MaskFault mask_fault(std::size_t context, std::size_t dense) {
   return MaskFault::none;
 }
 
-/// What a mask breaks, as far as a compiler can be asked: it gives up on constants that take long to compute.
+/// Whether a compiler computes that: it gives up on constants that take long.
+template <class Mask, std::size_t end, std::size_t dense>
+inline constexpr bool mask_computes =
+    requires { typename std::integral_constant<MaskFault, mask_fault<Mask>(end, dense)>; };
+
+/// What a mask breaks, looked at as closely as a compiler can be asked: for masks that search, over fewer positions,
+/// at last up to twice the window only, which is where a wrong window shows.
 template <class Mask, std::size_t context>
 constexpr MaskFault find_mask_fault() {
-  if constexpr (requires { typename std::integral_constant<MaskFault, mask_fault<Mask>(context, 1024)>; })
+  constexpr std::size_t window = Mask::window, near = window == 0 ? 128 : window;
+  constexpr std::size_t end = near < context / 2 ? 2 * near : context;
+  if constexpr (mask_computes<Mask, context, 1024>)
     return mask_fault<Mask>(context, 1024);
+  else if constexpr (mask_computes<Mask, context, 16>)
+    return mask_fault<Mask>(context, 16);
+  else if constexpr (mask_computes<Mask, end, 16>)
+    return mask_fault<Mask>(end, 16);
   else
-    return mask_fault<Mask>(context < 256 ? context : 256, 256);
+    return MaskFault::too_slow;
 }
 
 /// The rules of MaskPolicy over a context, each with its sentence.
 template <class Mask, std::size_t context>
 struct MaskCheck {
-  static constexpr bool is_constexpr =
-      requires { typename std::integral_constant<MaskFault, mask_fault<Mask>(context < 2 ? context : 2, 0)>; };
+  static constexpr bool is_constexpr = mask_computes<Mask, (context < 2 ? context : 2), 0>;
   static_assert(
       is_constexpr,
       "bora: MaskPolicy: first_visible and window must be constexpr: a model checks the mask over its context "
@@ -91,6 +102,9 @@ struct MaskCheck {
   static_assert(fault != MaskFault::exceeds_window,
                 "bora: MaskPolicy: a query sees more keys than window says, and a ring would overwrite them: make "
                 "window the largest position - first_visible(position) + 1, or 0 for no bound");
+  static_assert(fault != MaskFault::too_slow,
+                "bora: MaskPolicy: first_visible takes the compiler too many steps: make it a formula of the position "
+                "(or raise -fconstexpr-ops-limit, of clang -fconstexpr-steps)");
   static constexpr bool sound = is_constexpr && fault == MaskFault::none;
 };
 template <std::size_t context>
