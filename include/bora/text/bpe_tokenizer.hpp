@@ -5,6 +5,7 @@
 #include <bora/core/tensor.hpp>
 #include <bora/text/added_tokens.hpp>
 #include <bora/text/encode_options.hpp>
+#include <bora/text/encode_stream.hpp>
 #include <bora/text/merge_table.hpp>
 #include <bora/text/pair_merger.hpp>
 #include <bora/text/piece_index.hpp>
@@ -408,34 +409,12 @@ class BpeTokenizer {
     return ids;
   }
 
-  /// Encodes a text that arrives in parts, to the ids of the whole. The tokenizer must outlive it.
-  class EncodeStream {
-   public:
-    /// See BpeTokenizer::encode_stream.
-    explicit EncodeStream(const BpeTokenizer& tokenizer, EncodeOptions options = {})
-        : encoder_(tokenizer.table_, options) {}
-    /// See BpeTokenizer::encode_stream.
-    explicit EncodeStream(const BpeTokenizer&& tokenizer, EncodeOptions options = {}) = delete;
-
-    /// The ids that no later part can change. A part may end anywhere, within a character too.
-    std::vector<TokenId> push(std::string_view text) {
-      std::vector<TokenId> ids;
-      encoder_.push(text, ids);
-      return ids;
-    }
-    /// The end of the text: its last ids. Afterwards the stream is as new.
-    std::vector<TokenId> finish() {
-      std::vector<TokenId> ids;
-      encoder_.finish(ids);
-      return ids;
-    }
-
-   private:
-    detail::BpeEncoder encoder_;
-  };
-
+  /// Encodes a text that arrives in parts, to the ids of the whole.
+  using EncodeStream = bora::EncodeStream<detail::BpeEncoder>;
   /// An encoder of its own for one text. Throws as `encode` does.
-  EncodeStream encode_stream(EncodeOptions options = {}) const& { return EncodeStream(*this, options); }
+  EncodeStream encode_stream(EncodeOptions options = {}) const& {
+    return EncodeStream(detail::BpeEncoder(table_, options));
+  }
   EncodeStream encode_stream(EncodeOptions options = {}) const&& = delete;  // it would outlive the tokenizer
 
   /// The bytes of `ids`, without the space that encoding put in front (BpeVocabulary::decoded_space):

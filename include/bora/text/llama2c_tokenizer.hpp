@@ -4,6 +4,7 @@
 #include <bora/core/mapped_file.hpp>
 #include <bora/core/tensor.hpp>
 #include <bora/text/encode_options.hpp>
+#include <bora/text/encode_stream.hpp>
 #include <bora/text/merge_table.hpp>
 #include <bora/text/pair_merger.hpp>
 #include <bora/text/piece_index.hpp>
@@ -277,34 +278,12 @@ class Llama2cTokenizer {
     return ids;
   }
 
-  /// Encodes a text that arrives in parts, to the ids of the whole. The tokenizer must outlive it.
-  class EncodeStream {
-   public:
-    /// See Llama2cTokenizer::encode_stream.
-    explicit EncodeStream(const Llama2cTokenizer& tokenizer, EncodeOptions options = {}) noexcept
-        : encoder_(tokenizer.table_, options) {}
-    /// See Llama2cTokenizer::encode_stream.
-    explicit EncodeStream(const Llama2cTokenizer&& tokenizer, EncodeOptions options = {}) = delete;
-
-    /// The ids that no later part can change. A part may end anywhere, within a character too.
-    std::vector<TokenId> push(std::string_view text) {
-      std::vector<TokenId> ids;
-      encoder_.push(text, ids);
-      return ids;
-    }
-    /// The end of the text: its last ids. Afterwards the stream is as new.
-    std::vector<TokenId> finish() {
-      std::vector<TokenId> ids;
-      encoder_.finish(ids);
-      return ids;
-    }
-
-   private:
-    detail::Llama2cEncoder encoder_;
-  };
-
+  /// Encodes a text that arrives in parts, to the ids of the whole.
+  using EncodeStream = bora::EncodeStream<detail::Llama2cEncoder>;
   /// An encoder of its own for one text.
-  EncodeStream encode_stream(EncodeOptions options = {}) const& noexcept { return EncodeStream(*this, options); }
+  EncodeStream encode_stream(EncodeOptions options = {}) const& {
+    return EncodeStream(detail::Llama2cEncoder(table_, options));
+  }
   EncodeStream encode_stream(EncodeOptions options = {}) const&& = delete;  // it would outlive the tokenizer
 
   /// The bytes of `ids`, valid UTF-8 or not: `decode(encode(text)) == text`. A space right after BOS is dropped,
