@@ -54,7 +54,15 @@ TEST_CASE("What cannot be opened is refused with the reason", "[io]") {
   CHECK_THAT(refused_to_open(folder / "loop", access), Catch::Matchers::StartsWith("cannot be opened: "));
 #if defined(BORA_POSIX_FILES)
   REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  const int free = ::dup(0);  // the next number that a file would get
+  ::close(free);
   CHECK(refused_to_open(folder / "pipe", access) == "is a device or pipe, expected a file");
+  CHECK(refused_to_open(folder.path(), access) == "is a folder, expected a file");
+  CHECK(support::refusal(folder / "pipe", [&] { bora::detail::open_stream(folder / "pipe"); }) ==
+        "is a device or pipe, expected a file");
+  const int still_free = ::dup(0);
+  ::close(still_free);
+  CHECK(still_free == free);  // what is refused is closed
   const auto closed = folder.file("closed", "secret");
   std::filesystem::permissions(closed, std::filesystem::perms::none);
   if (!std::ifstream(closed).is_open())

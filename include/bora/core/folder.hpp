@@ -12,7 +12,7 @@ namespace bora::inline BORA_ABI::detail {
 /// file system does not know of such a thing, there is nothing to be done.
 inline void sync_folder([[maybe_unused]] const std::filesystem::path& folder) {
 #if defined(BORA_POSIX_FILES)
-  const int handle = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_CLOEXEC);
+  const int handle = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (handle < 0) return;
   const int error = ::fsync(handle) == 0 ? 0 : errno;
   ::close(handle);

@@ -175,7 +175,7 @@ class OpenFile {
  public:
   OpenFile() = default;  ///< none
   /// Throws FileError where the file is missing, a folder, no regular file, or cannot be opened.
-  explicit OpenFile(const std::filesystem::path& file) {
+  explicit OpenFile(const std::filesystem::path& file) : OpenFile() {  // delegates: what throws below closes it
     // Opening a pipe would wait for its writer; a regular file does not know the flag.
     handle_ = ::open(file.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     const int error = errno;
@@ -199,6 +199,8 @@ class OpenFile {
 
   bool open() const noexcept { return handle_ >= 0; }
   int handle() const noexcept { return handle_; }
+  /// From now on the caller closes it.
+  int release() noexcept { return std::exchange(handle_, -1); }
   /// In bytes, when it was opened.
   std::uintmax_t size() const noexcept { return size_; }
   const FileIdentity& identity() const noexcept { return identity_; }
@@ -233,6 +235,25 @@ class OpenFile {
 };
 #endif
 
+/// A regular file as a stream. Throws FileError where it is missing, a folder, no regular file, or cannot be opened.
+inline FileHandle open_stream(const std::filesystem::path& path) {
+#if defined(BORA_POSIX_FILES)
+  OpenFile opened(path);
+  FileHandle file(::fdopen(opened.handle(), "rb"));
+  if (file != nullptr) opened.release();
+#else
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (status.type() == std::filesystem::file_type::not_found) refuse_missing(path);
+  if (error) refuse_file(path, "cannot be opened: ", error.message());
+  if (std::filesystem::is_directory(status)) refuse_file(path, "is a folder, expected a file");
+  if (!std::filesystem::is_regular_file(status)) refuse_file(path, "is a device or pipe, expected a file");
+  FileHandle file(std::fopen(path.string().c_str(), "rb"));
+#endif
+  if (file == nullptr) refuse_file(path, "cannot be opened: ", system_message(errno));
+  return file;
+}
+
 }  // namespace detail
 
 /// How a file's bytes come into memory.
@@ -256,7 +277,6 @@ class MappedFile {
     if (access == FileAccess::read || file_.size() <= largest_read || !map()) read();
 #else
     static_cast<void>(access);
-    check_regular();
     read();
 #endif
     if (bytes_.empty()) refuse("is empty");
@@ -332,17 +352,8 @@ class MappedFile {
     bytes_ = owned_;
   }
 #else
-  void check_regular() const {
-    std::error_code error;
-    const std::filesystem::file_status status = std::filesystem::status(path_, error);
-    if (status.type() == std::filesystem::file_type::not_found) detail::refuse_missing(path_);
-    if (error) refuse("cannot be opened: ", error.message());
-    if (std::filesystem::is_directory(status)) refuse("is a folder, expected a file");
-    if (!std::filesystem::is_regular_file(status)) refuse("is a device or pipe, expected a file");
-  }
   void read() {
-    const detail::FileHandle file(std::fopen(path_.string().c_str(), "rb"));
-    if (file == nullptr) refuse("cannot be opened: ", detail::system_message(errno));
+    const detail::FileHandle file = detail::open_stream(path_);
     std::error_code error;
     const std::uintmax_t size = std::filesystem::file_size(path_, error);
     if (error) refuse("cannot be read: ", error.message());

@@ -12,7 +12,6 @@
 #include <limits>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 namespace bora::inline BORA_ABI::detail {
@@ -24,13 +23,7 @@ class PartReader {
   /// or unreadable.
   explicit PartReader(std::filesystem::path path, std::uintmax_t begin = 0,
                       std::uintmax_t end = std::numeric_limits<std::uintmax_t>::max())
-      : path_(std::move(path)) {
-    require_there(path_);
-    std::error_code error;
-    if (is_folder(path_)) refuse_file(path_, "is a folder, expected a file");
-    if (!std::filesystem::is_regular_file(path_, error)) refuse_file(path_, "is a device or pipe, expected a file");
-    file_.reset(std::fopen(path_.string().c_str(), "rb"));
-    if (file_ == nullptr) refuse_file(path_, "cannot be opened: ", system_message(errno));
+      : path_(std::move(path)), file_(open_stream(path_)) {
     for (left_ = begin; left_ > 0 && !next().empty();) {
     }
     left_ = end - begin;
