@@ -23,7 +23,7 @@ struct Spec : bora::DecoderSpec {
 inline void use() { bora::describe<Spec>(); }
 }  // namespace alibi_zero
 
-// expect: Alternate: layers alternate between two kinds; they cannot be nested
+// expect: patterns cannot be nested
 namespace alternate_nested {
 struct Spec : bora::DecoderSpec {
   static constexpr std::size_t vocab_size = 8, dim = 16, layers = 2, context = 32;
@@ -37,7 +37,7 @@ struct Spec : bora::DecoderSpec {
 inline void use() { bora::describe<Spec>(); }
 }  // namespace alternate_nested
 
-// expect: Alternate: layers alternate between two kinds; they cannot be nested
+// expect: patterns cannot be nested
 namespace alternate_nested_feed_forward {
 struct Spec : bora::DecoderSpec {
   static constexpr std::size_t vocab_size = 8, dim = 16, layers = 2, context = 32;

@@ -28,6 +28,7 @@ TEST_CASE("Whatever happened before, logits have the bits of a computation from 
   SECTION("window of 17, Bf16 keys") { state_machine::drive<Windowed<17>, Bf16>(seed); }
   SECTION("window of 17, Q8 keys") { state_machine::drive<Windowed<17>, Q8>(seed); }
   SECTION("a window and the whole text in turn") { state_machine::drive<tiny::Alternating, F32>(seed); }
+  SECTION("a window in three of four layers") { state_machine::drive<tiny::ThreeOfFour, F32>(seed); }
   SECTION("a window and the whole text in turn, Bf16 keys") { state_machine::drive<tiny::Alternating, Bf16>(seed); }
   SECTION("a window and the whole text in turn, Q8 keys") { state_machine::drive<tiny::Alternating, Q8>(seed); }
 }

@@ -35,6 +35,13 @@ struct Alternating : Base {
   using Attention = bora::Alternate<bora::GroupedQueryAttention<heads, bora::SlidingWindow<5>, bora::Rope<1e4>>,
                                     bora::GroupedQueryAttention<heads, bora::Causal, bora::Rope<1e4>>>;
 };
+/// Windows in three of four layers.
+struct ThreeOfFour : Base {
+  static constexpr std::size_t layers = 5;
+  using Window = bora::GroupedQueryAttention<heads, bora::SlidingWindow<5>, bora::Rope<1e4>>;
+  using Attention =
+      bora::Layers<Window, Window, Window, bora::GroupedQueryAttention<heads, bora::Causal, bora::Rope<1e5>>>;
+};
 struct Experts : Base {
   static constexpr std::size_t vocab_size = 50;
   using Attention = bora::GroupedQueryAttention<more_heads, bora::SlidingWindow<17>, bora::Rope<1e4>>;

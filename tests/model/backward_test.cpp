@@ -31,6 +31,18 @@ struct WindowedThenBucketed : Small {
   using Attention = Alternate<Windowed, Bucketed>;
   using Position = LearnedPositions;
 };
+/// A window in three of four layers, experts in every other: a pattern of four with three kinds of layers.
+struct ThreeWindowsThenFull : Small {
+  static constexpr std::size_t layers = 6;
+  using Attention = Layers<Windowed, Windowed, Windowed, Full>;
+  using FeedForward = Alternate<SwiGlu<18>, TwoOfFour>;
+};
+/// Patterns of two and three layers repeat after six.
+struct TwoAndThree : Small {
+  static constexpr std::size_t layers = 7;
+  using Attention = Layers<Full, Windowed>;
+  using FeedForward = Layers<SwiGlu<18>, SwiGlu<18>, TwoOfFour>;
+};
 struct DenseThenExperts : Small {
   using FeedForward = Alternate<SwiGlu<18>, TwoOfFour>;
 };
@@ -64,6 +76,26 @@ TEST_CASE("Alternating attention trains, with the shared table of buckets on eit
   support::check_model<FullThenWindowed>("full, windowed", 2, 35);
   support::check_model<BucketedThenFull>("buckets, rotation", 2, 35);
   support::check_model<WindowedThenBucketed>("windowed, buckets", 2, 35);
+}
+
+TEST_CASE("Layers of any pattern are of as many kinds as differ", "[model]") {
+  using Four = detail::Anatomy<ThreeWindowsThenFull>;
+  STATIC_REQUIRE(Four::kinds == 3);  // windowed and dense, windowed and routed, full and routed
+  STATIC_REQUIRE(Four::layers_of(0) == 3);
+  STATIC_REQUIRE(Four::layers_of(1) == 2);
+  STATIC_REQUIRE(Four::layers_of(2) == 1);
+  for (const std::size_t l : {0, 2, 4}) CHECK(Four::index_of(l) == l / 2);
+  CHECK(Four::index_of(5) == 1);
+  using Six = detail::Anatomy<TwoAndThree>;
+  STATIC_REQUIRE(Six::kinds == 4);
+  CHECK(Six::Kinds::of(6) == Six::Kinds::of(0));
+  STATIC_REQUIRE(detail::Anatomy<FullThenWindowed>::kinds == 2);
+}
+
+TEST_CASE("A pattern of four layers trains, and patterns of different lengths combine", "[model]") {
+  const LossOptions options{.load_balancing = 0.5};
+  support::check_model<ThreeWindowsThenFull>("three windows, one full", 2, 19, 1, options);
+  support::check_model<TwoAndThree>("two and three", 2, 19, 1, options);
 }
 
 TEST_CASE("Alternating feed-forward layers train, and the dense ones take no part in balancing", "[model]") {

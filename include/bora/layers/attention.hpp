@@ -4,6 +4,7 @@
 #include <bora/layers/buffers.hpp>
 #include <bora/layers/linear.hpp>
 #include <bora/layers/mask.hpp>
+#include <bora/layers/policy_description.hpp>
 #include <bora/layers/position.hpp>
 #include <bora/layers/tensors.hpp>
 #include <bora/simd/attention_backward.hpp>
@@ -29,6 +30,11 @@ struct HeadShape {
 /// (MPT; OLMo's clip_qkv).
 template <auto limit_>
 struct ClipQkv {
+  static PolicyDescription describe(Described<ClipQkv> = {}) {
+    PolicyDescription d("ClipQkv");
+    d.add("limit", limit);
+    return d;
+  }
   static_assert(detail::fractional<decltype(limit_)>, "bora: ClipQkv: the limit is a double: write ClipQkv<8.0>");
   static_assert(limit_ > 0, "bora: ClipQkv: the limit must be positive; leave the option out for none");
   static constexpr double limit = limit_;  ///< largest magnitude left, above 0
@@ -93,6 +99,22 @@ struct GroupedQueryAttention {
                 "bora: GroupedQueryAttention: options are Bias and ClipQkv<limit>");
   static_assert((0 + ... + std::is_same_v<Options, Bias>) <= 1 && (0 + ... + (detail::clip_limit<Options> != 0)) <= 1,
                 "bora: GroupedQueryAttention: an option is given twice; give Bias and ClipQkv<limit> at most once");
+
+  static PolicyDescription describe(Described<GroupedQueryAttention> = {}) {
+    PolicyDescription s("HeadShape", PolicyDescription::Form::settings), d("GroupedQueryAttention");
+    s.add("heads", heads);
+    s.add("kv_heads", kv_heads);
+    s.add("head_dim", head_dim);
+    d.add("shape", std::move(s));
+    d.add("mask", description_of<Mask>(), "Causal");
+    d.add("position", description_of<Position>(), "NoPosition");
+    if (has_bias) d.add("bias", description_of<Bias>());
+    const auto add_clip = [&]<class Option>(Described<Option>) {
+      if constexpr (detail::clip_limit<Option> != 0) d.add("clip", description_of<Option>());
+    };
+    (add_clip(Described<Options>{}), ...);  // always in this order, however they are given
+    return d;
+  }
 
   /// Components of a head that turn; 0 without Rope.
   static constexpr std::size_t rotary = [] {

@@ -1,10 +1,12 @@
 /// The option that attention and feed-forward share.
 #pragma once
-#include <bora/core/abi.hpp>
+#include <bora/layers/policy_description.hpp>
 
 namespace bora::inline BORA_ABI {
 
 /// Option of attention and feed-forward: every linear layer has a bias.
-struct Bias {};
+struct Bias {
+  static PolicyDescription describe(Described<Bias> = {}) { return PolicyDescription("Bias"); }
+};
 
 }  // namespace bora::inline BORA_ABI

@@ -3,6 +3,7 @@
 #include <bora/layers/buffers.hpp>
 #include <bora/layers/feed_forward.hpp>
 #include <bora/layers/linear.hpp>
+#include <bora/layers/policy_description.hpp>
 #include <bora/layers/tensors.hpp>
 #include <algorithm>
 #include <array>
@@ -44,6 +45,11 @@ void softmax(std::size_t n, Score&& score, T* weight) noexcept {
 /// rounding, as a softmax over all experts renormalised over the chosen.
 template <std::size_t k>
 struct TopKRouter {
+  static PolicyDescription describe(Described<TopKRouter> = {}) {
+    PolicyDescription d("TopKRouter");
+    d.add("experts_per_token", k);
+    return d;
+  }
   static_assert(k > 0, "bora: TopKRouter: a token needs at least one expert");
   static constexpr std::size_t choices = k;  ///< experts a token goes to
 
@@ -67,6 +73,11 @@ struct TopKRouter {
 /// sum to less than one, and even a single choice has a gradient.
 template <std::size_t k>
 struct SoftmaxTopKRouter {
+  static PolicyDescription describe(Described<SoftmaxTopKRouter> = {}) {
+    PolicyDescription d("SoftmaxTopKRouter");
+    d.add("experts_per_token", k);
+    return d;
+  }
   static_assert(k > 0, "bora: SoftmaxTopKRouter: a token needs at least one expert");
   static constexpr std::size_t choices = k;  ///< experts a token goes to
 
@@ -145,6 +156,14 @@ struct MixtureOfExperts {
   static constexpr std::size_t experts = experts_;                    ///< feed-forward layers to choose from
   static constexpr std::size_t choices = detail::choices_of<Router>;  ///< experts a token goes to
   static constexpr std::size_t hidden = detail::hidden_of<Expert>;    ///< inner width of one expert
+  static PolicyDescription describe(Described<MixtureOfExperts> = {}) {
+    PolicyDescription d("MixtureOfExperts");
+    d.add("experts", experts);
+    d.add("router", description_of<Router>());
+    d.add("expert", description_of<Expert>());
+    d.add_fact("experts_per_token", choices);
+    return d;
+  }
   static_assert(experts_ > 0, "bora: MixtureOfExperts: there must be at least one expert");
   static_assert(is_routed,
                 "bora: MixtureOfExperts: first the number of experts, then the router, then what an expert is: "

@@ -6,6 +6,7 @@
 #include <bora/layers/bias.hpp>
 #include <bora/layers/buffers.hpp>
 #include <bora/layers/linear.hpp>
+#include <bora/layers/policy_description.hpp>
 #include <bora/layers/tensors.hpp>
 #include <bora/simd/activation.hpp>
 #include <bora/simd/scalar.hpp>
@@ -19,18 +20,22 @@ namespace bora::inline BORA_ABI {
 /// max(0, x).
 struct Relu {
   using Function = simd::ReluFunction;
+  static PolicyDescription describe(Described<Relu> = {}) { return PolicyDescription("Relu"); }
 };
 /// x Phi(x), exact (Hendrycks and Gimpel 2016, §2).
 struct Gelu {
   using Function = simd::GeluFunction;
+  static PolicyDescription describe(Described<Gelu> = {}) { return PolicyDescription("Gelu"); }
 };
 /// GPT-2's approximation of GELU (Hendrycks and Gimpel 2016, §2, the tanh form).
 struct GeluTanh {
   using Function = simd::GeluTanhFunction;
+  static PolicyDescription describe(Described<GeluTanh> = {}) { return PolicyDescription("GeluTanh"); }
 };
 /// x sigmoid(x) (Elfwing et al. 2017; Ramachandran et al. 2017, "swish").
 struct Silu {
   using Function = simd::SiluFunction;
+  static PolicyDescription describe(Described<Silu> = {}) { return PolicyDescription("Silu"); }
 };
 
 /// An activation of `Mlp`: a type whose `Function` has `value` and `slope`, its derivative, each from a block to a
@@ -200,6 +205,15 @@ struct FeedForwardFacts {
   static constexpr bool gated = gated_, has_bias = sizeof...(Options) != 0;
   static constexpr std::size_t experts = 0;
   static constexpr bool sound = ActivationPolicy<Activation>;
+  /// A gated layer's activation is in its name.
+  static PolicyDescription described(const char* name) {
+    PolicyDescription d(name);
+    d.add("hidden", hidden);
+    if (!gated) d.add("activation", description_of<Activation>());
+    if (has_bias) d.add("bias", description_of<Bias>());
+    d.add_fact("gated", gated);
+    return d;
+  }
   template <std::size_t dim>
   using Layer = typename FeedForwardLayer<hidden, Activation, gated, has_bias>::template Layer<dim>;
 };
@@ -209,18 +223,21 @@ struct FeedForwardFacts {
 /// down(silu(gate(x)) * up(x)) (Shazeer 2020, "GLU variants", eq. 6).
 template <std::size_t hidden, class... Options>
 struct SwiGlu : detail::FeedForwardFacts<hidden, Silu, true, Options...> {
+  static PolicyDescription describe(Described<SwiGlu> = {}) { return SwiGlu::described("SwiGlu"); }
   static_assert(detail::FeedForwardRules<hidden, Options...>::stated);
 };
 
 /// down(gelu(gate(x)) * up(x)) (Shazeer 2020, eq. 6), with the exact GELU.
 template <std::size_t hidden, class... Options>
 struct GeGlu : detail::FeedForwardFacts<hidden, Gelu, true, Options...> {
+  static PolicyDescription describe(Described<GeGlu> = {}) { return GeGlu::described("GeGlu"); }
   static_assert(detail::FeedForwardRules<hidden, Options...>::stated);
 };
 
 /// down(f(up(x))) with f one of Relu, Gelu, GeluTanh, Silu (Vaswani et al. 2017, §3.3, with Relu).
 template <std::size_t hidden, class Activation = detail::LeftOut, class... Options>
 struct Mlp : detail::FeedForwardFacts<hidden, Activation, false, Options...> {
+  static PolicyDescription describe(Described<Mlp> = {}) { return Mlp::described("Mlp"); }
   static_assert(detail::FeedForwardRules<hidden, Options...>::stated);
   static_assert(detail::HasFunction<Activation>,
                 "bora: Mlp: first the width, then the activation: Mlp<hidden, Gelu>; Relu, Gelu, GeluTanh, Silu, or a "

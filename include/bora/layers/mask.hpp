@@ -2,6 +2,7 @@
 /// they always end with the query itself.
 #pragma once
 #include <bora/core/abi.hpp>
+#include <bora/layers/policy_description.hpp>
 #include <concepts>
 #include <cstddef>
 #include <type_traits>
@@ -19,6 +20,7 @@ concept MaskPolicy = requires(std::size_t position) {
 /// Every key up to the query itself.
 struct Causal {
   static constexpr std::size_t window = 0;  ///< no bound
+  static PolicyDescription describe(Described<Causal> = {}) { return PolicyDescription("Causal"); }
   /// The first token.
   static constexpr std::size_t first_visible(std::size_t) noexcept { return 0; }
 };
@@ -30,6 +32,11 @@ struct SlidingWindow {
   static_assert(keys > 0, "bora: SlidingWindow: the window counts the current token; use 1 or more");
   static_assert(keys <= 0xffffffff, "bora: SlidingWindow: no sequence is that long; use Causal");
   static constexpr std::size_t window = keys;  ///< keys a query sees at most, its own included
+  static PolicyDescription describe(Described<SlidingWindow> = {}) {
+    PolicyDescription d("SlidingWindow");
+    d.add("window", window);
+    return d;
+  }
   /// The oldest key that `position` sees.
   static constexpr std::size_t first_visible(std::size_t position) noexcept {
     return position < window ? 0 : position + 1 - window;

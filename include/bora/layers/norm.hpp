@@ -2,6 +2,7 @@
 #pragma once
 #include <bora/layers/buffers.hpp>
 #include <bora/layers/linear.hpp>
+#include <bora/layers/policy_description.hpp>
 #include <bora/layers/tensors.hpp>
 #include <cstddef>
 #include <string_view>
@@ -11,7 +12,9 @@ BORA_BEFORE_NAMESPACE();
 namespace bora::inline BORA_ABI {
 
 /// Option of LayerNorm: a weight but no bias (MPT).
-struct NoBias {};
+struct NoBias {
+  static PolicyDescription describe(Described<NoBias> = {}) { return PolicyDescription("NoBias"); }
+};
 
 namespace detail {
 
@@ -86,6 +89,11 @@ struct RmsNorm {
   static constexpr bool has_bias = false;   ///< no b
   static constexpr bool centred = false;    ///< the mean stays
   using Layer = detail::NormLayer<RmsNorm>;
+  static PolicyDescription describe(Described<RmsNorm> = {}) {
+    PolicyDescription d("RmsNorm");
+    d.add("eps", eps);
+    return d;
+  }
   static_assert(std::is_floating_point_v<decltype(eps_)>, "bora: RmsNorm: eps is a double: write RmsNorm<1e-5>");
   static_assert(eps_ >= 0, "bora: RmsNorm: eps is added to the mean square and cannot be negative");
 };
@@ -98,6 +106,12 @@ struct LayerNorm {
   static constexpr bool has_bias = sizeof...(Options) == 0;  ///< b, [dim], unless NoBias
   static constexpr bool centred = true;                      ///< the mean is subtracted
   using Layer = detail::NormLayer<LayerNorm>;
+  static PolicyDescription describe(Described<LayerNorm> = {}) {
+    PolicyDescription d("LayerNorm");
+    d.add("eps", eps);
+    if (!has_bias) d.add("no_bias", description_of<NoBias>());
+    return d;
+  }
   static_assert(std::is_floating_point_v<decltype(eps_)>, "bora: LayerNorm: eps is a double: write LayerNorm<1e-5>");
   static_assert(eps_ >= 0, "bora: LayerNorm: eps is added to the variance and cannot be negative");
   static_assert((std::is_same_v<Options, NoBias> && ...), "bora: LayerNorm: the only option is NoBias");
@@ -112,6 +126,11 @@ struct NonParametricLayerNorm {
   static constexpr bool has_bias = false;    ///< nothing learned
   static constexpr bool centred = true;      ///< the mean is subtracted
   using Layer = detail::NormLayer<NonParametricLayerNorm>;
+  static PolicyDescription describe(Described<NonParametricLayerNorm> = {}) {
+    PolicyDescription d("NonParametricLayerNorm");
+    d.add("eps", eps);
+    return d;
+  }
   static_assert(std::is_floating_point_v<decltype(eps_)>,
                 "bora: NonParametricLayerNorm: eps is a double: write NonParametricLayerNorm<1e-5>");
   static_assert(eps_ >= 0, "bora: NonParametricLayerNorm: eps is added to the variance and cannot be negative");

@@ -2,6 +2,7 @@
 /// added to the embedding (LearnedPositions, SinusoidalPositions) are the spec's `Position`.
 #pragma once
 #include <bora/core/abi.hpp>
+#include <bora/layers/policy_description.hpp>
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -9,6 +10,7 @@
 #include <cstddef>
 #include <numbers>
 #include <type_traits>
+#include <utility>
 
 BORA_BEFORE_NAMESPACE();
 namespace bora::inline BORA_ABI {
@@ -23,13 +25,20 @@ inline constexpr bool fractional = (std::is_floating_point_v<Numbers> && ...);
 }  // namespace detail
 
 /// No position encoding at this place.
-struct NoPosition {};
+struct NoPosition {
+  static PolicyDescription describe(Described<NoPosition> = {}) { return PolicyDescription("NoPosition"); }
+};
 
 /// A learned vector per position, added to the token embedding (GPT-2). Positions end with the spec's context.
-struct LearnedPositions {};
+struct LearnedPositions {
+  static PolicyDescription describe(Described<LearnedPositions> = {}) { return PolicyDescription("LearnedPositions"); }
+};
 
 /// sin and cos of position / 10000^(2i/dim) (Vaswani et al. 2017, §3.5): even features the sine, odd the cosine.
 struct SinusoidalPositions {
+  static PolicyDescription describe(Described<SinusoidalPositions> = {}) {
+    return PolicyDescription("SinusoidalPositions");
+  }
   /// What is added to a feature of the embedding at a position.
   template <class T>
   static T value(std::size_t position, std::size_t feature, std::size_t dim) noexcept {
@@ -42,6 +51,7 @@ struct SinusoidalPositions {
 /// Context scaling of rotary frequencies. A scaling maps f = theta^(-2c/R), component pair c of R rotated
 /// dims, to its scaled frequency, and says by what cos and sin are multiplied.
 struct NoScaling {
+  static PolicyDescription describe(Described<NoScaling> = {}) { return PolicyDescription("NoScaling"); }
   /// The frequency that is used for pair `c`, radians a position.
   static double frequency(double f, std::size_t, std::size_t, double) noexcept { return f; }
   /// What cosine and sine are multiplied by.
@@ -52,6 +62,11 @@ struct NoScaling {
 template <auto factor_>
 struct LinearScaling {
   static constexpr double factor = factor_;  ///< by which the context is stretched, 1 or more
+  static PolicyDescription describe(Described<LinearScaling> = {}) {
+    PolicyDescription d("LinearScaling");
+    d.add("factor", factor);
+    return d;
+  }
   static_assert(detail::fractional<decltype(factor_)>,
                 "bora: LinearScaling: the factor is a double: write LinearScaling<4.0>");
   static_assert(factor >= 1, "bora: LinearScaling: the factor stretches the context; use 1 or more");
@@ -66,6 +81,11 @@ struct LinearScaling {
 template <auto factor_>
 struct NtkScaling {
   static constexpr double factor = factor_;  ///< by which the context is stretched, 1 or more
+  static PolicyDescription describe(Described<NtkScaling> = {}) {
+    PolicyDescription d("NtkScaling");
+    d.add("factor", factor);
+    return d;
+  }
   static_assert(detail::fractional<decltype(factor_)>,
                 "bora: NtkScaling: the factor is a double: write NtkScaling<4.0>");
   static_assert(factor >= 1, "bora: NtkScaling: the factor stretches the context; use 1 or more");
@@ -99,6 +119,15 @@ struct YarnSettings {
 /// by 0.1 ln(factor) + 1.
 template <YarnSettings settings>
 struct YarnScaling {
+  static PolicyDescription describe(Described<YarnScaling> = {}) {
+    PolicyDescription s("YarnSettings", PolicyDescription::Form::settings), d("YarnScaling");
+    s.add("factor", settings.factor);
+    s.add("original_context", settings.original_context);
+    s.add("beta_fast", settings.beta_fast, 32);
+    s.add("beta_slow", settings.beta_slow, 1);
+    d.add("settings", std::move(s));
+    return d;
+  }
   static_assert(settings.factor >= 1, "bora: YarnScaling: the factor stretches the context; use 1 or more");
   static_assert(settings.original_context > 0,
                 "bora: YarnScaling: original_context, which is stretched, must be positive");
@@ -134,6 +163,15 @@ struct Llama3Settings {
 /// between blend.
 template <Llama3Settings settings>
 struct Llama3Scaling {
+  static PolicyDescription describe(Described<Llama3Scaling> = {}) {
+    PolicyDescription s("Llama3Settings", PolicyDescription::Form::settings), d("Llama3Scaling");
+    s.add("factor", settings.factor);
+    s.add("low_frequency", settings.low_frequency);
+    s.add("high_frequency", settings.high_frequency);
+    s.add("original_context", settings.original_context);
+    d.add("settings", std::move(s));
+    return d;
+  }
   static_assert(settings.factor >= 1, "bora: Llama3Scaling: the factor stretches the context; use 1 or more");
   static_assert(settings.original_context > 0,
                 "bora: Llama3Scaling: original_context, which is stretched, must be positive");
@@ -168,6 +206,13 @@ struct Rope {
   static constexpr double theta = theta_;        ///< base of the wavelengths, above 1
   static constexpr double fraction = fraction_;  ///< share of a head's components that turn, in (0, 1]
   using Scaling = Scaling_;
+  static PolicyDescription describe(Described<Rope> = {}) {
+    PolicyDescription d("Rope");
+    d.add("theta", theta);
+    d.add("fraction", fraction, 1.0);
+    d.add("scaling", description_of<Scaling>(), "NoScaling");
+    return d;
+  }
   static_assert(detail::fractional<decltype(theta_), decltype(fraction_)>,
                 "bora: Rope: theta and fraction are doubles: write Rope<1e4> or Rope<10000.0, 0.25>");
   static_assert(theta_ > 1, "bora: Rope: theta is the base of the wavelengths and must exceed 1");
@@ -197,6 +242,11 @@ struct Alibi {
                 "bora: Alibi: the bias exponent is a double: write Alibi<8.0>");
   static_assert(max_bias_ > 0, "bora: Alibi: the largest bias exponent must be positive (8 in the paper)");
   static constexpr double max_bias = max_bias_;  ///< the smallest slope is 2^-max_bias; 8 in the paper
+  static PolicyDescription describe(Described<Alibi> = {}) {
+    PolicyDescription d("Alibi");
+    d.add("max_bias", max_bias);
+    return d;
+  }
 
   /// How much a score falls with each position of distance, for one of `heads` heads.
   static double slope(std::size_t head, std::size_t heads) noexcept {
@@ -216,6 +266,12 @@ struct T5RelativeBias {
                 "use an even number of buckets, 4 or more, and max_distance > buckets / 2");
   static constexpr std::size_t buckets = buckets_;            ///< learned scalars a head
   static constexpr std::size_t max_distance = max_distance_;  ///< positions; from there on all share the last bucket
+  static PolicyDescription describe(Described<T5RelativeBias> = {}) {
+    PolicyDescription d("T5RelativeBias");
+    d.add("buckets", buckets);
+    d.add("max_distance", max_distance);
+    return d;
+  }
 
   /// Buckets of single distances first, then of growing ranges; beyond max_distance the last.
   static std::size_t bucket(std::size_t distance) noexcept {

@@ -11,14 +11,29 @@ BORA_BEFORE_NAMESPACE();
 namespace bora::inline BORA_ABI {
 
 /// x + attention(norm(x)), then x + feed_forward(norm(x)): pre-norm, one after the other.
-struct SequentialResidual {};
+struct SequentialResidual {
+  static PolicyDescription describe(Described<SequentialResidual> = {}) {
+    return PolicyDescription("SequentialResidual");
+  }
+};
 
-struct SharedNorm {};     ///< attention and feed-forward read one norm of x (Falcon-7B)
-struct SeparateNorms {};  ///< each has its own norm of the same x (GPT-NeoX)
+/// Attention and feed-forward read one norm of x (Falcon-7B).
+struct SharedNorm {
+  static PolicyDescription describe(Described<SharedNorm> = {}) { return PolicyDescription("SharedNorm"); }
+};
+/// Each has its own norm of the same x (GPT-NeoX).
+struct SeparateNorms {
+  static PolicyDescription describe(Described<SeparateNorms> = {}) { return PolicyDescription("SeparateNorms"); }
+};
 
 /// x + attention(norm(x)) + feed_forward(norm(x)): both read the same x.
 template <class Norms>
 struct ParallelResidual {
+  static PolicyDescription describe(Described<ParallelResidual> = {}) {
+    PolicyDescription d("ParallelResidual");
+    d.add("norms", description_of<Norms>());
+    return d;
+  }
   static_assert(std::is_same_v<Norms, SharedNorm> || std::is_same_v<Norms, SeparateNorms>,
                 "bora: ParallelResidual: say SharedNorm or SeparateNorms");
 };
@@ -29,24 +44,27 @@ concept ResidualPolicy = sizeof(R) > 0 &&
                          (std::is_same_v<R, SequentialResidual> || std::is_same_v<R, ParallelResidual<SharedNorm>> ||
                           std::is_same_v<R, ParallelResidual<SeparateNorms>>);
 
-template <class A, class B>
-struct Alternate;
+template <class... Kinds>
+struct Layers;
 
-/// Whether P is `Alternate<A, B>`.
+/// Whether P is `Layers<…>`.
 template <class P>
-inline constexpr bool is_alternate = false;
-template <class A, class B>
-inline constexpr bool is_alternate<Alternate<A, B>> = true;
+inline constexpr bool is_pattern = false;
+template <class... Kinds>
+inline constexpr bool is_pattern<Layers<Kinds...>> = true;
 
-/// Layer 0 is A, layer 1 is B, layer 2 is A, …: for the attention or the feed-forward of a spec (GLaM's experts in
-/// every other layer; alternating windows).
-template <class A, class B>
-struct Alternate {
-  static_assert(!is_alternate<A> && !is_alternate<B>,
-                "bora: Alternate: layers alternate between two kinds; they cannot be nested");
-  using Even = A;
-  using Odd = B;
+/// A pattern that the layers of a model repeat: of `Layers<A, A, A, B>` layers 3, 7, 11, … are B, all others A. For the
+/// attention or the feed-forward of a spec; the two may repeat after different numbers of layers.
+template <class... Kinds>
+struct Layers {
+  static_assert(sizeof...(Kinds) > 0, "bora: Layers: a pattern has at least one kind of layer");
+  static_assert(!(is_pattern<Kinds> || ...),
+                "bora: Layers: a pattern (Layers or Alternate) is of kinds of layers; patterns cannot be nested");
 };
+
+/// Layer 0 is A, layer 1 is B, layer 2 is A, … (GLaM's experts in every other layer; alternating windows).
+template <class A, class B>
+using Alternate = Layers<A, B>;
 
 namespace detail {
 

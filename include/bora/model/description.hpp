@@ -105,34 +105,11 @@ struct ModelDescription {
 
 namespace detail {
 
-#define BORA_TEXT_OF2(text) #text
-#define BORA_TEXT_OF(text) BORA_TEXT_OF2(text)
-inline constexpr std::string_view abi_prefix = BORA_TEXT_OF(BORA_ABI) "::";
-#undef BORA_TEXT_OF
-#undef BORA_TEXT_OF2
-
-/// A type's name out of what a compiler calls a function of it, the same under g++ and clang and for all targets.
-inline std::string type_name(std::string_view function) {
-  const std::size_t begin = function.find("Named = ") + 8;
-  std::string name(function.substr(begin, function.find_first_of(";]", begin) - begin));
-  const auto replace_all = [&](std::string_view from, std::string_view to) {
-    for (std::size_t at = 0; (at = name.find(from, at)) != name.npos; at += to.size())
-      name.replace(at, from.size(), to);
-  };
-  replace_all(abi_prefix, "");
-  replace_all("{anonymous}", "(anonymous namespace)");
-  return name;
-}
-
-/// What a policy that files cannot name is called in them: its own `name` where it has one, else its type's.
+/// What a policy that files cannot name is called in them.
 template <class Named>
-std::string_view policy_name() {
-  if constexpr (requires { std::string_view(Named::name); }) {
-    return Named::name;
-  } else {
-    static const std::string name = type_name(__PRETTY_FUNCTION__);
-    return name;
-  }
+std::string_view policy_text() {
+  static const std::string name = policy_name<Named>();
+  return name;
 }
 
 template <class Scaling>
@@ -141,7 +118,7 @@ struct DescribeScaling {
     if constexpr (std::is_same_v<Scaling, NoScaling>)
       return {};
     else
-      return {.kind = ScalingKind::other, .name = policy_name<Scaling>()};
+      return {.kind = ScalingKind::other, .name = policy_text<Scaling>()};
   }
 };
 template <auto factor_>
@@ -240,7 +217,7 @@ FeedForwardDescription describe_feed_forward() {
     d.choices = F::choices;
     d.router = router_kind<typename F::Router>;
     if constexpr (router_kind<typename F::Router> == RouterKind::other)
-      d.router_name = policy_name<typename F::Router>();
+      d.router_name = policy_text<typename F::Router>();
     return d;
   } else {
     FeedForwardDescription d{.hidden = F::hidden,
@@ -248,7 +225,7 @@ FeedForwardDescription describe_feed_forward() {
                              .bias = F::has_bias,
                              .activation = activation_kind<typename F::ActivationType>()};
     if constexpr (activation_kind<typename F::ActivationType>() == ActivationKind::other)
-      d.activation_name = policy_name<typename F::ActivationType>();
+      d.activation_name = policy_text<typename F::ActivationType>();
     return d;
   }
 }

@@ -74,7 +74,7 @@ class Forward {
   Rows<T> stream(std::size_t l) const noexcept { return streams_[keep_ == Keep::everything ? l : 0]; }
   template <std::size_t kind>
   const Kept<kind>& kept(std::size_t l) const noexcept {
-    return std::get<kind>(kept_)[keep_ == Keep::everything ? l / A::kinds : 0];
+    return std::get<kind>(kept_)[keep_ == Keep::everything ? A::index_of(l) : 0];
   }
   template <std::size_t kind>
   PositionTables<typename A::template Attention<kind>, T>& tables() noexcept {

@@ -2,11 +2,13 @@
 #pragma once
 #include <bora/core/tensor.hpp>
 #include <bora/layers/residual.hpp>
-#include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
+#include <numeric>
+#include <tuple>
 #include <type_traits>
+#include <utility>
 
 namespace bora::inline BORA_ABI {
 
@@ -28,17 +30,18 @@ struct DecoderSpec {
 
 namespace detail {
 
+/// The kinds of a spec's layers, in the order in which they repeat.
 template <class P>
-struct LayerKinds {
-  static constexpr std::size_t count = 1;
+struct Pattern {
+  static constexpr std::size_t period = 1;
   template <std::size_t>
   using At = P;
 };
-template <class A, class B>
-struct LayerKinds<Alternate<A, B>> {
-  static constexpr std::size_t count = 2;
-  template <std::size_t kind>
-  using At = std::conditional_t<kind == 0, A, B>;
+template <class... Kinds>
+struct Pattern<Layers<Kinds...>> {
+  static constexpr std::size_t period = sizeof...(Kinds);
+  template <std::size_t position>
+  using At = std::tuple_element_t<position, std::tuple<Kinds...>>;
 };
 
 /// Whether a policy says of itself that it is well made; those that say nothing are taken to be.
@@ -50,16 +53,14 @@ inline constexpr bool policy_sound<P> = P::sound;
 
 template <class P>
 inline constexpr bool attention_kinds_valid = AttentionPolicy<P> && policy_sound<P>;
-template <class A, class B>
-inline constexpr bool attention_kinds_valid<Alternate<A, B>> =
-    sizeof(Alternate<A, B>) > 0 && !is_alternate<A> && !is_alternate<B> && attention_kinds_valid<A> &&
-    attention_kinds_valid<B>;
+template <class... Kinds>
+inline constexpr bool attention_kinds_valid<Layers<Kinds...>> =
+    sizeof(Layers<Kinds...>) > 0 && !(is_pattern<Kinds> || ...) && (attention_kinds_valid<Kinds> && ...);
 template <class P>
 inline constexpr bool feed_forward_kinds_valid = FeedForwardPolicy<P> && policy_sound<P>;
-template <class A, class B>
-inline constexpr bool feed_forward_kinds_valid<Alternate<A, B>> =
-    sizeof(Alternate<A, B>) > 0 && !is_alternate<A> && !is_alternate<B> && feed_forward_kinds_valid<A> &&
-    feed_forward_kinds_valid<B>;
+template <class... Kinds>
+inline constexpr bool feed_forward_kinds_valid<Layers<Kinds...>> =
+    sizeof(Layers<Kinds...>) > 0 && !(is_pattern<Kinds> || ...) && (feed_forward_kinds_valid<Kinds> && ...);
 
 }  // namespace detail
 
@@ -80,46 +81,106 @@ concept ModelSpec = requires {
 
 namespace detail {
 
+/// Which layer is of which kind. Kinds are what differs: `Layers<A, A, A, B>` has two.
+template <class AttentionPattern, class FeedForwardPattern>
+struct LayerKinds {
+  static constexpr std::size_t period = std::lcm(AttentionPattern::period, FeedForwardPattern::period);
+  template <std::size_t position>
+  using AttentionAt = typename AttentionPattern::template At<position % AttentionPattern::period>;
+  template <std::size_t position>
+  using FeedForwardAt = typename FeedForwardPattern::template At<position % FeedForwardPattern::period>;
+
+  struct Table {
+    std::size_t count = 0;                       ///< of kinds
+    std::array<std::size_t, period> kind{};      ///< of a position of the pattern
+    std::array<std::size_t, period> position{};  ///< where a kind stands first
+  };
+  template <std::size_t position, std::size_t... before>
+  static constexpr void enter(Table& table, std::index_sequence<before...>) {
+    std::size_t like = position;
+    ((like == position && std::is_same_v<AttentionAt<position>, AttentionAt<before>> &&
+              std::is_same_v<FeedForwardAt<position>, FeedForwardAt<before>>
+          ? void(like = before)
+          : void()),
+     ...);
+    if (like == position) table.position[table.count] = position;
+    table.kind[position] = like == position ? table.count++ : table.kind[like];
+  }
+  template <std::size_t... position>
+  static constexpr Table make(std::index_sequence<position...>) {
+    Table table;
+    (enter<position>(table, std::make_index_sequence<position>()), ...);
+    return table;
+  }
+  static constexpr Table table = make(std::make_index_sequence<period>());
+
+  static constexpr std::size_t of(std::size_t layer) noexcept { return table.kind[layer % period]; }
+  /// Layers of a kind among the first `layers`.
+  static constexpr std::size_t count(std::size_t kind, std::size_t layers) noexcept {
+    std::size_t sum = 0;
+    for (std::size_t p = 0; p < period; ++p)
+      if (table.kind[p] == kind) sum += (layers + period - 1 - p) / period;
+    return sum;
+  }
+};
+
 /// What the decoder derives from a final spec: which layer is of which kind, and each kind's machine.
 template <ModelSpec S>
 struct Anatomy {
-  static constexpr std::size_t kinds =
-      std::max(LayerKinds<typename S::Attention>::count, LayerKinds<typename S::FeedForward>::count);
+  using Kinds = LayerKinds<Pattern<typename S::Attention>, Pattern<typename S::FeedForward>>;
+  static constexpr std::size_t kinds = Kinds::table.count;
   template <std::size_t kind>
-  using Attention = typename LayerKinds<typename S::Attention>::template At<kind>;
+  using Attention = typename Kinds::template AttentionAt<Kinds::table.position[kind]>;
   template <std::size_t kind>
-  using FeedForward = typename LayerKinds<typename S::FeedForward>::template At<kind>;
+  using FeedForward = typename Kinds::template FeedForwardAt<Kinds::table.position[kind]>;
   template <std::size_t kind>
   using Block = ResidualBlock<S::dim, Attention<kind>, FeedForward<kind>, typename S::Norm, typename S::Residual>;
   using Norm = typename S::Norm::Layer;
 
   /// Layers of a kind, and which of them layer l is.
-  static constexpr std::size_t layers_of(std::size_t kind) noexcept { return (S::layers + kinds - 1 - kind) / kinds; }
+  static constexpr std::size_t layers_of(std::size_t kind) noexcept { return Kinds::count(kind, S::layers); }
+  static constexpr std::size_t index_of(std::size_t l) noexcept { return Kinds::count(Kinds::of(l), l); }
 
   /// f.template operator()<kind>() for the kind of layer l.
-  template <class F>
+  template <std::size_t kind = 0, class F>
   static constexpr decltype(auto) with_kind(std::size_t layer, F&& f) {
-    if constexpr (kinds == 1)
-      return f.template operator()<0>();
+    if constexpr (kind + 1 == kinds)
+      return f.template operator()<kind>();
     else
-      return layer % 2 == 0 ? f.template operator()<0>() : f.template operator()<1>();
+      return Kinds::of(layer) == kind ? f.template operator()<kind>() : with_kind<kind + 1>(layer, f);
   }
-  template <class F>
+  template <std::size_t kind = 0, class F>
   static constexpr void for_kinds(F&& f) {
-    f.template operator()<0>();
-    if constexpr (kinds == 2) f.template operator()<1>();
+    f.template operator()<kind>();
+    if constexpr (kind + 1 < kinds) for_kinds<kind + 1>(f);
   }
 
   // What all layers share belongs to the decoder: the table of T5's bias.
   template <std::size_t kind>
   using Position = typename Attention<kind>::Position;
-  static constexpr bool has_bias_table = is_t5_bias<Position<0>> || is_t5_bias<Position<kinds - 1>>;
-  static_assert(!(is_t5_bias<Position<0>> && is_t5_bias<Position<kinds - 1>>) ||
-                    (std::is_same_v<Position<0>, Position<kinds - 1>> &&
-                     Attention<0>::heads == Attention<kinds - 1>::heads),
+  /// The first kind whose attention has one; `kinds` if none has.
+  template <std::size_t kind = 0>
+  static constexpr std::size_t find_bias_kind() noexcept {
+    if constexpr (is_t5_bias<Position<kind>> || kind + 1 == kinds)
+      return is_t5_bias<Position<kind>> ? kind : kinds;
+    else
+      return find_bias_kind<kind + 1>();
+  }
+  static constexpr bool has_bias_table = find_bias_kind() != kinds;
+  static constexpr std::size_t bias_kind = has_bias_table ? find_bias_kind() : 0;
+  template <std::size_t... kind>
+  static constexpr bool shares_bias_table(std::index_sequence<kind...>) noexcept {
+    return ((!is_t5_bias<Position<kind>> || (std::is_same_v<Position<kind>, Position<bias_kind>> &&
+                                             Attention<kind>::heads == Attention<bias_kind>::heads)) &&
+            ...);
+  }
+  static_assert(shares_bias_table(std::make_index_sequence<kinds>()),
                 "bora: T5RelativeBias: all layers share one table; use the same heads, buckets and max_distance");
-  static constexpr std::size_t bias_kind = is_t5_bias<Position<0>> ? 0 : kinds - 1;
   static constexpr bool positions_learned = std::is_same_v<typename S::Position, LearnedPositions>;
+
+  template <class Store, std::size_t... kind>
+  static auto layers_for(std::index_sequence<kind...>)
+      -> std::tuple<std::array<typename Block<kind>::template Tensors<Store>, layers_of(kind)>...>;
 
   /// All of a model's tensors, packed or flat.
   template <class Store>
@@ -127,18 +188,13 @@ struct Anatomy {
     typename Store::Matrix embedding;
     [[no_unique_address]] PresentIf<positions_learned, typename Store::Matrix> positions{};
     [[no_unique_address]] PresentIf<has_bias_table, typename Store::Matrix> relative_bias{};
-    std::array<typename Block<0>::template Tensors<Store>, layers_of(0)> even;
-    [[no_unique_address]] PresentIf<kinds == 2, std::array<typename Block<kinds - 1>::template Tensors<Store>,
-                                                           kinds == 2 ? layers_of(1) : 1>> odd{};
+    decltype(layers_for<Store>(std::make_index_sequence<kinds>())) layers;  ///< by kind
     typename Norm::template Tensors<Store> final_norm;
     [[no_unique_address]] PresentIf<!S::tie_embeddings, typename Store::Matrix> head{};
 
     template <std::size_t kind>
     auto& layer(std::size_t l) noexcept {
-      if constexpr (kind == 0)
-        return even[l / kinds];
-      else
-        return odd[l / kinds];
+      return std::get<kind>(layers)[index_of(l)];
     }
     template <std::size_t kind>
     const auto& layer(std::size_t l) const noexcept {

@@ -22,9 +22,9 @@ concept LooksLikeModel = requires {
   typename S::Format;
 };
 template <class P>
-concept LooksLikeAttention = requires { P::head_dim; } || is_alternate<P>;
+concept LooksLikeAttention = requires { P::head_dim; } || is_pattern<P>;
 template <class P>
-concept LooksLikeFeedForward = requires { P::hidden; } || is_alternate<P>;
+concept LooksLikeFeedForward = requires { P::hidden; } || is_pattern<P>;
 
 /// What a whole number of a spec may be.
 template <class T>
@@ -83,8 +83,8 @@ struct SpecParts {
 
 template <class P, std::size_t context>
 inline constexpr bool masks_sound = MaskCheck<typename P::Mask, context>::sound;
-template <class A, class B, std::size_t context>
-inline constexpr bool masks_sound<Alternate<A, B>, context> = masks_sound<A, context> && masks_sound<B, context>;
+template <class... Kinds, std::size_t context>
+inline constexpr bool masks_sound<Layers<Kinds...>, context> = (masks_sound<Kinds, context> && ...);
 
 /// The numbers of a spec whose parts are in place, and its masks over its context.
 template <class S, bool complete>
@@ -130,10 +130,10 @@ struct SpecCheck {
 
   static_assert(P::attention_placed || !P::all,
                 "bora: ModelSpec: Attention must be GroupedQueryAttention, MultiHeadAttention, MultiQueryAttention, or "
-                "Alternate of two of them");
+                "Layers of such");
   static_assert(P::feed_forward_placed || !P::attention_placed || !P::all,
                 "bora: ModelSpec: FeedForward must be SwiGlu, GeGlu, Mlp, MixtureOfExperts, a layer of your own "
-                "(docs/add_a_policy.md), or Alternate of two of them");
+                "(docs/add_a_policy.md), or Layers of such");
   static_assert(P::norm_placed || !P::all,
                 "bora: ModelSpec: Norm must be RmsNorm<eps>, LayerNorm<eps> or NonParametricLayerNorm<eps>");
   static_assert(P::residual_placed || !P::all,

@@ -62,13 +62,23 @@ class Balance {
 
   template <std::size_t kind>
   static constexpr bool routed = A::template FeedForward<kind>::experts > 0;
-  static constexpr bool any = routed<0> || routed<A::kinds - 1>;
+  static constexpr bool any = [] {
+    bool found = false;
+    A::for_kinds([&]<std::size_t kind>() { found = found || routed<kind>; });
+    return found;
+  }();
   static constexpr bool same_mixtures = [] {
-    if constexpr (routed<0> && routed<A::kinds - 1>)
-      return A::template FeedForward<0>::experts == A::template FeedForward<A::kinds - 1>::experts &&
-             A::template FeedForward<0>::choices == A::template FeedForward<A::kinds - 1>::choices;
-    else
-      return true;
+    std::size_t experts = 0, choices = 0;
+    bool same = true;
+    A::for_kinds([&]<std::size_t kind>() {
+      if constexpr (routed<kind>) {
+        using Mixture = typename A::template FeedForward<kind>;
+        same = same && (experts == 0 || (experts == Mixture::experts && choices == Mixture::choices));
+        experts = Mixture::experts;
+        choices = Mixture::choices;
+      }
+    });
+    return same;
   }();
   static_assert(same_mixtures,
                 "bora: training: alternating mixtures must have the same experts and choices, since one load-balancing "

@@ -1,0 +1,194 @@
+/// What a policy says of itself: a name and arguments, a small tree that code compiled once for all models reads.
+#pragma once
+#include <bora/core/abi.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace bora::inline BORA_ABI {
+
+struct PolicyArgument;
+
+/// A policy as data: `Rope<1e4>` is "Rope" with theta, fraction and scaling, the last a policy itself.
+///
+/// Each of the library's policies says it in a static `describe(Described<Policy>)`, in its own header; one written
+/// elsewhere may. Fingerprints, config.json, comparisons and the C++ text of a spec are walks over this tree.
+struct PolicyDescription {
+  /// How it is written in C++.
+  enum class Form {
+    type,      ///< Name<arguments>, a type of the library
+    settings,  ///< Name{.key = value, …}, a struct of named numbers that is an argument of a type
+    foreign,   ///< a type from elsewhere, which may say nothing but its name
+  };
+
+  std::string name;                       ///< of the template; of a foreign policy its `name`, or its type's
+  Form form = Form::type;                 ///< how it is written
+  std::vector<PolicyArgument> arguments;  ///< in the order of the template's; facts that follow from them last
+
+  PolicyDescription();  ///< of nothing
+  /// One without arguments, as yet.
+  explicit PolicyDescription(std::string its_name, Form its_form = Form::type);
+
+  /// Appends an argument; one that is given its default may be left out in C++.
+  void add(std::string_view key, std::size_t value);
+  void add(std::string_view key, double value);                                         ///< the same
+  void add(std::string_view key, double value, double otherwise);                       ///< with a default
+  void add(std::string_view key, PolicyDescription value);                              ///< the same
+  void add(std::string_view key, PolicyDescription value, std::string_view otherwise);  ///< with a default, by name
+  /// Appends what follows from the arguments and is no part of the C++ text.
+  void add_fact(std::string_view key, std::size_t value);
+
+  /// The argument of this name, one of its settings' or, by "scaling.factor", one of its policies'. Null if absent.
+  const PolicyArgument* find(std::string_view path) const noexcept;
+  /// The same, to change it.
+  PolicyArgument* find(std::string_view path) noexcept;
+  /// Whether there is one.
+  bool has(std::string_view path) const noexcept { return find(path) != nullptr; }
+  /// A whole number; 0 if absent.
+  std::size_t size(std::string_view path) const noexcept;
+  /// A number; 0 if absent.
+  double real(std::string_view path) const noexcept;
+  /// A policy; one without a name if absent.
+  const PolicyDescription& policy(std::string_view path) const noexcept;
+
+  /// The same names and numbers.
+  bool operator==(const PolicyDescription&) const;
+};
+
+/// An argument of a policy, or a fact about it.
+struct PolicyArgument {
+  /// What it is.
+  enum class Kind { whole, real, policy };
+
+  std::string key;                        ///< its name: "theta"
+  Kind kind = Kind::whole;                ///< which of the following it is
+  bool is_default = false;                ///< C++ may leave it out
+  bool is_fact = false;                   ///< C++ cannot name it: it follows from the others
+  std::size_t whole = 0;                  ///< a size
+  double real = 0;                        ///< a number that need not be whole
+  std::vector<PolicyDescription> policy;  ///< one, or none
+
+  /// Whether it is a struct of settings, whose numbers are found as if they were arguments.
+  bool is_settings() const noexcept {
+    return kind == Kind::policy && policy.front().form == PolicyDescription::Form::settings;
+  }
+  /// The same key and value; how C++ writes it does not count.
+  bool operator==(const PolicyArgument& other) const {
+    return key == other.key && kind == other.kind && whole == other.whole && real == other.real &&
+           policy == other.policy;
+  }
+};
+
+inline PolicyDescription::PolicyDescription() = default;
+inline PolicyDescription::PolicyDescription(std::string its_name, Form its_form)
+    : name(std::move(its_name)), form(its_form) {}
+inline bool PolicyDescription::operator==(const PolicyDescription& other) const {
+  return name == other.name && form == other.form && arguments == other.arguments;
+}
+
+inline void PolicyDescription::add(std::string_view key, std::size_t value) {
+  arguments.emplace_back().key = key;
+  arguments.back().whole = value;
+}
+inline void PolicyDescription::add(std::string_view key, double value) {
+  arguments.emplace_back().key = key;
+  arguments.back().kind = PolicyArgument::Kind::real;
+  arguments.back().real = value;
+}
+inline void PolicyDescription::add(std::string_view key, double value, double otherwise) {
+  add(key, value);
+  arguments.back().is_default = value == otherwise;
+}
+inline void PolicyDescription::add(std::string_view key, PolicyDescription value) {
+  arguments.emplace_back().key = key;
+  arguments.back().kind = PolicyArgument::Kind::policy;
+  arguments.back().policy.push_back(std::move(value));
+}
+inline void PolicyDescription::add(std::string_view key, PolicyDescription value, std::string_view otherwise) {
+  const bool is_default = value.name == otherwise && value.form == Form::type && value.arguments.empty();
+  add(key, std::move(value));
+  arguments.back().is_default = is_default;
+}
+inline void PolicyDescription::add_fact(std::string_view key, std::size_t value) {
+  add(key, value);
+  arguments.back().is_fact = true;
+}
+
+inline const PolicyArgument* PolicyDescription::find(std::string_view path) const noexcept {
+  const std::string_view first = path.substr(0, path.find('.'));
+  for (const PolicyArgument& argument : arguments) {
+    if (argument.key == first) {
+      if (first.size() == path.size()) return &argument;
+      return argument.policy.empty() ? nullptr : argument.policy.front().find(path.substr(first.size() + 1));
+    }
+    if (argument.is_settings())
+      if (const PolicyArgument* inside = argument.policy.front().find(path)) return inside;
+  }
+  return nullptr;
+}
+inline PolicyArgument* PolicyDescription::find(std::string_view path) noexcept {
+  return const_cast<PolicyArgument*>(std::as_const(*this).find(path));
+}
+inline std::size_t PolicyDescription::size(std::string_view path) const noexcept {
+  const PolicyArgument* found = find(path);
+  return found == nullptr ? 0 : found->whole;
+}
+inline double PolicyDescription::real(std::string_view path) const noexcept {
+  const PolicyArgument* found = find(path);
+  return found == nullptr ? 0 : found->real;
+}
+inline const PolicyDescription& PolicyDescription::policy(std::string_view path) const noexcept {
+  static const PolicyDescription none;
+  const PolicyArgument* found = find(path);
+  return found == nullptr || found->policy.empty() ? none : found->policy.front();
+}
+
+/// Says whose description is asked for: a type that derives from a policy and changes it does not inherit its name.
+template <class Policy>
+struct Described {};
+
+namespace detail {
+
+#define BORA_TEXT_OF2(text) #text
+#define BORA_TEXT_OF(text) BORA_TEXT_OF2(text)
+inline constexpr std::string_view abi_prefix = BORA_TEXT_OF(BORA_ABI) "::";
+#undef BORA_TEXT_OF
+#undef BORA_TEXT_OF2
+
+/// A type's name out of what a compiler calls a function of it, the same under g++ and clang and for all targets.
+inline std::string type_name(std::string_view function) {
+  const std::size_t begin = function.find("Named = ") + 8;
+  std::string name(function.substr(begin, function.find_first_of(";]", begin) - begin));
+  const auto replace_all = [&](std::string_view from, std::string_view to) {
+    for (std::size_t at = 0; (at = name.find(from, at)) != name.npos; at += to.size())
+      name.replace(at, from.size(), to);
+  };
+  replace_all(abi_prefix, "");
+  replace_all("{anonymous}", "(anonymous namespace)");
+  return name;
+}
+
+/// What a policy that says nothing of itself is called: its own `name` where it has one, else its type's.
+template <class Named>
+std::string policy_name() {
+  if constexpr (requires { std::string_view(Named::name); })
+    return std::string(std::string_view(Named::name));
+  else
+    return type_name(__PRETTY_FUNCTION__);
+}
+
+}  // namespace detail
+
+/// What policy P says of itself; of one that says nothing, its name.
+template <class P>
+PolicyDescription description_of() {
+  if constexpr (requires { P::describe(Described<P>{}); })
+    return P::describe(Described<P>{});
+  else
+    return PolicyDescription(detail::policy_name<P>(), PolicyDescription::Form::foreign);
+}
+
+}  // namespace bora::inline BORA_ABI
