@@ -109,7 +109,7 @@ struct GroupedQueryAttention {
     d.add("mask", description_of<Mask>(), "Causal");
     d.add("position", description_of<Position>(), "NoPosition");
     if (has_bias) d.add("bias", description_of<Bias>());
-    const auto add_clip = [&]<class Option>(Described<Option>) {
+    [[maybe_unused]] const auto add_clip = [&]<class Option>(Described<Option>) {
       if constexpr (detail::clip_limit<Option> != 0) d.add("clip", description_of<Option>());
     };
     (add_clip(Described<Options>{}), ...);  // always in this order, however they are given
