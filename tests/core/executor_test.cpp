@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/checks.hpp"
 #include <bora/core/executor.hpp>
 #include <algorithm>
 #include <atomic>
@@ -33,19 +34,9 @@ using bora::Lane;
 using bora::Range;
 using bora::ThreadPool;
 using bora::WhenCrowded;
+using support::refusal;
 
 namespace {
-
-/// What `work` throws.
-template <class Work>
-std::string sentence_of(Work&& work) {
-  try {
-    work();
-  } catch (const bora::Error& error) {
-    return error.what();
-  }
-  return "accepted";
-}
 
 #if defined(__linux__)
 /// While it lives, the thread and those that it starts run on one core.
@@ -329,10 +320,10 @@ TEST_CASE("A child process is told to make a pool of its own", "[core]") {
   if (child == 0) {
     bool right = false;
     {
-      const std::string refused = sentence_of([&] { pool.run([](std::size_t) noexcept {}); });
-      const std::string gang = sentence_of([&] { bora::run_gang(&pool, [](const Lane&) noexcept {}); });
+      const std::string refused = refusal<bora::Error>([&] { pool.run([](std::size_t) noexcept {}); });
+      const std::string gang = refusal<bora::Error>([&] { bora::run_gang(&pool, [](const Lane&) noexcept {}); });
       right = refused.find("make another pool after fork()") != refused.npos && gang == refused;
-      right = right && sentence_of([&] { alone.run([](std::size_t) noexcept {}); }) == "accepted";
+      right = right && refusal<bora::Error>([&] { alone.run([](std::size_t) noexcept {}); }) == "accepted";
 #if !defined(BORA_TEST_SANITIZER)
       std::atomic<int> visits{0};
       ThreadPool own(2);
@@ -360,11 +351,11 @@ TEST_CASE("A lane that runs something on its own pool is refused, through anothe
   std::atomic<int> visits{0};
   pool.run([&](std::size_t lane) noexcept {
     if (lane != asks) return;
-    direct = sentence_of([&] { pool.run([](std::size_t) noexcept {}); });
-    gang = sentence_of([&] { bora::run_gang(&pool, [](const Lane&) noexcept {}); });
+    direct = refusal<bora::Error>([&] { pool.run([](std::size_t) noexcept {}); });
+    gang = refusal<bora::Error>([&] { bora::run_gang(&pool, [](const Lane&) noexcept {}); });
     other.run([&](std::size_t inner) noexcept {
       ++visits;
-      if (inner == 1) around = sentence_of([&] { pool.run([](std::size_t) noexcept {}); });
+      if (inner == 1) around = refusal<bora::Error>([&] { pool.run([](std::size_t) noexcept {}); });
     });
   });
   CHECK(direct.find("a lane of this pool asked the same pool to run something") != direct.npos);
@@ -378,17 +369,17 @@ TEST_CASE("A lane that runs something on its own pool is refused, through anothe
 TEST_CASE("Whoever was lent a pool is told that it was destroyed", "[core]") {
   auto pool = std::make_unique<ThreadPool>(2);
   const bora::detail::LentPool lent(pool.get()), none(nullptr);
-  CHECK(sentence_of([&] { lent.require_ready("Session"); }) == "accepted");
+  CHECK(refusal<bora::Error>([&] { lent.require_ready("Session"); }) == "accepted");
   pool.reset();
-  CHECK(sentence_of([&] { lent.require_ready("Session"); }) ==
+  CHECK(refusal<bora::Error>([&] { lent.require_ready("Session"); }) ==
         "Session: its pool was destroyed; a pool must outlive those who were given it");
-  CHECK(sentence_of([&] { none.require_ready("Session"); }) == "accepted");
+  CHECK(refusal<bora::Error>([&] { none.require_ready("Session"); }) == "accepted");
 }
 
 TEST_CASE("More lanes than any system has threads are refused", "[core]") {
   for (const std::size_t lanes :
        {ThreadPool::most_lanes + 1, std::size_t{1} << 32, std::numeric_limits<std::size_t>::max()}) {
-    const std::string sentence = sentence_of([&] { ThreadPool pool(lanes); });
+    const std::string sentence = refusal<bora::Error>([&] { ThreadPool pool(lanes); });
     CHECK(sentence.find("ThreadPool: " + std::to_string(lanes) + " lanes were asked for, expected at most 4194304") ==
           0);
   }

@@ -2,15 +2,18 @@
 /// good files, so that no corpus has to be kept.
 #pragma once
 #include <bora/core/error.hpp>
+#include <bora/core/file_words.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <random>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -167,6 +170,17 @@ inline std::string mutated_json(std::string text, const std::vector<std::string>
     default:
       return mutated(std::move(text));
   }
+}
+
+/// With the checksum that belongs to the words before it, as token files and sessions end.
+inline std::string sealed(std::string bytes) {
+  constexpr std::size_t word = sizeof(std::uint64_t);
+  if (bytes.size() < word) return bytes;
+  bora::detail::Checksum sum;
+  sum.add(std::as_bytes(std::span(bytes)).first(bytes.size() - word));
+  const std::uint64_t value = sum.value();
+  std::memcpy(&bytes[bytes.size() - word], &value, word);
+  return bytes;
 }
 
 /// Bytes to go on from: those given, or, at the beginning and sometimes later, a good file.

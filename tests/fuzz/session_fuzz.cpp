@@ -61,17 +61,6 @@ std::string saved(std::size_t length) {
   return fuzz::bytes_of(fuzz::folder() / "good");
 }
 
-/// With the checksum that belongs to the bytes before it.
-std::string sealed(std::string bytes) {
-  if (bytes.size() < word) return bytes;
-  bytes.resize(bytes.size() / word * word);
-  bora::detail::Checksum sum;
-  sum.add(std::as_bytes(std::span(bytes)).first(bytes.size() - word));
-  const std::uint64_t value = sum.value();
-  std::memcpy(&bytes[bytes.size() - word], &value, word);
-  return bytes;
-}
-
 /// Another number in the header or in the table of first runs.
 std::string with_another_number(std::string bytes, fuzz::Random& random) {
   const std::uint64_t last = ~std::uint64_t{0};
@@ -111,6 +100,9 @@ std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::s
   std::string bytes = fuzz::base_of(data, size, good, random);
   bytes = random() % 2 == 0 ? with_another_number(std::move(bytes), random) : fuzz::mutated(std::move(bytes));
   if (random() % 4 == 0) bytes = with_all_runs(std::move(bytes));
-  if (random() % 8 != 0) bytes = sealed(std::move(bytes));
+  if (random() % 8 != 0) {
+    bytes.resize(bytes.size() / word * word);
+    bytes = fuzz::sealed(std::move(bytes));
+  }
   return fuzz::give(bytes, data, max_size);
 }

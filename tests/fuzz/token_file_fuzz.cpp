@@ -32,16 +32,6 @@ void read_everything(const bora::TokenFile& file) {
   fuzz::require(tokens == file.tokens(), "the documents are all that the file holds");
 }
 
-/// With the checksum that belongs to the bytes before it.
-std::string sealed(std::string bytes) {
-  if (bytes.size() < word) return bytes;
-  bora::detail::Checksum sum;
-  sum.add(std::as_bytes(std::span(bytes)).first(bytes.size() - word));
-  const std::uint64_t value = sum.value();
-  std::memcpy(&bytes[bytes.size() - word], &value, word);
-  return bytes;
-}
-
 std::string with_another_number(std::string bytes, fuzz::Random& random) {
   const std::uint64_t last = ~std::uint64_t{0};
   const std::uint64_t values[] = {0,      1,      2,    3,        4,        5,        6,         8,
@@ -65,6 +55,6 @@ std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::s
   fuzz::Random random(seed);
   std::string bytes = fuzz::base_of(data, size, good, random);
   bytes = random() % 2 == 0 ? with_another_number(std::move(bytes), random) : fuzz::mutated(std::move(bytes));
-  if (random() % 8 != 0) bytes = sealed(std::move(bytes));
+  if (random() % 8 != 0) bytes = fuzz::sealed(std::move(bytes));
   return fuzz::give(bytes, data, max_size);
 }

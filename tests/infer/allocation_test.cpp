@@ -1,23 +1,14 @@
 // A session allocates everything when it is made. This file replaces the allocation functions of its whole test program
 // by ones that count while they are asked to.
 #include "infer/tiny.hpp"
+#include "support/replaced_new.hpp"
 #include <bora/core/executor.hpp>
 #include <bora/infer/generate.hpp>
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdlib>
-#include <new>
 #include <vector>
-
-// The thread sanitizer brings functions of its own that cannot be replaced: nothing is counted under it.
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define BORA_TEST_THREAD_SANITIZER
-#endif
-#elif defined(__SANITIZE_THREAD__)
-#define BORA_TEST_THREAD_SANITIZER
-#endif
 
 namespace {
 
@@ -26,53 +17,24 @@ std::atomic<std::size_t> allocations{0};
 
 }  // namespace
 
-#if !defined(BORA_TEST_THREAD_SANITIZER)
+#if defined(BORA_TEST_REPLACES_NEW)
 
-namespace {
-
-void* allocate_or_null(std::size_t bytes, std::size_t alignment) noexcept {
+void* support::allocate_or_null(std::size_t bytes, std::size_t alignment) noexcept {
   if (counting) ++allocations;
   void* block = nullptr;
   const std::size_t least = std::max<std::size_t>(alignment, __STDCPP_DEFAULT_NEW_ALIGNMENT__);
-  return posix_memalign(&block, least, std::max<std::size_t>(bytes, 1)) == 0 ? block : nullptr;
+  return ::posix_memalign(&block, least, std::max<std::size_t>(bytes, 1)) == 0 ? block : nullptr;
 }
-void* allocate(std::size_t bytes, std::size_t alignment) {
-  if (void* block = allocate_or_null(bytes, alignment)) return block;
-  throw std::bad_alloc();
-}
-/// Not inlined: g++ would see free() next to a new that it does not know, and warn.
-BORA_NOINLINE void release(void* block) noexcept { std::free(block); }
-
-}  // namespace
-
-// All of them: sanitizers replace those that are left out by ones that do not call these.
-using Alignment = std::align_val_t;
-using NoThrow = std::nothrow_t;
-void* operator new(std::size_t bytes) { return allocate(bytes, 1); }
-void* operator new[](std::size_t bytes) { return allocate(bytes, 1); }
-void* operator new(std::size_t bytes, Alignment alignment) { return allocate(bytes, std::size_t(alignment)); }
-void* operator new[](std::size_t bytes, Alignment alignment) { return allocate(bytes, std::size_t(alignment)); }
-void* operator new(std::size_t bytes, const NoThrow&) noexcept { return allocate_or_null(bytes, 1); }
-void* operator new[](std::size_t bytes, const NoThrow&) noexcept { return allocate_or_null(bytes, 1); }
-void operator delete(void* block) noexcept { release(block); }
-void operator delete[](void* block) noexcept { release(block); }
-void operator delete(void* block, std::size_t) noexcept { release(block); }
-void operator delete[](void* block, std::size_t) noexcept { release(block); }
-void operator delete(void* block, Alignment) noexcept { release(block); }
-void operator delete[](void* block, Alignment) noexcept { release(block); }
-void operator delete(void* block, std::size_t, Alignment) noexcept { release(block); }
-void operator delete[](void* block, std::size_t, Alignment) noexcept { release(block); }
-void operator delete(void* block, const NoThrow&) noexcept { release(block); }
-void operator delete[](void* block, const NoThrow&) noexcept { release(block); }
+void support::release(void* block) noexcept { std::free(block); }
 
 #if defined(__GLIBC__)
 // The library's buffers ask for this one.
 extern "C" void* aligned_alloc(std::size_t alignment, std::size_t bytes) noexcept {
-  return allocate_or_null(bytes, alignment);
+  return support::allocate_or_null(bytes, alignment);
 }
 #endif
 
-#endif  // BORA_TEST_THREAD_SANITIZER
+#endif  // BORA_TEST_REPLACES_NEW
 
 namespace {
 
@@ -127,7 +89,7 @@ Text generated(const bora::GenerateOptions& options, bora::Executor* pool = null
 
 }  // namespace
 
-#if !defined(BORA_TEST_THREAD_SANITIZER)
+#if defined(BORA_TEST_REPLACES_NEW)
 TEST_CASE("Allocations are counted", "[infer]") {
   // Calls by name: a new-expression may be optimised away.
   const auto allocate = []() noexcept { ::operator delete(::operator new(sizeof(int))); };

@@ -1,4 +1,5 @@
 #include "support/catch.hpp"
+#include "support/checks.hpp"
 #include <bora/core/executor.hpp>
 #include <bora/infer/session.hpp>
 #include <bora/model/spec.hpp>
@@ -15,6 +16,7 @@
 namespace {
 
 using bora::ThreadPool;
+using support::refusal;
 
 struct Small : bora::DecoderSpec {
   static constexpr std::size_t vocab_size = 23, dim = 16, layers = 1, context = 32;
@@ -24,22 +26,12 @@ struct Small : bora::DecoderSpec {
   using FeedForward = bora::SwiGlu<24>;
 };
 
-template <class Work>
-std::string sentence_of(Work&& work) {
-  try {
-    work();
-  } catch (const bora::Error& error) {
-    return error.what();
-  }
-  return "accepted";
-}
-
 /// What each way of running the session says.
 template <class Session>
 std::vector<std::string> sentences(Session& session) {
   const std::vector<bora::BatchToken> one{{0, 1}};
-  return {sentence_of([&] { session.prefill(std::vector<bora::TokenId>{1, 2}); }),
-          sentence_of([&] { session.step(1); }), sentence_of([&] { session.batch().step(one); })};
+  return {refusal<bora::Error>([&] { session.prefill(std::vector<bora::TokenId>{1, 2}); }),
+          refusal<bora::Error>([&] { session.step(1); }), refusal<bora::Error>([&] { session.batch().step(one); })};
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 // ones that count, and that fail when they are told to.
 #include "robust/trained.hpp"
 #include "support/checks.hpp"
+#include "support/replaced_new.hpp"
 #include <bora/text/llama2c_tokenizer.hpp>
 #include <atomic>
 #include <cstdint>
@@ -10,16 +11,7 @@
 #include <new>
 #include <optional>
 
-// The thread sanitizer brings functions of its own that cannot be replaced.
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define BORA_TEST_THREAD_SANITIZER
-#endif
-#elif defined(__SANITIZE_THREAD__)
-#define BORA_TEST_THREAD_SANITIZER
-#endif
-
-#if defined(__GLIBC__) && !defined(BORA_TEST_THREAD_SANITIZER)
+#if defined(__GLIBC__) && defined(BORA_TEST_REPLACES_NEW)
 
 namespace {
 
@@ -29,7 +21,9 @@ std::atomic<std::size_t> smallest{0};  ///< bytes of a block that is counted dow
 
 bool fails_now(std::size_t bytes) noexcept { return bytes >= smallest && countdown >= 0 && countdown-- == 0; }
 
-void* allocate_or_null(std::size_t bytes, std::size_t alignment) noexcept {
+}  // namespace
+
+void* support::allocate_or_null(std::size_t bytes, std::size_t alignment) noexcept {
   if (fails_now(bytes)) return nullptr;
   void* block = nullptr;
   const std::size_t least = std::max<std::size_t>(alignment, __STDCPP_DEFAULT_NEW_ALIGNMENT__);
@@ -37,37 +31,10 @@ void* allocate_or_null(std::size_t bytes, std::size_t alignment) noexcept {
   ++living;
   return block;
 }
-void* allocate(std::size_t bytes, std::size_t alignment) {
-  if (void* block = allocate_or_null(bytes, alignment)) return block;
-  throw std::bad_alloc();
-}
-/// Not inlined: g++ would see free() next to a new that it does not know, and warn.
-BORA_NOINLINE void release(void* block) noexcept {
+void support::release(void* block) noexcept {
   if (block != nullptr) --living;
   std::free(block);
 }
-
-}  // namespace
-
-// All of them: sanitizers replace those that are left out by ones that do not call these.
-using Alignment = std::align_val_t;
-using NoThrow = std::nothrow_t;
-void* operator new(std::size_t bytes) { return allocate(bytes, 1); }
-void* operator new[](std::size_t bytes) { return allocate(bytes, 1); }
-void* operator new(std::size_t bytes, Alignment alignment) { return allocate(bytes, std::size_t(alignment)); }
-void* operator new[](std::size_t bytes, Alignment alignment) { return allocate(bytes, std::size_t(alignment)); }
-void* operator new(std::size_t bytes, const NoThrow&) noexcept { return allocate_or_null(bytes, 1); }
-void* operator new[](std::size_t bytes, const NoThrow&) noexcept { return allocate_or_null(bytes, 1); }
-void operator delete(void* block) noexcept { release(block); }
-void operator delete[](void* block) noexcept { release(block); }
-void operator delete(void* block, std::size_t) noexcept { release(block); }
-void operator delete[](void* block, std::size_t) noexcept { release(block); }
-void operator delete(void* block, Alignment) noexcept { release(block); }
-void operator delete[](void* block, Alignment) noexcept { release(block); }
-void operator delete(void* block, std::size_t, Alignment) noexcept { release(block); }
-void operator delete[](void* block, std::size_t, Alignment) noexcept { release(block); }
-void operator delete(void* block, const NoThrow&) noexcept { release(block); }
-void operator delete[](void* block, const NoThrow&) noexcept { release(block); }
 
 // The library's buffers ask for this one and give back to free(): these blocks are not counted, and leak checkers see
 // them.
