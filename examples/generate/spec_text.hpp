@@ -214,15 +214,19 @@ inline void check_type(const bora::ModelDescription& d) {
 
 // ---- what to say
 
-/// For a family that is read, but whose types are not written here, and for one that is not read.
-inline std::string other_family(std::string_view type) {
+/// For a family that is read, but whose types are not written here, for one that is not read, and for none.
+/// \param no_text  why the checkpoint's text cannot be encoded; empty where it can
+inline std::string other_family(std::string_view type, const std::string& no_text) {
+  if (type.empty()) return "No type can be named for it: its config.json does not say of which family it is.";
+  if (type == "bora") return "It was saved from a type that no family has: add the source of that type.";
   for (const bora::ModelType& known : bora::model_types)
     if (known.name == type)
-      return "To add one, derive from the model of its family in bora/model/zoo/ and restate the sizes of config.json.";
+      return "To add one, derive from the model of its family in bora/model/zoo/ and restate the sizes of "
+             "config.json." +
+             (no_text.empty() ? "" : "\nIt then runs on token ids, as the programs of examples/zoo/ do:" + no_text);
   return "No model of this library's zoo is of the family '" + std::string(type) +
          "', and its checkpoints are not read: a model like it can be composed (docs/compose_a_model.md) and trained, "
-         "or "
-         "its weights converted to a family that is read.";
+         "or its weights converted to a family that is read.";
 }
 
 /// The source of a type that fits.
@@ -266,13 +270,16 @@ inline std::string for_checkpoint(const std::filesystem::path& path) {
       model = model_of_config(json, config, family);
     }
   });
-  if (reasons.empty() && !model) return other_family(family);
+  generate::Options options;
+  options.model = path;
+  const auto no_text = [&](std::size_t vocab_size) {
+    return complaint([&] { generate::begin_text(options, vocab_size); });
+  };
+  if (reasons.empty() && !model) return other_family(family, no_text(0));
   if (model) {
-    generate::Options options;
-    options.model = path;
     reasons = complaint([&] { check_type(*model); });
     if (reasons.empty()) reasons = complaint([&] { bora::check_checkpoint(path, *model); });
-    reasons += complaint([&] { generate::begin_text(options, model->vocab_size); });
+    reasons += no_text(model->vocab_size);
   }
   return reasons.empty() ? source_of(*model) : "No type would do for it as it is:" + reasons;
 }
