@@ -99,7 +99,7 @@ TEST_CASE("A pattern of four layers trains, and patterns of different lengths co
 }
 
 TEST_CASE("Alternating feed-forward layers train, and the dense ones take no part in balancing", "[model]") {
-  for (const BalanceLoss balance : {BalanceLoss::hugging_face, BalanceLoss::per_layer}) {
+  for (const BalanceLoss balance : {BalanceLoss::all_layers, BalanceLoss::per_layer}) {
     const LossOptions options{.load_balancing = 0.5, .balance = balance};
     support::check_model<DenseThenExperts>("dense, experts", 2, 19, 2, options);
     support::check_model<ExpertsThenDense>("experts, dense", 2, 19, 2, options);
@@ -107,7 +107,7 @@ TEST_CASE("Alternating feed-forward layers train, and the dense ones take no par
 }
 
 TEST_CASE("Each load-balancing loss has its gradient, alone and beside the cross entropy", "[model]") {
-  for (const BalanceLoss balance : {BalanceLoss::hugging_face, BalanceLoss::per_layer})
+  for (const BalanceLoss balance : {BalanceLoss::all_layers, BalanceLoss::per_layer})
     for (const double cross_entropy : {0.0, 0.7}) {
       const LossOptions options{.load_balancing = 1.5, .balance = balance, .cross_entropy = cross_entropy};
       support::check_model<ExpertsEverywhere>("two of four", 2, 19, 1, options);

@@ -155,7 +155,7 @@ struct Covered : bora::DecoderSpec {
 /// Two rows of 35 tokens: five windows, and two runs of 16 and a piece. The routers are balanced, where there are any.
 template <class S>
 void check(const std::string& name) {
-  support::check_model<S>(name, 2, 35, 1, {.load_balancing = 0.3, .balance = bora::BalanceLoss::hugging_face});
+  support::check_model<S>(name, 2, 35, 1, {.load_balancing = 0.3, .balance = bora::BalanceLoss::all_layers});
 }
 
 }  // namespace covering

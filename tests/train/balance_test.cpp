@@ -109,7 +109,7 @@ TEST_CASE("Switch Transformers' loss takes each layer by itself and its first ch
 }
 
 TEST_CASE("The objective is the sum of its parts, each times its coefficient", "[train]") {
-  for (const BalanceLoss balance : {BalanceLoss::hugging_face, BalanceLoss::per_layer}) {
+  for (const BalanceLoss balance : {BalanceLoss::all_layers, BalanceLoss::per_layer}) {
     const auto p = small::parameters<small::Mixture, double>(2);
     const auto both = measure(p, tokens, {.load_balancing = 0.5, .balance = balance, .cross_entropy = 0.25});
     CHECK(near(both.loss.total, 0.25 * both.loss.cross_entropy + 0.5 * both.loss.load_balancing));

@@ -12,7 +12,7 @@ namespace bora::inline BORA_ABI {
 enum class BalanceLoss {
   /// Hugging Face's: the tokens of all layers in one list, f_(s,e) the share whose s-th choice is e; E * sum f P. An
   /// even router scores the number of choices.
-  hugging_face,
+  all_layers,
   /// Switch Transformers' (Fedus et al. 2021, eq. 4), the sum over layers: f_e the share whose most probable expert is
   /// e; E * sum f P. An even router scores 1 a layer.
   per_layer,

@@ -20,7 +20,7 @@ namespace bora::inline BORA_ABI {
 /// load-balancing loss.
 struct LossOptions {
   double load_balancing = 0;                        ///< coefficient of the load-balancing loss
-  BalanceLoss balance = BalanceLoss::hugging_face;  ///< which load-balancing loss
+  BalanceLoss balance = BalanceLoss::all_layers;  ///< which load-balancing loss
   double cross_entropy = 1;                         ///< coefficient of the cross entropy
   Executor* pool = nullptr;                         ///< who works; the calling thread alone without one
 };

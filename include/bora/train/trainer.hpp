@@ -31,7 +31,7 @@ struct TrainerOptions {
   double clip_norm = 1.0;           ///< gradients are scaled down to this global norm; 0: never
   double load_balancing = 0;        ///< coefficient of the load-balancing loss
   Executor* pool = nullptr;         ///< who works; the calling thread alone without one. Must outlive the trainer
-  BalanceLoss balance = BalanceLoss::hugging_face;  ///< which load-balancing loss
+  BalanceLoss balance = BalanceLoss::all_layers;  ///< which load-balancing loss
 };
 
 /// What a step did.
