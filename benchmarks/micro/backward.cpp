@@ -18,7 +18,7 @@ struct Shape {
 };
 constexpr Shape shapes[] = {{2048, 512, 1408}, {2048, 1408, 512}, {256, 512, 8192}};
 
-template <WeightFormat Format>
+template <MatrixFormat Format>
 void add_matmul_transposed(const Shape& s) {
   add("matmul_transposed", detail::message("format:", Format::name, "/", s.text()),
       s.work(sizeof(typename Format::Storage)), [s] {

@@ -7,7 +7,7 @@
 namespace bora::inline BORA_ABI::benchmarks {
 namespace {
 
-template <WeightFormat Format>
+template <MatrixFormat Format>
 auto make_matmul(std::size_t rows, std::size_t outputs, std::size_t inputs) {
   using T = typename Format::Number;
   auto weights = numbers<typename Format::Storage>(simd::PanelLayout<Format>::size(outputs, inputs));
@@ -19,7 +19,7 @@ auto make_matmul(std::size_t rows, std::size_t outputs, std::size_t inputs) {
       };
 }
 
-template <WeightFormat Format>
+template <MatrixFormat Format>
 void add_matmul() {
   constexpr std::size_t outputs = 8192, inputs = 4096 + 32;  // not a multiple of a page, as activations are laid out
   for (const std::size_t rows : {1u, 2u, 4u, 8u, 16u, 128u}) {
@@ -33,7 +33,7 @@ void add_matmul() {
   }
 }
 
-[[maybe_unused]] const bool added = (add_matmul<F32>(), add_matmul<Bf16>(), true);
+[[maybe_unused]] const bool added = (add_matmul<F32>(), add_matmul<F16>(), add_matmul<Bf16>(), true);
 
 }  // namespace
 }  // namespace bora::inline BORA_ABI::benchmarks

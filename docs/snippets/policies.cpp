@@ -122,64 +122,64 @@ struct Bilinear {
     // [/feed_forward_facts]
 
     // [feed_forward_forward]
-    template <bora::WeightFormat Format>
+    template <class Store>
     struct Kept {
-      bora::Rows<typename Format::Number> gate, up;     ///< [rows, hidden]
-      bora::Rows<typename Format::Activation> product;  ///< of the two: the input of `down`
+      bora::Rows<typename Store::Number> gate, up;  ///< [rows, hidden]
+      typename Store::Input product;                ///< of the two: the input of `down`
 
       static Kept carve(bora::Arena& arena, std::size_t rows) noexcept {
-        using T = typename Format::Number;
+        using T = typename Store::Number;
         return {bora::take_rows<T>(arena, rows, hidden), bora::take_rows<T>(arena, rows, hidden),
-                bora::take_rows<typename Format::Activation>(arena, rows, hidden)};
+                Store::take_input(arena, rows, hidden)};
       }
     };
 
     /// y = the layer on this lane's columns of y, which are returned.
-    template <bora::WeightFormat Format>
-    static bora::Range forward(const bora::Lane& lane, const Tensors<bora::Packed<Format>>& w,
-                               bora::Rows<const typename Format::Activation> x, std::size_t rows,
-                               const Kept<Format>& kept, bora::Rows<typename Format::Number> y) noexcept {
+    template <class Store>
+    static bora::Range forward(const bora::Lane& lane, const Tensors<Store>& w, const typename Store::Input& x,
+                               std::size_t rows, const Kept<Store>& kept,
+                               bora::Rows<typename Store::Number> y) noexcept {
       bora::linear(lane, w.gate, bora::Absent{}, x, rows, kept.gate);
       const bora::Range columns = bora::linear(lane, w.up, bora::Absent{}, x, rows, kept.up);
-      for (std::size_t r = 0; r < rows; ++r)
-        for (std::size_t c = columns.begin; c < columns.end; ++c)
-          kept.product.row(r)[c] = bora::simd::to_storage<Format>(kept.gate.row(r)[c] * kept.up.row(r)[c]);
+      for (std::size_t r = 0; r < rows; ++r) {
+        bora::simd::multiply(kept.gate.row(r) + columns.begin, kept.up.row(r) + columns.begin,
+                             kept.product.row(r) + columns.begin, columns.size());
+        w.down.prepare(kept.product, r, columns);
+      }
       lane.sync();  // `down` reads all columns of the product
-      return bora::linear<Format>(lane, w.down, bora::Absent{}, kept.product, rows, y);
+      return bora::linear(lane, w.down, bora::Absent{}, kept.product, rows, y);
     }
     // [/feed_forward_forward]
 
     // [feed_forward_backward]
-    template <bora::WeightFormat Format>
+    template <class Store>
     struct Gradients {
-      bora::Rows<typename Format::Number> product, gate, up;
+      bora::Rows<typename Store::Number> product, gate, up;
       static Gradients carve(bora::Arena& arena, std::size_t rows) noexcept {
-        using T = typename Format::Number;
+        using T = typename Store::Number;
         return {bora::take_rows<T>(arena, rows, hidden), bora::take_rows<T>(arena, rows, hidden),
                 bora::take_rows<T>(arena, rows, hidden)};
       }
     };
 
     /// dx += the gradient with respect to x; g += those of the weights. `Balance` is for mixtures of experts.
-    template <bora::WeightFormat Format, class Balance, class T = typename Format::Number>
-    static void backward(const bora::Lane& lane, const Tensors<bora::Packed<Format>>& w,
-                         const Tensors<bora::Flat<T>>& g, bora::Rows<const typename Format::Activation> x,
-                         std::size_t rows, const Kept<Format>& kept, const Gradients<Format>& d, const Balance&,
-                         bora::Rows<const T> dy, bora::Rows<T> dx) noexcept {
-      using Activation = typename Format::Activation;
+    template <class Store, class Balance, class T = typename Store::Number>
+    static void backward(const bora::Lane& lane, const Tensors<Store>& w, const Tensors<bora::Flat<T>>& g,
+                         const typename Store::Input& x, std::size_t rows, const Kept<Store>& kept,
+                         const Gradients<Store>& d, const Balance&, bora::Rows<const T> dy, bora::Rows<T> dx) noexcept {
       bora::clear_columns(lane, d.product, rows, hidden);
-      const bora::Range columns = bora::linear_backward<Format>(lane, w.down, dy, rows, d.product);
+      const bora::Range columns = bora::linear_backward(lane, w.down, dy, rows, d.product);
       for (std::size_t r = 0; r < rows; ++r)
         for (std::size_t c = columns.begin; c < columns.end; ++c) {
           d.gate.row(r)[c] = d.product.row(r)[c] * kept.up.row(r)[c];
           d.up.row(r)[c] = d.product.row(r)[c] * kept.gate.row(r)[c];
         }
-      bora::linear_gradient<T, Activation>(lane, g.down, bora::Absent{}, dy, kept.product, rows);
+      bora::linear_gradient(lane, w.down, g.down, bora::Absent{}, dy, kept.product, rows);
       lane.sync();
-      bora::linear_backward<Format>(lane, w.gate, d.gate, rows, dx);
-      bora::linear_backward<Format>(lane, w.up, d.up, rows, dx);
-      bora::linear_gradient<T, Activation>(lane, g.gate, bora::Absent{}, d.gate, x, rows);
-      bora::linear_gradient<T, Activation>(lane, g.up, bora::Absent{}, d.up, x, rows);
+      bora::linear_backward(lane, w.gate, d.gate, rows, dx);
+      bora::linear_backward(lane, w.up, d.up, rows, dx);
+      bora::linear_gradient(lane, w.gate, g.gate, bora::Absent{}, d.gate, x, rows);
+      bora::linear_gradient(lane, w.up, g.up, bora::Absent{}, d.up, x, rows);
     }
   };
 };

@@ -90,7 +90,30 @@ TEST_CASE("Every binary16 widens to its exact value", "[core]") {
   CHECK(wrong == 0);
 }
 
+TEST_CASE("A float becomes the nearest binary16, ties to even", "[core]") {
+  const auto half = [](std::uint32_t bits) { return bora::float16{static_cast<std::uint16_t>(bits)}; };
+  std::size_t wrong = 0;
+  for (std::uint32_t low = 0; low < 0x7c00;
+       ++low) {  // each number below infinity, and what lies around the next border
+    const double a = to_float(half(low)), b = low == 0x7bff ? 65536.0 : static_cast<double>(to_float(half(low + 1)));
+    const auto middle = static_cast<float>((a + b) / 2);  // exact: one bit more than a binary16 has
+    const std::uint32_t even = low % 2 == 0 ? low : low + 1;
+    for (const float sign : {1.0f, -1.0f}) {
+      const std::uint32_t s = sign < 0 ? 0x8000u : 0u;
+      const auto found = [&](float x) { return static_cast<std::uint32_t>(bora::to_float16(sign * x).bits); };
+      wrong += found(static_cast<float>(a)) != (s | low);
+      wrong += found(std::nextafter(middle, 0.0f)) != (s | low);
+      wrong += found(middle) != (s | even);
+      wrong += found(std::nextafter(middle, 1e9f)) != (s | (low + 1));
+    }
+  }
+  CHECK(wrong == 0);
+  CHECK(bora::to_float16(1e30f).bits == 0x7c00);
+  CHECK(std::isnan(to_float(bora::to_float16(std::numeric_limits<float>::quiet_NaN()))));
+}
+
 TEST_CASE("Formats say which concept they satisfy", "[core]") {
+  static_assert(bora::MatrixFormat<bora::F16> && bora::WeightFormat<bora::Mixed> && !bora::MatrixFormat<bora::Mixed>);
   static_assert(bora::WeightFormat<bora::F32> && bora::WeightFormat<bora::Bf16> && bora::WeightFormat<bora::F64>);
   static_assert(!bora::WeightFormat<bora::Q8> && bora::CacheFormat<bora::Q8>);
   static_assert(!bora::CacheFormat<float>);

@@ -27,7 +27,8 @@ template <class Layer, bora::WeightFormat F>
 class Alone : public Machine<typename F::Number> {
  public:
   using T = typename F::Number;
-  using Tensors = typename Layer::template Tensors<bora::Packed<F>>;
+  using Store = bora::Packed<F>;
+  using Tensors = typename Layer::template Tensors<Store>;
   using Gradients = typename Layer::template Tensors<bora::Flat<T>>;
 
   explicit Alone(const AloneShape& s) : shape(s), memory_(4 * rows() * stride()) {
@@ -100,7 +101,7 @@ class Alone : public Machine<typename F::Number> {
     this->add_part(name, t.rows, t.cols);
     if constexpr (requires { at.cols; }) {
       tensors_.emplace_back(bora::simd::PanelLayout<F>::size(t.rows, t.cols));
-      at = {tensors_.back().data(), t.rows, t.cols};
+      at = {{tensors_.back().data(), t.rows, t.cols}};
     } else {
       tensors_.emplace_back(bora::row_stride(t.rows));
       at = tensors_.back().data();
@@ -112,10 +113,11 @@ class Alone : public Machine<typename F::Number> {
     Layer::visit(
         [&](bora::TensorId, bora::TensorShape t, auto& at) {
           const T* from = inputs.data() + this->parts[part++].begin;
+          auto& memory = tensors_[part - 2];
           if constexpr (requires { at.cols; })
-            bora::simd::pack(from, 0, t.rows, at);
+            at.pack(from, {0, t.rows}, reinterpret_cast<std::byte*>(memory.data()));
           else
-            std::copy_n(from, t.rows, const_cast<T*>(at));
+            std::copy_n(from, t.rows, memory.data());
         },
         w);
     begin(inputs);
@@ -150,11 +152,12 @@ class NormAlone final : public Alone<NormLayer<Norm, dim>, F> {
 
  private:
   void forward(const bora::Lane& lane) noexcept override {
-    Norm::Layer::template forward<F>(lane, this->w, this->x, this->rows(), dim, this->y, statistics_.data());
+    Norm::Layer::template forward<bora::Packed<F>>(lane, this->w, this->x, this->rows(), dim, this->y,
+                                                   statistics_.data());
   }
   void backward(const bora::Lane& lane) noexcept override {
-    Norm::Layer::template backward<F, T>(lane, this->w, this->g, this->x, this->rows(), dim, statistics_.data(),
-                                         this->dy, this->dx);
+    Norm::Layer::template backward<bora::Packed<F>, T>(lane, this->w, this->g, this->x, this->rows(), dim,
+                                                       statistics_.data(), this->dy, this->dx);
   }
   std::vector<bora::simd::RowStatistics<T>> statistics_;
 };
@@ -203,12 +206,12 @@ class FeedForwardAlone final : public Alone<typename Policy::template Layer<dim>
 
  private:
   void forward(const bora::Lane& lane) noexcept override {
-    Layer::template forward<F>(lane, this->w, this->x, this->rows(), kept_, this->y);
+    Layer::template forward<bora::Packed<F>>(lane, this->w, this->x, this->rows(), kept_, this->y);
   }
   void backward(const bora::Lane& lane) noexcept override {
     const bora::BalanceGradient<T> balance{balance_.empty() ? nullptr : balance_.data()};
-    Layer::template backward<F>(lane, this->w, this->g, this->x, this->rows(), kept_, d_, balance,
-                                bora::Rows<const T>(this->dy), this->dx);
+    Layer::template backward<bora::Packed<F>>(lane, this->w, this->g, this->x, this->rows(), kept_, d_, balance,
+                                              bora::Rows<const T>(this->dy), this->dx);
   }
   double more() const override {
     double sum = 0;
@@ -224,8 +227,8 @@ class FeedForwardAlone final : public Alone<typename Policy::template Layer<dim>
   void add_pattern(Pattern& pattern) const override { add_feed_forward_pattern<Policy>(kept_, this->rows(), pattern); }
 
   bora::Buffer<std::byte> carved_;
-  typename Layer::template Kept<F> kept_;
-  typename Layer::template Gradients<F> d_;
+  typename Layer::template Kept<bora::Packed<F>> kept_;
+  typename Layer::template Gradients<bora::Packed<F>> d_;
   std::vector<T> balance_;
 };
 
@@ -272,18 +275,19 @@ class AttentionAlone final : public Alone<typename Attention::template Layer<dim
   }
   void begin(std::span<const T> inputs) override {
     if constexpr (bora::is_t5_bias<Position>) {
-      const bora::simd::Panels<F> table{bias_table_.data(), Position::buckets, Attention::heads};
-      bora::simd::pack(inputs.data() + this->parts.back().begin, 0, Position::buckets, table);
+      const bora::PackedMatrix<F> table{{bias_table_.data(), Position::buckets, Attention::heads}};
+      table.pack(inputs.data() + this->parts.back().begin, {0, Position::buckets},
+                 reinterpret_cast<std::byte*>(bias_table_.data()));
       tables_.spread(table);
       std::fill(bias_gradient_.begin(), bias_gradient_.end(), T(0));
     }
   }
   void forward(const bora::Lane& lane) noexcept override {
-    Layer::template forward<F>(lane, this->w, this->x, context(lane), kept_, this->y);
+    Layer::template forward<bora::Packed<F>>(lane, this->w, this->x, context(lane), kept_, this->y);
   }
   void backward(const bora::Lane& lane) noexcept override {
-    Layer::template backward<F>(lane, this->w, this->g, this->x, context(lane), this->shape.time, kept_, d_,
-                                bora::Rows<const T>(this->dy), bias_gradient_.data(), this->dx);
+    Layer::template backward<bora::Packed<F>>(lane, this->w, this->g, this->x, context(lane), this->shape.time, kept_,
+                                              d_, bora::Rows<const T>(this->dy), bias_gradient_.data(), this->dx);
   }
   void finish([[maybe_unused]] std::vector<T>& gradient) const override {
     if constexpr (bora::is_t5_bias<Position>)
@@ -298,8 +302,8 @@ class AttentionAlone final : public Alone<typename Attention::template Layer<dim
   std::size_t lane_numbers_;
   bora::Buffer<T> scratch_, bias_table_;
   bora::Buffer<std::byte> carved_;
-  typename Layer::template Kept<F> kept_;
-  typename Layer::template Gradients<F> d_;
+  typename Layer::template Kept<bora::Packed<F>> kept_;
+  typename Layer::template Gradients<bora::Packed<F>> d_;
 };
 
 /// Checks a policy in F64 and F32 on `batch` sequences of `time` tokens.

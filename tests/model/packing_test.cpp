@@ -42,7 +42,7 @@ TEST_CASE("A matrix comes out of its panels as it went in, whatever its shape", 
       std::vector<float> w(rows * cols), out(rows * cols);
       for (float& value : w) value = static_cast<float>(random.normal());
       bora::Buffer<float> memory(bora::simd::PanelLayout<bora::F32>::size(rows, cols));
-      const bora::simd::Panels<bora::F32> panels{memory.data(), rows, cols};
+      const bora::simd::WritablePanels<bora::F32> panels(memory.data(), rows, cols);
       bora::simd::pack(w.data(), 0, rows, panels);
       bora::simd::unpack(panels, out.data());
       INFO(rows << " x " << cols);

@@ -56,11 +56,11 @@ TEST_CASE("T5's table is spread over distances, and its gradient folded back", "
   using Bias = T5RelativeBias<8, 32>;
   Tables<Bias, double> tables;
   Buffer<double> memory(simd::PanelLayout<F64>::size(8, shape.heads));
-  const simd::Panels<F64> table{memory.data(), 8, shape.heads};
+  const PackedMatrix<F64> table{{memory.data(), 8, shape.heads}};
   std::vector<double> plain(8 * shape.heads);
   Random random(1);
   for (double& x : plain) x = random.normal();
-  simd::pack(plain.data(), 0, 8, table);
+  table.pack(plain.data(), {0, 8}, reinterpret_cast<std::byte*>(memory.data()));
   tables.spread(table);
   const simd::ScoreBias<double> bias = tables.bias();
   REQUIRE(bias.reach == 33);  // distances 0 .. 32; what is further shares the last bucket

@@ -1,17 +1,21 @@
 #include "simd/numbers.hpp"
 #include "support/catch.hpp"
 #include <bora/simd/matmul.hpp>
+#include <bora/simd/pack.hpp>
 #include <cstddef>
+#include <cstring>
+#include <limits>
 #include <vector>
 
 using bora::Bf16;
 using bora::Buffer;
+using bora::F16;
 using bora::F32;
 using bora::F64;
 using bora::Range;
 using bora::round_up;
 using bora::simd::block_lanes;
-using bora::simd::Panels;
+using bora::simd::WritablePanels;
 using numbers::bells;
 using numbers::Bound;
 using numbers::same_bits;
@@ -38,7 +42,7 @@ struct Matrix {
     for (std::size_t i = 0; i < plain.size(); ++i) numbers[i] = static_cast<float>(wide(plain[i]));
     bora::simd::pack(numbers.data(), 0, rows, panels());
   }
-  Panels<Format> panels() { return {memory.data(), rows, cols}; }
+  WritablePanels<Format> panels() { return {memory.data(), rows, cols}; }
   double at(std::size_t r, std::size_t c) const { return wide(plain[r * cols + c]); }
 };
 
@@ -59,13 +63,13 @@ template <class Format>
 std::vector<typename Format::Number> product(Matrix<Format>& w, const typename Format::Activation* x,
                                              std::size_t x_stride, std::size_t rows, std::size_t y_stride) {
   std::vector<typename Format::Number> y(rows * y_stride, 7);
-  bora::simd::matmul(w.panels(), Range{0, w.panels().count()}, x, x_stride, rows, y.data(), y_stride);
+  bora::simd::matmul<Format>(w.panels(), Range{0, w.panels().count()}, x, x_stride, rows, y.data(), y_stride);
   return y;
 }
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("Packing keeps every element and pads with zeros", "[simd]", F32, Bf16, F64) {
+TEMPLATE_TEST_CASE("Packing keeps every element and pads with zeros", "[simd]", F32, F16, Bf16, F64) {
   for (const std::size_t rows : widths)
     for (const std::size_t cols : {1, 2, 3, 16, 33}) {
       Matrix<TestType> w(rows, cols, rows + cols);
@@ -83,10 +87,10 @@ TEMPLATE_TEST_CASE("Packing keeps every element and pads with zeros", "[simd]", 
     }
 }
 
-TEMPLATE_TEST_CASE("A matrix may be packed a few rows at a time", "[simd]", F32, Bf16, F64) {
+TEMPLATE_TEST_CASE("A matrix may be packed a few rows at a time", "[simd]", F32, F16, Bf16, F64) {
   Matrix<TestType> whole(37, 9, 1);
   Buffer<typename TestType::Storage> memory(whole.memory.size());
-  const Panels<TestType> parts{memory.data(), 37, 9};
+  const WritablePanels<TestType> parts(memory.data(), 37, 9);
   std::vector<double> numbers;
   for (const auto x : whole.plain) numbers.push_back(wide(x));
   for (const Range part : {Range{0, 1}, Range{1, 18}, Range{18, 37}})
@@ -94,8 +98,65 @@ TEMPLATE_TEST_CASE("A matrix may be packed a few rows at a time", "[simd]", F32,
   CHECK(same_bits(memory.data(), whole.memory.data(), memory.size()));
 }
 
+namespace {
+
+/// Rows of a file, at odd addresses, `step` elements apart from column to column.
+template <class T>
+std::vector<std::byte> stored(const std::vector<double>& values, std::size_t step, std::size_t misplaced) {
+  std::vector<std::byte> bytes(misplaced + values.size() * step * sizeof(T));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const T element = numbers::rounded<T>(values[i]);
+    std::memcpy(bytes.data() + misplaced + i * step * sizeof(T), &element, sizeof element);
+  }
+  return bytes;
+}
+
+/// Whether packing a matrix from a file's type T gives what packing its numbers gives, and sees what is not finite.
+template <class Format, class T>
+void check_packed_from(bora::ElementType type) {
+  std::size_t wrong = 0;
+  for (const std::size_t rows : {1, 15, 16, 17, 37})
+    for (const std::size_t cols : {1, 2, 3, 4, 5, 63, 64, 65, 131})
+      for (const std::size_t step : {1, 3}) {
+        std::vector<double> values(rows * cols);
+        const auto random = bells<T>(values.size(), rows * cols);
+        for (std::size_t i = 0; i < values.size(); ++i) values[i] = wide(random[i]);
+        Buffer<typename Format::Storage> expected(bora::simd::PanelLayout<Format>::size(rows, cols));
+        Buffer<typename Format::Storage> found(expected.size());
+        bora::simd::pack(values.data(), 0, rows, WritablePanels<Format>(expected.data(), rows, cols));
+        const auto pack = [&](const std::vector<std::byte>& bytes) {
+          bool finite = true;
+          for (std::size_t p = 0; p * block_lanes < rows; ++p) {
+            bora::simd::StoredRow row[block_lanes];
+            for (std::size_t i = 0; i < block_lanes && p * block_lanes + i < rows; ++i)
+              row[i] = {bytes.data() + 1 + (p * block_lanes + i) * cols * step * sizeof(T), step};
+            finite &= bora::simd::pack_panel<Format>(type, row, p, {found.data(), rows, cols});
+          }
+          return finite;
+        };
+        wrong += !pack(stored<T>(values, step, 1)) || !same_bits(found.data(), expected.data(), found.size());
+        for (const double bad : {std::numeric_limits<double>::infinity(), std::numeric_limits<double>::quiet_NaN()})
+          for (const std::size_t at : {std::size_t{0}, values.size() / 2, values.size() - 1}) {
+            std::vector<double> spoilt = values;
+            spoilt[at] = bad;
+            wrong += pack(stored<T>(spoilt, step, 1));
+          }
+      }
+  CHECK(wrong == 0);
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("A file's bytes are packed as its numbers would be, whatever their type and order", "[simd]", F32,
+                   F16, Bf16, F64) {
+  check_packed_from<TestType, float>(bora::ElementType::f32);
+  check_packed_from<TestType, bora::float16>(bora::ElementType::f16);
+  check_packed_from<TestType, bora::bfloat16>(bora::ElementType::bf16);
+  check_packed_from<TestType, double>(bora::ElementType::f64);
+}
+
 TEMPLATE_TEST_CASE("A matrix product agrees with exact sums at every size, and no row depends on the others", "[simd]",
-                   F32, Bf16, F64) {
+                   F32, F16, Bf16, F64) {
   using T = typename TestType::Number;
   constexpr std::size_t group = bora::simd::PanelLayout<TestType>::group;
   std::size_t wrong = 0, padding = 0, batch = 0, alone = 0;
@@ -127,7 +188,7 @@ TEMPLATE_TEST_CASE("A matrix product agrees with exact sums at every size, and n
   CHECK(alone == 0);
 }
 
-TEMPLATE_TEST_CASE("A product blocked for the caches has the bits of an unblocked one", "[simd]", F32, Bf16, F64) {
+TEMPLATE_TEST_CASE("A product blocked for the caches has the bits of an unblocked one", "[simd]", F32, F16, Bf16, F64) {
   using T = typename TestType::Number;
   struct Shape {
     std::size_t outputs, inputs;
@@ -147,7 +208,8 @@ TEMPLATE_TEST_CASE("A product blocked for the caches has the bits of an unblocke
   }
 }
 
-TEMPLATE_TEST_CASE("Lanes that share the panels of a product compute the bits of one lane", "[simd]", F32, Bf16, F64) {
+TEMPLATE_TEST_CASE("Lanes that share the panels of a product compute the bits of one lane", "[simd]", F32, F16, Bf16,
+                   F64) {
   using T = typename TestType::Number;
   for (const std::size_t n : {65, 150})
     for (const std::size_t k : {7, 64})
@@ -162,7 +224,7 @@ TEMPLATE_TEST_CASE("Lanes that share the panels of a product compute the bits of
           for (std::size_t second = first; second <= count; ++second) {
             std::vector<T> y(rows * y_stride, 7);
             for (const Range share : {Range{second, count}, Range{0, first}, Range{first, second}})
-              bora::simd::matmul(w.panels(), share, x.data(), x_stride, rows, y.data(), y_stride);
+              bora::simd::matmul<TestType>(w.panels(), share, x.data(), x_stride, rows, y.data(), y_stride);
             wrong += !same_bits(y, whole);
           }
         CHECK(wrong == 0);
@@ -183,8 +245,8 @@ void check_transposed(std::size_t n, std::size_t k, std::size_t rows, Faults& fa
   const auto dy = strided<T>(rows, n, 0, dy_stride, k);
   const auto before = bells<T>(rows * dx_stride, 4);
   const auto add = [&](Range share, std::size_t first, std::size_t count, std::vector<T>& dx) {
-    bora::simd::matmul_transposed(w.panels(), share, &dy[first * dy_stride], dy_stride, count, &dx[first * dx_stride],
-                                  dx_stride);
+    bora::simd::matmul_transposed<Format>(w.panels(), share, &dy[first * dy_stride], dy_stride, count,
+                                          &dx[first * dx_stride], dx_stride);
   };
   auto whole = before;
   add({0, k}, 0, rows, whole);
@@ -211,7 +273,7 @@ void check_transposed(std::size_t n, std::size_t k, std::size_t rows, Faults& fa
 }  // namespace
 
 TEMPLATE_TEST_CASE("A transposed product adds exact sums at every size, and no row depends on the others", "[simd]",
-                   F32, Bf16, F64) {
+                   F32, F16, Bf16, F64) {
   Faults faults;
   for (const std::size_t n : widths)
     for (std::size_t k = 1; k <= 70; ++k) check_transposed<TestType>(n, k, 1 + (n * 70 + k) % most_rows, faults);

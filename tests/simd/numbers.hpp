@@ -18,12 +18,14 @@ template <class T>
 T rounded(double x) {
   if constexpr (std::is_same_v<T, bora::bfloat16>)
     return bora::to_bfloat16(static_cast<float>(x));
+  else if constexpr (std::is_same_v<T, bora::float16>)
+    return bora::to_float16(static_cast<float>(x));
   else
     return static_cast<T>(x);
 }
 template <class T>
 double wide(T x) {
-  if constexpr (std::is_same_v<T, bora::bfloat16>)
+  if constexpr (std::is_same_v<T, bora::bfloat16> || std::is_same_v<T, bora::float16>)
     return static_cast<double>(bora::to_float(x));
   else
     return static_cast<double>(x);

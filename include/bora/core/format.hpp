@@ -31,6 +31,11 @@ constexpr float to_float(float value) noexcept { return value; }
 /// The same for numbers that are wide already.
 constexpr double to_float(double value) noexcept { return value; }
 
+/// IEEE binary16: 5 bits of exponent, 10 of fraction.
+struct float16 {
+  std::uint16_t bits;  ///< from the highest: sign, 5 of exponent, 10 of fraction
+};
+
 /// IEEE binary16 to binary32, exact for every value.
 constexpr float half_to_float(std::uint16_t half) noexcept {
   const std::uint32_t sign = static_cast<std::uint32_t>(half & 0x8000u) << 16;
@@ -43,12 +48,38 @@ constexpr float half_to_float(std::uint16_t half) noexcept {
   return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (fraction << 13));
 }
 
+/// Widens; exact.
+constexpr float to_float(float16 value) noexcept { return half_to_float(value.bits); }
+/// Rounds to the nearest binary16, ties to even; beyond 65,504 to infinity. A NaN stays one.
+constexpr float16 to_float16(float value) noexcept {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  const auto sign = static_cast<std::uint16_t>((bits >> 16) & 0x8000u);
+  const std::uint32_t magnitude = bits & 0x7fffffffu;
+  const auto signed_half = [&](std::uint32_t half) { return float16{static_cast<std::uint16_t>(sign | half)}; };
+  if (magnitude > 0x7f800000u) return signed_half(0x7e00u);
+  if (magnitude >= 0x47800000u) return signed_half(0x7c00u);  // 2^16 and more
+  const auto rounded = [](std::uint32_t fraction, std::uint32_t shift) {
+    return (fraction + (1u << (shift - 1)) - 1 + ((fraction >> shift) & 1u)) >> shift;
+  };
+  if (magnitude >= 0x38800000u) return signed_half(rounded(magnitude - 0x38000000u, 13));  // 2^-14 and more: normal
+  if (magnitude < 0x33000000u) return signed_half(0);                                      // below half of the smallest
+  return signed_half(rounded((magnitude & 0x7fffffu) | 0x800000u, 126 - (magnitude >> 23)));
+}
+
 /// 32-bit floats: weights, activations, keys and values as they are.
 struct F32 {
   using Number = float;                            ///< what sums, norms and the residual stream are held in
   using Storage = float;                           ///< an element of a weight matrix
   using Activation = float;                        ///< what the input of a matrix product is rounded to
   static constexpr std::string_view name = "F32";  ///< as files and programs name it
+};
+
+/// IEEE binary16 weights, widened as they are multiplied; inputs of matrix products and sums are F32.
+struct F16 {
+  using Number = float;
+  using Storage = float16;
+  using Activation = float;
+  static constexpr std::string_view name = "F16";  ///< as files and programs name it
 };
 
 /// bfloat16 weights; the input of each matrix product is rounded to bfloat16 (nearest even), sums are F32.
@@ -67,19 +98,37 @@ struct F64 {
   static constexpr std::string_view name = "F64";  ///< as files and programs name it
 };
 
+/// Each matrix of a model in a format of its own, which it carries at run time (`MixedMatrix`); sums are F32.
+struct Mixed {
+  using Number = float;
+  static constexpr std::string_view name = "Mixed";  ///< as programs name it
+};
+
 /// Cache format only: 8-bit integers with one F32 scale per token and head.
 struct Q8 {
   using Storage = std::int8_t;
   static constexpr std::string_view name = "Q8";  ///< as files and programs name it
 };
 
-/// What weights can be held in.
+/// What a weight matrix can be held in.
 template <class F>
-concept WeightFormat = std::same_as<F, F32> || std::same_as<F, Bf16> || std::same_as<F, F64>;
+concept MatrixFormat = std::same_as<F, F32> || std::same_as<F, F16> || std::same_as<F, Bf16> || std::same_as<F, F64>;
+
+/// What a model's weights can be held in: all matrices in one format, or each in its own.
+template <class F>
+concept WeightFormat = MatrixFormat<F> || std::same_as<F, Mixed>;
 
 /// What keys and values can be held in.
 template <class E>
 concept CacheFormat = std::same_as<E, F32> || std::same_as<E, Bf16> || std::same_as<E, Q8> || std::same_as<E, F64>;
+
+/// How a file holds an element of a tensor.
+enum class ElementType { f32, f16, bf16, f64 };
+
+/// Bytes of an element.
+constexpr std::size_t element_size(ElementType type) noexcept {
+  return type == ElementType::f64 ? 8 : type == ElementType::f32 ? 4 : 2;
+}
 
 }  // namespace bora::inline BORA_ABI
 BORA_AFTER_NAMESPACE();

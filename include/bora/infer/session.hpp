@@ -54,7 +54,7 @@ namespace detail {
 
 /// The element of a cache that suits a weight format: F32 keys for F32 weights, bfloat16 otherwise.
 template <WeightFormat F>
-using CacheElement = std::conditional_t<std::is_same_v<F, Bf16>, Bf16, F>;
+using CacheElement = std::conditional_t<std::is_same_v<F, F32> || std::is_same_v<F, F64>, F, Bf16>;
 
 /// Says so of what is no model. A session is none either, and is looked at where one is moved: `Session
 /// b{std::move(a)}`.

@@ -128,6 +128,34 @@ class HuggingFaceFolder {
   /// How the files call their tensors, dialects apart: what is saved is plain.
   const CheckpointNames& names() const noexcept { return names_; }
 
+  /// One of the model's tensors as it is stored.
+  StoredTensor stored(TensorId id, TensorShape shape) const {
+    const TensorPlace at = place(id, shape);
+    const SafeTensors& file = weights_.file_of(at.name);
+    const std::string& name = weights_.stored_name(at.name);
+    return {.role = id,
+            .shape = shape,
+            .type = file.element_type(name),
+            .data = file.bytes(name).data(),
+            .row_length = at.transposed ? at.shape.back() : std::max<std::size_t>(shape.cols, 1),
+            .first = at.first,
+            .block = at.block,
+            .stride = at.stride,
+            .transposed = at.transposed};
+  }
+  /// Lets the pages go that hold some rows of a stored tensor; of a transposed one once the last row has been read.
+  void release(const StoredTensor& tensor, Range rows) const {
+    const TensorPlace at = place(tensor.role, tensor.shape);
+    const SafeTensors& file = weights_.file_of(at.name);
+    const std::string& name = weights_.stored_name(at.name);
+    if (tensor.transposed) {
+      if (rows.end == tensor.shape.rows) file.release(name, 0, file.entry(name).elements());
+    } else if (rows.size() > 0) {
+      const std::size_t first = at.row(rows.begin) * tensor.row_length;
+      file.release(name, first, (at.row(rows.end - 1) + 1) * tensor.row_length - first);
+    }
+  }
+
   /// The numbers of one of the model's tensors, row-major [out, in]. Throws FileError where they are not finite.
   void read(TensorId id, TensorShape shape, std::span<float> out) const {
     const std::size_t cols = std::max<std::size_t>(shape.cols, 1);

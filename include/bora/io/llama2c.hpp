@@ -165,6 +165,21 @@ class Llama2cCheckpoint {
                                         head(type.tied)));
   }
 
+  /// A tensor as it is stored. Throws FileError where the file has no such tensor, or in another shape.
+  StoredTensor stored(TensorId id, TensorShape shape) const {
+    const auto [tensor, bytes] = find(id, shape);
+    return {.role = id,
+            .shape = shape,
+            .type = ElementType::f32,
+            .data = bytes.data(),
+            .row_length = std::max<std::size_t>(shape.cols, 1),
+            .pairs = detail::llama2c_rotates(tensor.name) ? header_.head_dim() / 2 : 0};
+  }
+  /// Lets the pages of a stored tensor go once its last row has been read.
+  void release(const StoredTensor& tensor, Range rows) const {
+    if (rows.end == tensor.shape.rows) file_.release(find(tensor.role, tensor.shape).second);
+  }
+
   /// A tensor by the library's name, row-major. Query and key rows are re-ordered from the file's rotary pairs to the
   /// library's. Throws FileError where the file has no such tensor, holds it in another shape, or holds a number that
   /// is not finite.
@@ -172,23 +187,27 @@ class Llama2cCheckpoint {
   /// Rows [rows.begin, rows.end) of it, into `out` [rows.size(), in]. What has been read of a mapped file stops
   /// counting as memory of this program once the last row has.
   void read(TensorId id, TensorShape shape, Range rows, std::span<float> out) const {
+    const auto [tensor, from] = find(id, shape);
+    check_tensor(tensor, id, shape, rows, out.size());
+    copy(tensor, from.data(), rows, out);
+    if (rows.end == shape.rows) file_.release(from);
+    detail::require_finite(out, path(), title(tensor, id), rows.begin * std::max<std::size_t>(shape.cols, 1));
+  }
+
+ private:
+  /// The file's tensor of that name and the bytes of one layer's, checked to be of that shape.
+  std::pair<detail::Llama2cTensor, std::span<const std::byte>> find(TensorId id, TensorShape shape) const {
     CheckedSize begin = data_begin();
     for (const detail::Llama2cTensor& tensor : detail::llama2c_tensors(header_)) {
       if (tensor.name == id.name) {
-        check_tensor(tensor, id, shape, rows, out.size());
-        const std::size_t bytes = shape.size() * sizeof(float);
-        const auto from = file_.bytes().subspan(begin.value() + id.layer * bytes, bytes);
-        copy(tensor, from.data(), rows, out);
-        if (rows.end == shape.rows) file_.release(from);
-        return detail::require_finite(out, path(), title(tensor, id),
-                                      rows.begin * std::max<std::size_t>(shape.cols, 1));
+        const std::size_t bytes = tensor.shape.size() * sizeof(float);
+        check_tensor(tensor, id, shape, {0, shape.rows}, shape.size());
+        return {tensor, file_.bytes().subspan(begin.value() + id.layer * bytes, bytes)};
       }
       begin += detail::llama2c_bytes(tensor);
     }
     detail::refuse_file(path(), "has no tensor ", detail::printable(id.name));
   }
-
- private:
   template <class... Parts>
   [[noreturn]] void refuse(const Parts&... parts) const {
     detail::refuse_file(path(), parts...);

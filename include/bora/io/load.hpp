@@ -9,50 +9,48 @@
 #include <bora/model/decoder.hpp>
 #include <bora/model/description.hpp>
 #include <bora/model/parameters.hpp>
-#include <concepts>
+#include <algorithm>
 #include <cstddef>
 #include <filesystem>
 #include <span>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 namespace bora::inline BORA_ABI {
 
-namespace detail {
-
-/// with(names, fill): how the checkpoint at `path`, now checked against S, calls its tensors, and what supplies them.
-template <ModelSpec S, class With>
-decltype(auto) with_checkpoint(const std::filesystem::path& path, With&& with) {
-  const OpenCheckpoint file(path, describe<S>(), tensors_of<S>());
-  return with(file.names(), CheckpointFill{file});
-}
-
-}  // namespace detail
-
 /// How a checkpoint is read.
 struct LoadOptions {
   ProgressFunction progress = {};  ///< is told the parameters read, of all; returning false ends with Cancelled
+  Executor* pool = nullptr;        ///< who packs the weights; the calling thread alone without one
+  Recipe recipe = {};  ///< of a `Mixed` model; without one, each matrix stays as near as can be to the file's
 };
 
 namespace detail {
 
-/// A `fill` that reports what it has read before each tensor, and once at the end.
-template <class Fill>
-class ReportedFill {
+/// Reads the tensors of a checkpoint for a model, and reports on the way.
+class CheckpointReader {
  public:
-  ReportedFill(Fill fill, ProgressFunction progress, std::size_t total)
-      : fill_(std::move(fill)), progress_(progress), total_(total) {}
+  CheckpointReader(const OpenCheckpoint& file, ProgressFunction progress, std::size_t total)
+      : file_(file), progress_(progress), total_(total) {}
+
+  /// A tensor as it is stored.
+  StoredTensor find(TensorId id, TensorShape shape) {
+    report();
+    return file_.stored(id, shape);
+  }
+  /// After rows of a stored tensor were packed. Throws FileError where an element is not finite.
+  void done(const StoredTensor& tensor, Range rows, bool finite) {
+    const std::size_t columns = std::max<std::size_t>(tensor.shape.cols, 1);
+    if (!finite) {  // reading it again says which
+      std::vector<float> values(rows.size() * columns);
+      file_.read(tensor.role, tensor.shape, rows, values);
+    }
+    file_.release(tensor, rows);
+    add(rows.size() * columns);
+  }
+  /// A tensor, row-major.
   void operator()(TensorId id, TensorShape shape, std::span<float> out) {
     report();
-    fill_(id, shape, out);
-    add(out.size());
-  }
-  void operator()(TensorId id, TensorShape shape, Range rows, std::span<float> out)
-    requires std::invocable<Fill&, TensorId, TensorShape, Range, std::span<float>>
-  {
-    report();
-    fill_(id, shape, rows, out);
+    file_.read(id, shape, out);
     add(out.size());
   }
 
@@ -65,10 +63,15 @@ class ReportedFill {
     done_ += count;
     if (done_ == total_) report();
   }
-  Fill fill_;
+  const OpenCheckpoint& file_;
   ProgressFunction progress_;
   std::size_t total_, done_ = 0;
 };
+
+/// The format of a mixed model that holds what a file has: F32, F16 and bfloat16 exactly, F64 rounded.
+inline MatrixKind kind_of(ElementType type) noexcept {
+  return type == ElementType::f16 ? MatrixKind::f16 : type == ElementType::bf16 ? MatrixKind::bf16 : MatrixKind::f32;
+}
 
 }  // namespace detail
 
@@ -78,20 +81,20 @@ class ReportedFill {
 /// with a file. Throws Cancelled where the options' progress returns false; what it throws passes through.
 template <detail::SoundSpec S, detail::SoundFormat F = detail::LeftOut>
 Decoder<S, F> load(const std::filesystem::path& path, const LoadOptions& options = {}) {
-  return detail::with_checkpoint<S>(path, [&](CheckpointNames names, auto fill) {
-    return Decoder<S, F>(detail::ReportedFill(std::move(fill), options.progress, parameter_count<S>), names);
-  });
+  const detail::OpenCheckpoint file(path, describe<S>(), tensors_of<S>());
+  const Recipe as_stored = [&](TensorId id, TensorShape shape) { return detail::kind_of(file.stored(id, shape).type); };
+  detail::CheckpointReader reader(file, options.progress, parameter_count<S>);
+  return Decoder<S, F>(reader, file.names(), options.pool, options.recipe ? options.recipe : as_stored);
 }
 
 /// The same as parameters, to train or to convert.
 template <detail::SoundSpec S>
 Parameters<S> load_parameters(const std::filesystem::path& path, const LoadOptions& options = {}) {
-  return detail::with_checkpoint<S>(path, [&](CheckpointNames names, auto fill) {
-    Parameters<S> parameters;
-    parameters.names = names;
-    parameters.for_each(detail::ReportedFill(std::move(fill), options.progress, parameter_count<S>));
-    return parameters;
-  });
+  const detail::OpenCheckpoint file(path, describe<S>(), tensors_of<S>());
+  Parameters<S> parameters;
+  parameters.names = file.names();
+  parameters.for_each(detail::CheckpointReader(file, options.progress, parameter_count<S>));
+  return parameters;
 }
 
 }  // namespace bora::inline BORA_ABI

@@ -44,6 +44,14 @@ class OpenCheckpoint {
 
   /// How its files call their tensors.
   CheckpointNames names() const noexcept { return folder_ ? folder_->names() : CheckpointNames{}; }
+  /// A tensor of the model as it is stored.
+  StoredTensor stored(TensorId id, TensorShape shape) const {
+    return folder_ ? folder_->stored(id, shape) : llama2c_->stored(id, shape);
+  }
+  /// Some rows of a stored tensor have been read: their pages need not stay in memory.
+  void release(const StoredTensor& tensor, Range rows) const {
+    folder_ ? folder_->release(tensor, rows) : llama2c_->release(tensor, rows);
+  }
   /// A tensor of the model, row-major.
   void read(TensorId id, TensorShape shape, std::span<float> out) const {
     folder_ ? folder_->read(id, shape, out) : llama2c_->read(id, shape, out);
@@ -72,15 +80,6 @@ class OpenCheckpoint {
 
   std::optional<HuggingFaceFolder> folder_;
   std::optional<Llama2cCheckpoint> llama2c_;
-};
-
-/// What supplies the tensors of a checkpoint: whole, or some rows of one.
-struct CheckpointFill {
-  const OpenCheckpoint& file;
-  void operator()(TensorId id, TensorShape shape, std::span<float> out) const { file.read(id, shape, out); }
-  void operator()(TensorId id, TensorShape shape, Range rows, std::span<float> out) const {
-    file.read(id, shape, rows, out);
-  }
 };
 
 }  // namespace detail

@@ -158,6 +158,19 @@ class SafeTensors {
              out.size(), " from number ", first);
     convert(name, tensor, first, out);
   }
+  /// The bytes of a tensor, as they are stored.
+  std::span<const std::byte> bytes(std::string_view name) const {
+    const Entry& tensor = entry(name);
+    return data_.subspan(tensor.begin, tensor.end - tensor.begin);
+  }
+  /// What its elements are. Throws FileError for other types than F32, F16, BF16 and F64.
+  ElementType element_type(std::string_view name) const {
+    const std::string& dtype = float_entry(name).dtype;
+    return dtype == "F32"    ? ElementType::f32
+           : dtype == "F16"  ? ElementType::f16
+           : dtype == "BF16" ? ElementType::bf16
+                             : ElementType::f64;
+  }
   /// Tells the system that elements [first, first + count) of a tensor have been read: their pages of a mapped file
   /// stop counting as memory of this program. They may still be read.
   void release(std::string_view name, std::size_t first, std::size_t count) const {

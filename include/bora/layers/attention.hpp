@@ -157,19 +157,18 @@ struct GroupedQueryAttention {
     }
 
     /// What forward keeps. A session lets all layers share one; training has one a layer.
-    template <WeightFormat Format>
+    template <class Store>
     struct Kept {
-      using T = typename Format::Number;
+      using T = typename Store::Number;
       Rows<T> projected_query, projected_key, projected_value;  ///< before clipping and rotation
       Rows<T> query;                                            ///< after them
       Rows<T> log_sum_exp;                                      ///< [rows, heads]
-      Rows<typename Format::Activation> output;                 ///< the heads' outputs, input of the last product
+      typename Store::Input output;                             ///< the heads' outputs, input of the last product
 
       static Kept carve(Arena& arena, std::size_t rows) noexcept {
-        return {
-            take_rows<T>(arena, rows, query_width), take_rows<T>(arena, rows, key_width),
-            take_rows<T>(arena, rows, key_width),   take_rows<T>(arena, rows, query_width),
-            take_rows<T>(arena, rows, heads),       take_rows<typename Format::Activation>(arena, rows, query_width)};
+        return {take_rows<T>(arena, rows, query_width), take_rows<T>(arena, rows, key_width),
+                take_rows<T>(arena, rows, key_width),   take_rows<T>(arena, rows, query_width),
+                take_rows<T>(arena, rows, heads),       Store::take_input(arena, rows, query_width)};
       }
     };
     /// Memory of one lane, in numbers.
@@ -179,24 +178,24 @@ struct GroupedQueryAttention {
 
     /// y = attention(x) on this lane's columns of y. Keys and values are written to the cache before anything
     /// attends, and attention reads only the cache. Ends without a barrier.
-    template <WeightFormat Format, CacheFormat E, class T = typename Format::Number>
-    static Range forward(const Lane& lane, const Tensors<Packed<Format>>& w, Rows<const typename Format::Activation> x,
-                         const AttentionContext<T, E>& context, const Kept<Format>& kept, Rows<T> y) noexcept {
+    template <class Store, CacheFormat E, class T = typename Store::Number>
+    static Range forward(const Lane& lane, const Tensors<Store>& w, const typename Store::Input& x,
+                         const AttentionContext<T, E>& context, const Kept<Store>& kept, Rows<T> y) noexcept {
       linear(lane, w.query, w.query_bias, x, context.rows, kept.projected_query);
       linear(lane, w.key, w.key_bias, x, context.rows, kept.projected_key);
       linear(lane, w.value, w.value_bias, x, context.rows, kept.projected_value);
       lane.sync();
-      place_rows<Format>(lane, context, kept);
+      place_rows<Store>(lane, context, kept);
       lane.sync();
-      attend_rows<Format>(lane, context, kept);
+      attend_rows(lane, w.output, context, kept);
       lane.sync();
-      return linear<Format>(lane, w.output, w.output_bias, kept.output, context.rows, y);
+      return linear(lane, w.output, w.output_bias, kept.output, context.rows, y);
     }
 
     /// Memory of backward that all layers share.
-    template <WeightFormat Format>
+    template <class Store>
     struct Gradients {
-      using T = typename Format::Number;
+      using T = typename Store::Number;
       Rows<T> output;             ///< of the heads' outputs
       Rows<T> query, key, value;  ///< of the projections
       static Gradients carve(Arena& arena, std::size_t rows) noexcept {
@@ -210,24 +209,24 @@ struct GroupedQueryAttention {
 
     /// dx += the gradient with respect to x; g += the gradients of the weights. Rows are whole sequences of
     /// `time` tokens, one after the other. d_bias [sequences, heads, reach] += gradients of the bias table.
-    template <WeightFormat Format, CacheFormat E, class T = typename Format::Number>
-    static void backward(const Lane& lane, const Tensors<Packed<Format>>& w, const Tensors<Flat<T>>& g,
-                         Rows<const typename Format::Activation> x, const AttentionContext<T, E>& context,
-                         std::size_t time, const Kept<Format>& kept, const Gradients<Format>& d, Rows<const T> dy,
-                         T* d_bias, Rows<T> dx) noexcept {
+    template <class Store, CacheFormat E, class T = typename Store::Number>
+    static void backward(const Lane& lane, const Tensors<Store>& w, const Tensors<Flat<T>>& g,
+                         const typename Store::Input& x, const AttentionContext<T, E>& context, std::size_t time,
+                         const Kept<Store>& kept, const Gradients<Store>& d, Rows<const T> dy, T* d_bias,
+                         Rows<T> dx) noexcept {
       const std::size_t rows = context.rows;
       clear_columns(lane, d.output, rows, query_width);
       linear_backward(lane, w.output, dy, rows, d.output);
-      linear_gradient<T, typename Format::Activation>(lane, g.output, g.output_bias, dy, kept.output, rows);
+      linear_gradient(lane, w.output, g.output, g.output_bias, dy, kept.output, rows);
       lane.sync();
-      attend_backward_rows<Format>(lane, context, time, kept, d, d_bias);
+      attend_backward_rows<Store>(lane, context, time, kept, d, d_bias);
       lane.sync();
-      linear_gradient<T, typename Format::Activation>(lane, g.query, g.query_bias, d.query, x, rows);
-      linear_gradient<T, typename Format::Activation>(lane, g.key, g.key_bias, d.key, x, rows);
-      linear_gradient<T, typename Format::Activation>(lane, g.value, g.value_bias, d.value, x, rows);
-      linear_backward<Format>(lane, w.query, d.query, rows, dx);
-      linear_backward<Format>(lane, w.key, d.key, rows, dx);
-      linear_backward<Format>(lane, w.value, d.value, rows, dx);
+      linear_gradient(lane, w.query, g.query, g.query_bias, d.query, x, rows);
+      linear_gradient(lane, w.key, g.key, g.key_bias, d.key, x, rows);
+      linear_gradient(lane, w.value, g.value, g.value_bias, d.value, x, rows);
+      linear_backward(lane, w.query, d.query, rows, dx);
+      linear_backward(lane, w.key, d.key, rows, dx);
+      linear_backward(lane, w.value, d.value, rows, dx);
     }
 
    private:
@@ -248,8 +247,8 @@ struct GroupedQueryAttention {
     }
 
     /// Clips and rotates this lane's rows; queries stay here, keys and values go to the cache.
-    template <WeightFormat Format, CacheFormat E, class T>
-    static void place_rows(const Lane& lane, const AttentionContext<T, E>& context, const Kept<Format>& kept) noexcept {
+    template <class Store, CacheFormat E, class T>
+    static void place_rows(const Lane& lane, const AttentionContext<T, E>& context, const Kept<Store>& kept) noexcept {
       const Range share = lane.share(context.rows);
       T *key = context.scratch, *value = key + row_stride(head_dim);
       for (std::size_t r = share.begin; r < share.end; ++r) {
@@ -270,9 +269,9 @@ struct GroupedQueryAttention {
     static constexpr std::size_t tile_heads = std::min(group, simd::query_tile);
     static constexpr std::size_t tile_tokens = simd::query_tile / tile_heads;
 
-    template <WeightFormat Format, CacheFormat E, class T>
-    static void attend_rows(const Lane& lane, const AttentionContext<T, E>& context,
-                            const Kept<Format>& kept) noexcept {
+    template <class Store, CacheFormat E, class T>
+    static void attend_rows(const Lane& lane, const typename Store::Matrix& output,
+                            const AttentionContext<T, E>& context, const Kept<Store>& kept) noexcept {
       std::size_t unit = 0;
       for (std::size_t r = 0, end; r < context.rows; r = end) {
         end = r + 1;
@@ -281,7 +280,7 @@ struct GroupedQueryAttention {
           ++end;
         for (std::size_t h = 0; h < heads; h += tile_heads_from(h))
           if (unit++ % lane.count == lane.index)
-            attend_tile<Format>(context, kept, {r, end}, {h, h + tile_heads_from(h)});
+            attend_tile(output, context, kept, {r, end}, {h, h + tile_heads_from(h)});
       }
     }
     /// Heads of the tile that begins at head h: it ends with the group.
@@ -289,51 +288,53 @@ struct GroupedQueryAttention {
       return std::min(tile_heads, group - h % group);
     }
 
-    template <class T, CacheFormat E, WeightFormat Format>
-    static simd::QueryRow<T> query_row(const AttentionContext<T, E>& context, const Kept<Format>& kept, std::size_t r,
+    template <class T, CacheFormat E, class Store>
+    static simd::QueryRow<T> query_row(const AttentionContext<T, E>& context, const Kept<Store>& kept, std::size_t r,
                                        std::size_t h) noexcept {
       const std::size_t position = context.places[r].position;
       return {h, position, static_cast<std::size_t>(Mask::first_visible(position)), kept.query.row(r) + h * head_dim,
               context.keep_sums ? kept.log_sum_exp.row(r) + h : nullptr};
     }
 
-    template <WeightFormat Format, CacheFormat E, class T>
-    static void attend_tile(const AttentionContext<T, E>& context, const Kept<Format>& kept, Range tokens,
-                            Range tile) noexcept {
+    template <class Store, CacheFormat E, class T>
+    static void attend_tile(const typename Store::Matrix& output, const AttentionContext<T, E>& context,
+                            const Kept<Store>& kept, Range tokens, Range tile) noexcept {
       simd::AttentionScratch<T> scratch(context.scratch, head_dim);
       simd::QueryRow<T> rows[simd::query_tile] = {};
       std::size_t n = 0;
       for (std::size_t r = tokens.begin; r < tokens.end; ++r)
-        for (std::size_t h = tile.begin; h < tile.end; ++h) rows[n++] = query_row<T, E, Format>(context, kept, r, h);
+        for (std::size_t h = tile.begin; h < tile.end; ++h) rows[n++] = query_row<T, E, Store>(context, kept, r, h);
       simd::attend(context.keys[context.places[tokens.begin].sequence], tile.begin / group, rows, n, score_scale<T>(),
                    context.bias, scratch);
       n = 0;
       for (std::size_t r = tokens.begin; r < tokens.end; ++r)
-        for (std::size_t h = tile.begin; h < tile.end; ++h)
+        for (std::size_t h = tile.begin; h < tile.end; ++h) {
           simd::round_row(scratch.output + n++ * scratch.stride, kept.output.row(r) + h * head_dim, head_dim);
+          output.prepare(kept.output, r, {h * head_dim, (h + 1) * head_dim});
+        }
     }
 
     /// One unit is a sequence and a key/value head: all sums over its queries stay in one lane, in one order.
-    template <WeightFormat Format, CacheFormat E, class T>
+    template <class Store, CacheFormat E, class T>
     static void attend_backward_rows(const Lane& lane, const AttentionContext<T, E>& context, std::size_t time,
-                                     const Kept<Format>& kept, const Gradients<Format>& d, T* d_bias) noexcept {
+                                     const Kept<Store>& kept, const Gradients<Store>& d, T* d_bias) noexcept {
       std::size_t unit = 0;
       for (std::size_t first = 0; first < context.rows; first += time)
         for (std::size_t k = 0; k < kv_heads; ++k)
           if (unit++ % lane.count == lane.index)
-            attend_backward_unit<Format>(context, {first, first + time}, k, kept, d, d_bias);
+            attend_backward_unit<Store>(context, {first, first + time}, k, kept, d, d_bias);
     }
 
-    template <WeightFormat Format, CacheFormat E, class T>
+    template <class Store, CacheFormat E, class T>
     static void attend_backward_unit(const AttentionContext<T, E>& context, Range tokens, std::size_t kv_head,
-                                     const Kept<Format>& kept, const Gradients<Format>& d, T* d_bias) noexcept {
+                                     const Kept<Store>& kept, const Gradients<Store>& d, T* d_bias) noexcept {
       const simd::KeyRuns<E>& keys = context.keys[context.places[tokens.begin].sequence];
       simd::AttentionGradients<T> g(context.scratch, head_dim, tokens.size());
       g.begin(keys, kv_head);
       for (std::size_t h = kv_head * group; h < (kv_head + 1) * group; ++h)
         for (std::size_t r = tokens.begin; r < tokens.end; r += simd::query_tile)
-          attend_backward_tile<Format>(context, {r, std::min(tokens.end, r + simd::query_tile)}, h, keys, kept, d,
-                                       d_bias, g);
+          attend_backward_tile<Store>(context, {r, std::min(tokens.end, r + simd::query_tile)}, h, keys, kept, d,
+                                      d_bias, g);
       for (std::size_t r = tokens.begin; r < tokens.end; ++r) {
         const std::size_t i = r - tokens.begin, c = kv_head * head_dim;
         std::copy_n(g.d_key + i * g.stride, head_dim, d.key.row(r) + c);
@@ -344,14 +345,14 @@ struct GroupedQueryAttention {
       }
     }
 
-    template <WeightFormat Format, CacheFormat E, class T>
+    template <class Store, CacheFormat E, class T>
     static void attend_backward_tile(const AttentionContext<T, E>& context, Range tokens, std::size_t h,
-                                     const simd::KeyRuns<E>& keys, const Kept<Format>& kept, const Gradients<Format>& d,
+                                     const simd::KeyRuns<E>& keys, const Kept<Store>& kept, const Gradients<Store>& d,
                                      T* d_bias, simd::AttentionGradients<T>& g) noexcept {
       simd::QueryRow<T> rows[simd::query_tile] = {};
       const std::size_t n = tokens.size(), c = h * head_dim;
       for (std::size_t m = 0; m < n; ++m) {
-        rows[m] = query_row<T, E, Format>(context, kept, tokens.begin + m, h);
+        rows[m] = query_row<T, E, Store>(context, kept, tokens.begin + m, h);
         std::copy_n(rows[m].query, head_dim, g.queries + m * g.stride);
         std::copy_n(d.output.row(tokens.begin + m) + c, head_dim, g.d_output + m * g.stride);
       }

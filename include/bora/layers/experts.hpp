@@ -194,17 +194,17 @@ struct MixtureOfExperts {
             place.expert[e]...);
     }
 
-    template <WeightFormat Format>
+    template <class Store>
     struct Kept {
-      using T = typename Format::Number;
-      Rows<T> logits;                           ///< [rows, experts]
-      Rows<std::int32_t> choice;                ///< [rows, choices], by falling logit
-      Rows<T> weight;                           ///< [rows, choices]
-      Rows<std::uint32_t> slot;                 ///< [rows, choices]: where that (token, choice) stands below
-      std::uint32_t* begin;                     ///< [experts + 1]: each expert's slots
-      std::uint32_t* token;                     ///< [rows * choices]: the token of a slot
-      Rows<typename Format::Activation> input;  ///< [rows * choices, dim], sorted by expert
-      typename One::template Kept<Format> expert;
+      using T = typename Store::Number;
+      Rows<T> logits;               ///< [rows, experts]
+      Rows<std::int32_t> choice;    ///< [rows, choices], by falling logit
+      Rows<T> weight;               ///< [rows, choices]
+      Rows<std::uint32_t> slot;     ///< [rows, choices]: where that (token, choice) stands below
+      std::uint32_t* begin;         ///< [experts + 1]: each expert's slots
+      std::uint32_t* token;         ///< [rows * choices]: the token of a slot
+      typename Store::Input input;  ///< [rows * choices, dim], sorted by expert
+      typename One::template Kept<Store> expert;
       Rows<T> output;  ///< [rows * choices, dim]
 
       static Kept carve(Arena& arena, std::size_t rows) noexcept {
@@ -215,21 +215,21 @@ struct MixtureOfExperts {
         k.slot = take_rows<std::uint32_t>(arena, rows, choices);
         k.begin = arena.take<std::uint32_t>(experts + 1);
         k.token = arena.take<std::uint32_t>(rows * choices);
-        k.input = take_rows<typename Format::Activation>(arena, rows * choices, dim);
-        k.expert = One::template Kept<Format>::carve(arena, rows * choices);
+        k.input = Store::take_input(arena, rows * choices, dim);
+        k.expert = One::template Kept<Store>::carve(arena, rows * choices);
         k.output = take_rows<T>(arena, rows * choices, dim);
         return k;
       }
     };
 
-    template <WeightFormat Format>
-    static Range forward(const Lane& lane, const Tensors<Packed<Format>>& w, Rows<const typename Format::Activation> x,
-                         std::size_t rows, const Kept<Format>& kept, Rows<typename Format::Number> y) noexcept {
+    template <class Store>
+    static Range forward(const Lane& lane, const Tensors<Store>& w, const typename Store::Input& x, std::size_t rows,
+                         const Kept<Store>& kept, Rows<typename Store::Number> y) noexcept {
       linear(lane, w.router, Absent{}, x, rows, kept.logits);
       lane.sync();
       if (lane.index == 0) dispatch(rows, kept);
       lane.sync();
-      gather(lane, x, rows, kept);
+      gather<Store>(lane, x, rows, kept);
       lane.sync();
       for_experts(kept, [&](std::size_t e, std::size_t first, std::size_t n) {
         One::expand(lane, w.expert[e], kept.input.from(first), n, kept.expert.from(first));
@@ -241,22 +241,22 @@ struct MixtureOfExperts {
       return combine(lane, rows, kept, y);
     }
 
-    template <WeightFormat Format>
+    template <class Store>
     struct Gradients {
-      using T = typename Format::Number;
+      using T = typename Store::Number;
       Rows<T> logits, weight, output, input;
-      typename One::template Gradients<Format> expert;
+      typename One::template Gradients<Store> expert;
       static Gradients carve(Arena& arena, std::size_t rows) noexcept {
         return {take_rows<T>(arena, rows, experts), take_rows<T>(arena, rows, choices),
                 take_rows<T>(arena, rows * choices, dim), take_rows<T>(arena, rows * choices, dim),
-                One::template Gradients<Format>::carve(arena, rows * choices)};
+                One::template Gradients<Store>::carve(arena, rows * choices)};
       }
     };
 
-    template <WeightFormat Format, class T = typename Format::Number>
-    static void backward(const Lane& lane, const Tensors<Packed<Format>>& w, const Tensors<Flat<T>>& g,
-                         Rows<const typename Format::Activation> x, std::size_t rows, const Kept<Format>& kept,
-                         const Gradients<Format>& d, const BalanceGradient<T>& balance, Rows<const T> dy,
+    template <class Store, class T = typename Store::Number>
+    static void backward(const Lane& lane, const Tensors<Store>& w, const Tensors<Flat<T>>& g,
+                         const typename Store::Input& x, std::size_t rows, const Kept<Store>& kept,
+                         const Gradients<Store>& d, const BalanceGradient<T>& balance, Rows<const T> dy,
                          Rows<T> dx) noexcept {
       const Range share = lane.share(rows);
       for (std::size_t r = share.begin; r < share.end; ++r) route_backward(r, kept, d, balance, dy.row(r));
@@ -271,8 +271,8 @@ struct MixtureOfExperts {
         One::expand_backward(lane, w.expert[e], g.expert[e], kept.input.from(first), n, d.expert.from(first),
                              d.input.from(first));
       });
-      linear_backward<Format>(lane, w.router, d.logits, rows, dx);
-      linear_gradient<T, typename Format::Activation>(lane, g.router, Absent{}, d.logits, x, rows);
+      linear_backward(lane, w.router, d.logits, rows, dx);
+      linear_gradient(lane, w.router, g.router, Absent{}, d.logits, x, rows);
       const Range columns = lane_columns(lane, dim);
       for (std::size_t r = 0; r < rows; ++r)
         for (std::size_t c = 0; c < choices; ++c)
@@ -288,8 +288,8 @@ struct MixtureOfExperts {
     }
 
     /// Routes all rows and gives each (token, choice) a slot: by expert, then by token.
-    template <WeightFormat Format>
-    static void dispatch(std::size_t rows, const Kept<Format>& kept) noexcept {
+    template <class Store>
+    static void dispatch(std::size_t rows, const Kept<Store>& kept) noexcept {
       std::fill(kept.begin, kept.begin + experts + 1, 0u);
       for (std::size_t r = 0; r < rows; ++r) {
         Router::route(kept.logits.row(r), experts, kept.choice.row(r), kept.weight.row(r));
@@ -305,19 +305,18 @@ struct MixtureOfExperts {
           kept.token[slot] = static_cast<std::uint32_t>(r);
         }
     }
-    template <WeightFormat Format>
-    static void gather(const Lane& lane, Rows<const typename Format::Activation> x, std::size_t rows,
-                       const Kept<Format>& kept) noexcept {
+    template <class Store>
+    static void gather(const Lane& lane, const typename Store::Input& x, std::size_t rows,
+                       const Kept<Store>& kept) noexcept {
       const Range share = lane.share(rows * choices);
-      for (std::size_t s = share.begin; s < share.end; ++s)
-        std::copy_n(x.row(kept.token[s]), row_stride(dim), kept.input.row(s));
+      for (std::size_t s = share.begin; s < share.end; ++s) copy_input(x, kept.token[s], kept.input, s, dim);
     }
     /// y = sum over choices, in their order, of weight * output. An expert's outputs and y share their columns with
     /// the lane, so no barrier is needed between.
-    template <WeightFormat Format>
-    static Range combine(const Lane& lane, std::size_t rows, const Kept<Format>& kept,
-                         Rows<typename Format::Number> y) noexcept {
-      using T = typename Format::Number;
+    template <class Store>
+    static Range combine(const Lane& lane, std::size_t rows, const Kept<Store>& kept,
+                         Rows<typename Store::Number> y) noexcept {
+      using T = typename Store::Number;
       const Range columns = lane_columns(lane, dim);
       for (std::size_t r = 0; r < rows; ++r) {
         T* out = y.row(r) + columns.begin;
@@ -330,8 +329,8 @@ struct MixtureOfExperts {
     }
 
     /// Gradients of one token's weights, logits and expert outputs.
-    template <WeightFormat Format, class T>
-    static void route_backward(std::size_t r, const Kept<Format>& kept, const Gradients<Format>& d,
+    template <class Store, class T>
+    static void route_backward(std::size_t r, const Kept<Store>& kept, const Gradients<Store>& d,
                                const BalanceGradient<T>& balance, const T* dy) noexcept {
       for (std::size_t c = 0; c < choices; ++c) {
         const std::uint32_t slot = kept.slot.row(r)[c];

@@ -93,24 +93,24 @@ struct FeedForwardLayer {
       if constexpr (has_bias) f(TensorId{"down_bias"}, TensorShape{dim}, place.down_bias...);
     }
 
-    template <WeightFormat Format>
+    template <class Store>
     struct Kept {
-      using T = typename Format::Number;
-      Rows<T> gate, up;                         ///< before the activation
-      Rows<typename Format::Activation> inner;  ///< after it: the input of `down`
+      using T = typename Store::Number;
+      Rows<T> gate, up;             ///< before the activation
+      typename Store::Input inner;  ///< after it: the input of `down`
 
       static Kept carve(Arena& arena, std::size_t rows) noexcept {
         return {gated ? take_rows<T>(arena, rows, hidden) : Rows<T>{}, take_rows<T>(arena, rows, hidden),
-                take_rows<typename Format::Activation>(arena, rows, hidden)};
+                Store::take_input(arena, rows, hidden)};
       }
       /// The rows from `r` on: one expert's part.
       Kept from(std::size_t r) const noexcept { return {gated ? gate.from(r) : Rows<T>{}, up.from(r), inner.from(r)}; }
     };
 
     /// The hidden layer, on this lane's share of its width.
-    template <WeightFormat Format>
-    static void expand(const Lane& lane, const Tensors<Packed<Format>>& w, Rows<const typename Format::Activation> x,
-                       std::size_t rows, const Kept<Format>& kept) noexcept {
+    template <class Store>
+    static void expand(const Lane& lane, const Tensors<Store>& w, const typename Store::Input& x, std::size_t rows,
+                       const Kept<Store>& kept) noexcept {
       const Range share = linear(lane, w.up, w.up_bias, x, rows, kept.up);
       if constexpr (gated) linear(lane, w.gate, w.gate_bias, x, rows, kept.gate);
       for (std::size_t r = 0; r < rows; ++r) {
@@ -120,18 +120,19 @@ struct FeedForwardLayer {
                                          share.size());
         else
           simd::activate<Function>(kept.up.row(r) + share.begin, out, share.size());
+        w.down.prepare(kept.inner, r, share);
       }
     }
     /// y on this lane's share of its columns, returned.
-    template <WeightFormat Format>
-    static Range contract(const Lane& lane, const Tensors<Packed<Format>>& w, const Kept<Format>& kept,
-                          std::size_t rows, Rows<typename Format::Number> y) noexcept {
-      return linear<Format>(lane, w.down, w.down_bias, kept.inner, rows, y);
+    template <class Store>
+    static Range contract(const Lane& lane, const Tensors<Store>& w, const Kept<Store>& kept, std::size_t rows,
+                          Rows<typename Store::Number> y) noexcept {
+      return linear(lane, w.down, w.down_bias, kept.inner, rows, y);
     }
 
-    template <WeightFormat Format>
+    template <class Store>
     struct Gradients {
-      using T = typename Format::Number;
+      using T = typename Store::Number;
       Rows<T> gate, up;
       static Gradients carve(Arena& arena, std::size_t rows) noexcept {
         return {gated ? take_rows<T>(arena, rows, hidden) : Rows<T>{}, take_rows<T>(arena, rows, hidden)};
@@ -140,10 +141,10 @@ struct FeedForwardLayer {
     };
 
     /// First half of backward: gradients of the hidden layer, and of `down`.
-    template <WeightFormat Format, class T = typename Format::Number>
-    static void contract_backward(const Lane& lane, const Tensors<Packed<Format>>& w, const Tensors<Flat<T>>& g,
-                                  const Kept<Format>& kept, std::size_t rows, Rows<const T> dy,
-                                  const Gradients<Format>& d) noexcept {
+    template <class Store, class T = typename Store::Number>
+    static void contract_backward(const Lane& lane, const Tensors<Store>& w, const Tensors<Flat<T>>& g,
+                                  const Kept<Store>& kept, std::size_t rows, Rows<const T> dy,
+                                  const Gradients<Store>& d) noexcept {
       clear_columns(lane, d.up, rows, hidden);
       const Range share = linear_backward(lane, w.down, dy, rows, d.up);
       for (std::size_t r = 0; r < rows; ++r) {
@@ -154,34 +155,34 @@ struct FeedForwardLayer {
         else
           simd::activate_backward<Function>(kept.up.row(r) + at, d.up.row(r) + at, n);
       }
-      linear_gradient<T, typename Format::Activation>(lane, g.down, g.down_bias, dy, kept.inner, rows);
+      linear_gradient(lane, w.down, g.down, g.down_bias, dy, kept.inner, rows);
     }
     /// Second half, after a barrier: dx +=, and the gradients of `gate` and `up`.
-    template <WeightFormat Format, class T = typename Format::Number>
-    static void expand_backward(const Lane& lane, const Tensors<Packed<Format>>& w, const Tensors<Flat<T>>& g,
-                                Rows<const typename Format::Activation> x, std::size_t rows, const Gradients<Format>& d,
+    template <class Store, class T = typename Store::Number>
+    static void expand_backward(const Lane& lane, const Tensors<Store>& w, const Tensors<Flat<T>>& g,
+                                const typename Store::Input& x, std::size_t rows, const Gradients<Store>& d,
                                 Rows<T> dx) noexcept {
-      linear_backward<Format>(lane, w.up, d.up, rows, dx);
-      linear_gradient<T, typename Format::Activation>(lane, g.up, g.up_bias, d.up, x, rows);
+      linear_backward(lane, w.up, d.up, rows, dx);
+      linear_gradient(lane, w.up, g.up, g.up_bias, d.up, x, rows);
       if constexpr (gated) {
-        linear_backward<Format>(lane, w.gate, d.gate, rows, dx);
-        linear_gradient<T, typename Format::Activation>(lane, g.gate, g.gate_bias, d.gate, x, rows);
+        linear_backward(lane, w.gate, d.gate, rows, dx);
+        linear_gradient(lane, w.gate, g.gate, g.gate_bias, d.gate, x, rows);
       }
     }
 
     /// y = the whole layer on this lane's columns of y, returned; one barrier inside.
-    template <WeightFormat Format>
-    static Range forward(const Lane& lane, const Tensors<Packed<Format>>& w, Rows<const typename Format::Activation> x,
-                         std::size_t rows, const Kept<Format>& kept, Rows<typename Format::Number> y) noexcept {
+    template <class Store>
+    static Range forward(const Lane& lane, const Tensors<Store>& w, const typename Store::Input& x, std::size_t rows,
+                         const Kept<Store>& kept, Rows<typename Store::Number> y) noexcept {
       expand(lane, w, x, rows, kept);
       lane.sync();
       return contract(lane, w, kept, rows, y);
     }
     /// dx += the gradient with respect to x; g += those of the weights. `balance` is for mixtures of experts.
-    template <WeightFormat Format, class Balance, class T = typename Format::Number>
-    static void backward(const Lane& lane, const Tensors<Packed<Format>>& w, const Tensors<Flat<T>>& g,
-                         Rows<const typename Format::Activation> x, std::size_t rows, const Kept<Format>& kept,
-                         const Gradients<Format>& d, const Balance&, Rows<const T> dy, Rows<T> dx) noexcept {
+    template <class Store, class Balance, class T = typename Store::Number>
+    static void backward(const Lane& lane, const Tensors<Store>& w, const Tensors<Flat<T>>& g,
+                         const typename Store::Input& x, std::size_t rows, const Kept<Store>& kept,
+                         const Gradients<Store>& d, const Balance&, Rows<const T> dy, Rows<T> dx) noexcept {
       contract_backward(lane, w, g, kept, rows, dy, d);
       lane.sync();
       expand_backward(lane, w, g, x, rows, d, dx);

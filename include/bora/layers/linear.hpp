@@ -2,16 +2,12 @@
 #pragma once
 #include <bora/core/executor.hpp>
 #include <bora/layers/buffers.hpp>
+#include <bora/layers/matrix.hpp>
 #include <bora/layers/tensors.hpp>
-#include <bora/simd/matmul.hpp>
-#include <bora/simd/panels.hpp>
 #include <bora/simd/rows.hpp>
 #include <algorithm>
 #include <cstddef>
 #include <type_traits>
-#if defined(BORA_EXTERN_KERNELS)
-#include <bora/simd/kernels.hpp>
-#endif
 
 BORA_BEFORE_NAMESPACE();
 namespace bora::inline BORA_ABI {
@@ -20,35 +16,36 @@ namespace bora::inline BORA_ABI {
 inline Range lane_columns(const Lane& lane, std::size_t width) noexcept { return lane.share(width, simd::block_lanes); }
 
 /// y = x Wᵀ + b on this lane's share of the outputs, returned; no barrier.
-template <WeightFormat Format, class Vector>
-Range linear(const Lane& lane, const simd::Panels<Format>& w, const Vector& bias,
-             Rows<const typename Format::Activation> x, std::size_t rows, Rows<typename Format::Number> y) noexcept {
+template <Matrix M, class Vector>
+Range linear(const Lane& lane, const M& w, const Vector& bias, const typename M::Input& x, std::size_t rows,
+             Rows<typename M::Number> y) noexcept {
   const Range columns = lane_columns(lane, w.rows);
-  const Range panels{columns.begin / simd::block_lanes, (columns.end + simd::block_lanes - 1) / simd::block_lanes};
-  simd::matmul(w, panels, x.data, x.stride, rows, y.data, y.stride);
+  w.multiply({columns.begin / simd::block_lanes, (columns.end + simd::block_lanes - 1) / simd::block_lanes}, x, rows,
+             y);
   if constexpr (!std::is_same_v<Vector, Absent>)
     for (std::size_t r = 0; r < rows; ++r)
       simd::add(y.row(r) + columns.begin, bias + columns.begin, y.row(r) + columns.begin, columns.size());
   return columns;
 }
 
-/// dW += dyᵀ x, db += sum of dy, on this lane's share of the outputs.
-template <class T, class Activation, class Vector>
-void linear_gradient(const Lane& lane, const typename Flat<T>::Matrix& dw, const Vector& d_bias, Rows<const T> dy,
-                     Rows<const Activation> x, std::size_t rows) noexcept {
+/// dW += dyᵀ x, db += sum of dy, on this lane's share of the outputs; x is the input that W was multiplied with.
+template <Matrix M, class Vector>
+void linear_gradient(const Lane& lane, const M& w, const typename Flat<typename M::Number>::Matrix& dw,
+                     const Vector& d_bias, Rows<const typename M::Number> dy, const typename M::Input& x,
+                     std::size_t rows) noexcept {
   const Range share = lane.share(dw.rows, simd::block_lanes);
-  simd::outer_product(share, dy.data, dy.stride, x.data, x.stride, rows, dw.data, dw.cols);
+  w.add_gradient(share, dy, x, rows, dw);
   if constexpr (!std::is_same_v<Vector, Absent>)
     for (std::size_t r = 0; r < rows; ++r)
       simd::add(d_bias + share.begin, dy.row(r) + share.begin, d_bias + share.begin, share.size());
 }
 
 /// dx += dy W on this lane's share of the inputs, returned.
-template <WeightFormat Format>
-Range linear_backward(const Lane& lane, const simd::Panels<Format>& w, Rows<const typename Format::Number> dy,
-                      std::size_t rows, Rows<typename Format::Number> dx) noexcept {
+template <Matrix M>
+Range linear_backward(const Lane& lane, const M& w, Rows<const typename M::Number> dy, std::size_t rows,
+                      Rows<typename M::Number> dx) noexcept {
   const Range share = lane.share(w.cols, simd::block_lanes);
-  simd::matmul_transposed(w, share, dy.data, dy.stride, rows, dx.data, dx.stride);
+  w.multiply_transposed(share, dy, rows, dx);
   return share;
 }
 

@@ -46,11 +46,10 @@ struct NormLayer {
   }
 
   /// y = norm(x) for this lane's share of the rows; keeps each row's statistics.
-  template <WeightFormat Format>
-  static void forward(const Lane& lane, const Tensors<Packed<Format>>& w, Rows<const typename Format::Number> x,
-                      std::size_t rows, std::size_t dim, Rows<typename Format::Activation> y,
-                      Statistics<typename Format::Number>* kept) noexcept {
-    using T = typename Format::Number;
+  template <class Store>
+  static void forward(const Lane& lane, const Tensors<Store>& w, Rows<const typename Store::Number> x, std::size_t rows,
+                      std::size_t dim, typename Store::Input y, Statistics<typename Store::Number>* kept) noexcept {
+    using T = typename Store::Number;
     const Range share = lane.share(rows);
     for (std::size_t r = share.begin; r < share.end; ++r) {
       kept[r] = centred ? simd::layer_statistics(x.row(r), dim, Policy::eps)
@@ -61,8 +60,8 @@ struct NormLayer {
   }
 
   /// dx += dnorm/dx dy for this lane's rows; weight and bias gradients for this lane's columns.
-  template <WeightFormat Format, class T>
-  static void backward(const Lane& lane, const Tensors<Packed<Format>>& w, const Tensors<Flat<T>>& g, Rows<const T> x,
+  template <class Store, class T>
+  static void backward(const Lane& lane, const Tensors<Store>& w, const Tensors<Flat<T>>& g, Rows<const T> x,
                        std::size_t rows, std::size_t dim, const Statistics<T>* kept, Rows<const T> dy,
                        Rows<T> dx) noexcept {
     const Range share = lane.share(rows);

@@ -101,21 +101,20 @@ struct ResidualBlock {
     FeedForward::visit(f, place.feed_forward...);
   }
 
-  template <WeightFormat Format>
+  template <class Store>
   struct Kept {
-    using T = typename Format::Number;
-    using Activation = typename Format::Activation;
+    using T = typename Store::Number;
     using Statistics = typename Norm::template Statistics<T>;
-    Rows<Activation> attention_input, feed_forward_input;  ///< the norms' outputs
+    typename Store::Input attention_input, feed_forward_input;  ///< the norms' outputs
     Statistics *attention_statistics, *feed_forward_statistics;
-    typename Attention::template Kept<Format> attention;
+    typename Attention::template Kept<Store> attention;
     Rows<T> middle;  ///< the stream between the two; sequential only
-    typename FeedForward::template Kept<Format> feed_forward;
+    typename FeedForward::template Kept<Store> feed_forward;
 
     static Kept carve(Arena& arena, std::size_t rows) noexcept {
       Kept k;
-      k.attention_input = take_rows<Activation>(arena, rows, dim);
-      k.feed_forward_input = shared_norm ? k.attention_input : take_rows<Activation>(arena, rows, dim);
+      k.attention_input = Store::take_input(arena, rows, dim);
+      k.feed_forward_input = shared_norm ? k.attention_input : Store::take_input(arena, rows, dim);
       k.attention_statistics = arena.take<Statistics>(rows);
       k.feed_forward_statistics = shared_norm ? k.attention_statistics : arena.take<Statistics>(rows);
       k.attention = decltype(k.attention)::carve(arena, rows);
@@ -126,76 +125,78 @@ struct ResidualBlock {
   };
 
   /// out = block(x); out may be x. Ends with a barrier.
-  template <WeightFormat Format, CacheFormat E, class T = typename Format::Number>
-  static void forward(const Lane& lane, const Tensors<Packed<Format>>& w, Rows<const T> x,
-                      const AttentionContext<T, E>& context, const Kept<Format>& kept, const BlockScratch<T>& scratch,
-                      Rows<T> out) noexcept {
+  template <class Store, CacheFormat E, class T = typename Store::Number>
+  static void forward(const Lane& lane, const Tensors<Store>& w, Rows<const T> x, const AttentionContext<T, E>& context,
+                      const Kept<Store>& kept, const BlockScratch<T>& scratch, Rows<T> out) noexcept {
     const std::size_t rows = context.rows;
-    Norm::template forward<Format>(lane, w.attention_norm, x, rows, dim, kept.attention_input,
-                                   kept.attention_statistics);
+    Norm::template forward<Store>(lane, w.attention_norm, x, rows, dim, kept.attention_input,
+                                  kept.attention_statistics);
+    prepare_rows<Attention>(lane, w.attention, kept.attention_input, rows, dim);
     if constexpr (parallel) {
       if constexpr (!shared_norm)
-        Norm::template forward<Format>(lane, w.feed_forward_norm, x, rows, dim, kept.feed_forward_input,
-                                       kept.feed_forward_statistics);
+        Norm::template forward<Store>(lane, w.feed_forward_norm, x, rows, dim, kept.feed_forward_input,
+                                      kept.feed_forward_statistics);
+      prepare_rows<FeedForward>(lane, w.feed_forward, kept.feed_forward_input, rows, dim);
       lane.sync();
-      const Range columns = Attention::template forward<Format>(lane, w.attention, kept.attention_input, context,
-                                                                kept.attention, scratch.first);
-      FeedForward::template forward<Format>(lane, w.feed_forward, kept.feed_forward_input, rows, kept.feed_forward,
-                                            scratch.second);
+      const Range columns = Attention::template forward<Store>(lane, w.attention, kept.attention_input, context,
+                                                               kept.attention, scratch.first);
+      FeedForward::template forward<Store>(lane, w.feed_forward, kept.feed_forward_input, rows, kept.feed_forward,
+                                           scratch.second);
       add_columns(columns, x, scratch.first, rows, out);
       add_columns(columns, out, scratch.second, rows, out);
     } else {
       lane.sync();
-      const Range columns = Attention::template forward<Format>(lane, w.attention, kept.attention_input, context,
-                                                                kept.attention, scratch.first);
+      const Range columns = Attention::template forward<Store>(lane, w.attention, kept.attention_input, context,
+                                                               kept.attention, scratch.first);
       add_columns(columns, x, scratch.first, rows, kept.middle);
       lane.sync();
-      Norm::template forward<Format>(lane, w.feed_forward_norm, kept.middle, rows, dim, kept.feed_forward_input,
-                                     kept.feed_forward_statistics);
+      Norm::template forward<Store>(lane, w.feed_forward_norm, kept.middle, rows, dim, kept.feed_forward_input,
+                                    kept.feed_forward_statistics);
+      prepare_rows<FeedForward>(lane, w.feed_forward, kept.feed_forward_input, rows, dim);
       lane.sync();
-      FeedForward::template forward<Format>(lane, w.feed_forward, kept.feed_forward_input, rows, kept.feed_forward,
-                                            scratch.second);
+      FeedForward::template forward<Store>(lane, w.feed_forward, kept.feed_forward_input, rows, kept.feed_forward,
+                                           scratch.second);
       add_columns(columns, kept.middle, scratch.second, rows, out);
     }
     lane.sync();
   }
 
-  template <WeightFormat Format>
+  template <class Store>
   struct Gradients {
-    typename Attention::template Gradients<Format> attention;
-    typename FeedForward::template Gradients<Format> feed_forward;
+    typename Attention::template Gradients<Store> attention;
+    typename FeedForward::template Gradients<Store> feed_forward;
     static Gradients carve(Arena& arena, std::size_t rows) noexcept {
       return {decltype(attention)::carve(arena, rows), decltype(feed_forward)::carve(arena, rows)};
     }
   };
 
   /// dx, on entry the gradient of the block's output, becomes that of its input x. Begins and ends in step.
-  template <WeightFormat Format, CacheFormat E, class T = typename Format::Number>
-  static void backward(const Lane& lane, const Tensors<Packed<Format>>& w, const Tensors<Flat<T>>& g, Rows<const T> x,
-                       const AttentionContext<T, E>& context, std::size_t time, const Kept<Format>& kept,
-                       const Gradients<Format>& d, const BalanceGradient<T>& balance, T* d_bias,
+  template <class Store, CacheFormat E, class T = typename Store::Number>
+  static void backward(const Lane& lane, const Tensors<Store>& w, const Tensors<Flat<T>>& g, Rows<const T> x,
+                       const AttentionContext<T, E>& context, std::size_t time, const Kept<Store>& kept,
+                       const Gradients<Store>& d, const BalanceGradient<T>& balance, T* d_bias,
                        const BlockScratch<T>& scratch, Rows<T> dx) noexcept {
     const std::size_t rows = context.rows;
     const Rows<T> d_attention = scratch.first, d_feed_forward = shared_norm ? scratch.first : scratch.second;
     clear_columns(lane, d_attention, rows, dim);
     if constexpr (!shared_norm) clear_columns(lane, d_feed_forward, rows, dim);
-    FeedForward::template backward<Format>(lane, w.feed_forward, g.feed_forward, kept.feed_forward_input, rows,
-                                           kept.feed_forward, d.feed_forward, balance, Rows<const T>(dx),
-                                           d_feed_forward);
+    FeedForward::template backward<Store>(lane, w.feed_forward, g.feed_forward, kept.feed_forward_input, rows,
+                                          kept.feed_forward, d.feed_forward, balance, Rows<const T>(dx),
+                                          d_feed_forward);
     if constexpr (!parallel) {
       lane.sync();
-      Norm::template backward<Format, T>(lane, w.feed_forward_norm, g.feed_forward_norm, kept.middle, rows, dim,
-                                         kept.feed_forward_statistics, d_feed_forward, dx);
+      Norm::template backward<Store, T>(lane, w.feed_forward_norm, g.feed_forward_norm, kept.middle, rows, dim,
+                                        kept.feed_forward_statistics, d_feed_forward, dx);
       lane.sync();
     }
-    Attention::template backward<Format>(lane, w.attention, g.attention, kept.attention_input, context, time,
-                                         kept.attention, d.attention, Rows<const T>(dx), d_bias, d_attention);
+    Attention::template backward<Store>(lane, w.attention, g.attention, kept.attention_input, context, time,
+                                        kept.attention, d.attention, Rows<const T>(dx), d_bias, d_attention);
     lane.sync();
     if constexpr (parallel && !shared_norm)
-      Norm::template backward<Format, T>(lane, w.feed_forward_norm, g.feed_forward_norm, x, rows, dim,
-                                         kept.feed_forward_statistics, d_feed_forward, dx);
-    Norm::template backward<Format, T>(lane, w.attention_norm, g.attention_norm, x, rows, dim,
-                                       kept.attention_statistics, d_attention, dx);
+      Norm::template backward<Store, T>(lane, w.feed_forward_norm, g.feed_forward_norm, x, rows, dim,
+                                        kept.feed_forward_statistics, d_feed_forward, dx);
+    Norm::template backward<Store, T>(lane, w.attention_norm, g.attention_norm, x, rows, dim, kept.attention_statistics,
+                                      d_attention, dx);
     lane.sync();
   }
 

@@ -1,11 +1,10 @@
-/// How layers name their tensors, and the two places a tensor can be: packed weights and flat parameters.
+/// How layers name their tensors, and the flat place a tensor can be in; the packed one is in matrix.hpp.
 ///
 /// A layer lists its tensors once, in a static `visit(f, places...)` that calls
 /// `f(TensorId, TensorShape, place.member...)` for each. Without places it is the accounting; with the packed
 /// tensors and the flat ones side by side it is `pack` and `unpack`; with gradients it is the optimizer's loop.
 #pragma once
-#include <bora/core/format.hpp>
-#include <bora/simd/panels.hpp>
+#include <bora/core/abi.hpp>
 #include <cstddef>
 #include <string_view>
 #include <type_traits>
@@ -29,14 +28,6 @@ struct TensorShape {
   constexpr bool matrix() const noexcept { return cols != 0; }
   /// Numbers in it.
   constexpr std::size_t size() const noexcept { return cols == 0 ? rows : rows * cols; }
-};
-
-/// The tensors as forward and backward read them: matrices in panels, vectors in the number type.
-template <WeightFormat Format>
-struct Packed {
-  using Number = typename Format::Number;
-  using Matrix = simd::Panels<Format>;
-  using Vector = const Number*;
 };
 
 /// The tensors as they are stepped, clipped and saved: row-major in one flat array (parameters or gradients).

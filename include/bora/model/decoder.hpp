@@ -1,14 +1,17 @@
 /// A decoder: a spec's weights, packed in a format.
 #pragma once
+#include <bora/core/executor.hpp>
 #include <bora/core/float_mode.hpp>
 #include <bora/core/random.hpp>
 #include <bora/model/parameters.hpp>
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -17,18 +20,21 @@ namespace bora::inline BORA_ABI {
 
 /// The model: what forward and backward read. Const, it serves many sessions on many threads.
 ///
-/// Matrices are held in panels of the format, vectors in its number type, all in one block of memory whose
-/// size and layout are constants of the type. Padding exists only here.
+/// Matrices are held in panels of the format, vectors in its number type, all in one block of memory. Padding exists
+/// only here.
 template <detail::SoundSpec S, detail::SoundFormat F = detail::LeftOut>
 class Decoder {
  public:
   using Spec = S;
   using Format = F;
   using Number = typename F::Number;
-  using Tree = typename detail::Anatomy<S>::template Tensors<Packed<F>>;
+  using Store = Packed<F>;
+  using Tree = typename detail::Anatomy<S>::template Tensors<Store>;
 
-  /// All weights zero. Throws MemoryError, as all constructors do, where there is no memory for them.
-  Decoder() : memory_(carve_buffer("the weights", [&](Arena& arena) { place(arena, tree_); })) {}
+  /// All weights zero. A `Mixed` model holds each matrix as `recipe` says, F32 without one; other formats do not ask.
+  /// Throws MemoryError, as all constructors do, where there is no memory for them.
+  explicit Decoder(const Recipe& recipe = {})
+      : memory_(carve_buffer("the weights", [&](Arena& arena) { place(arena, tree_, recipe); })) {}
 
   /// Weights from `fill(TensorId, TensorShape, std::span<float> out)`, which supplies one tensor at a time,
   /// row-major [out, in], so that a model larger than half the memory can be loaded. Where `fill(TensorId, TensorShape,
@@ -37,7 +43,7 @@ class Decoder {
   template <class Fill>
     requires(std::invocable<Fill&, TensorId, TensorShape, std::span<float>> ||
              std::invocable<Fill&, TensorId, TensorShape, Range, std::span<float>>)
-  explicit Decoder(Fill&& fill, CheckpointNames names = {}) : Decoder() {
+  explicit Decoder(Fill&& fill, CheckpointNames names = {}, const Recipe& recipe = {}) : Decoder(recipe) {
     const detail::FloatMode mode;
     names_ = names;
     constexpr bool by_rows = std::invocable<Fill&, TensorId, TensorShape, Range, std::span<float>>;
@@ -58,6 +64,32 @@ class Decoder {
           } else {
             fill(id, shape, staging.span().first(shape.size()));
             pack_rows(staging.data(), {0, shape.rows}, at);
+          }
+        },
+        tree_);
+  }
+
+  /// Weights from a file. `reader.find(TensorId, TensorShape)` gives each tensor as it is stored; all lanes of `pool`
+  /// pack it, some rows at a time, straight from the file's bytes; `reader.done(StoredTensor, Range rows, bool finite)`
+  /// follows. What they throw passes through.
+  template <class Reader>
+    requires requires(Reader& reader) {
+      { reader.find(TensorId{}, TensorShape{}) } -> std::same_as<StoredTensor>;
+    }
+  Decoder(Reader& reader, CheckpointNames names, Executor* pool, const Recipe& recipe = {}) : Decoder(recipe) {
+    const detail::FloatMode mode;
+    names_ = names;
+    detail::Anatomy<S>::visit(
+        [&](TensorId id, TensorShape shape, auto& at) {
+          const StoredTensor from = reader.find(id, shape);
+          const std::size_t strip = from.transposed ? shape.rows : strip_rows(shape);
+          for (std::size_t r = 0; r < shape.rows; r += strip) {
+            const Range rows{r, std::min(r + strip, shape.rows)};
+            std::atomic<bool> finite{true};
+            run_gang(pool, [&](const Lane& lane) noexcept {
+              if (!pack_share(lane, from, rows, at)) finite.store(false, std::memory_order_relaxed);
+            });
+            reader.done(from, rows, finite.load());
           }
         },
         tree_);
@@ -96,18 +128,16 @@ class Decoder {
     detail::Anatomy<S>::visit(
         [](TensorId, TensorShape shape, auto& from, auto& to) {
           if constexpr (is_matrix<decltype(from)>)
-            simd::unpack(from, to.data);
+            for (std::size_t r = 0; r < shape.rows; ++r) from.gather(r, to.data + r * shape.cols);
           else
             std::copy_n(from, shape.rows, to);
         },
-        const_cast<Tree&>(tree_), p.tree());
+        tree_, p.tree());
     return p;
   }
 
   /// All weights, packed.
   const Tree& weights() const noexcept { return tree_; }
-  /// All weights, packed.
-  Tree& weights() noexcept { return tree_; }
   /// Bytes of all weights, padding included.
   std::size_t weight_bytes() const noexcept { return memory_.bytes(); }
   /// How the file that these weights came from called its tensors.
@@ -137,20 +167,39 @@ class Decoder {
   /// Rounds the rows `rows` of a row-major tensor, `from` being the first of them, into their place: of a matrix into
   /// panels, of a vector as they are.
   template <class T, class Place>
-  static void pack_rows(const T* from, Range rows, Place& to) noexcept {
+  void pack_rows(const T* from, Range rows, Place& to) noexcept {
     if constexpr (is_matrix<Place>)
-      simd::pack(from, rows.begin, rows.size(), to);
+      to.pack(from, rows, writable(to.data));
     else
-      std::copy_n(from, rows.size(), const_cast<Number*>(to) + rows.begin);
+      std::copy_n(from, rows.size(), reinterpret_cast<Number*>(writable(to)) + rows.begin);
+  }
+  /// This lane's share of some rows of a stored tensor, whole panels; whether all their elements are finite.
+  template <class Place>
+  bool pack_share(const Lane& lane, const StoredTensor& from, Range rows, Place& to) noexcept {
+    const Range share = lane.share(rows.size(), simd::block_lanes);
+    const std::size_t begin = rows.begin + share.begin, end = rows.begin + share.end;
+    if constexpr (is_matrix<Place>) {
+      return to.pack(from, {begin / simd::block_lanes, (end + simd::block_lanes - 1) / simd::block_lanes},
+                     writable(to.data));
+    } else {
+      bool finite = true;
+      for (std::size_t r = begin; r < end; ++r)
+        finite &= simd::widen_row(from.type, from.row(r), 1, reinterpret_cast<Number*>(writable(to)) + r);
+      return finite;
+    }
+  }
+
+  /// Where a tensor lies, to be written: the tree has views to read only.
+  std::byte* writable(const void* tensor) noexcept {
+    return memory_.data() + (static_cast<const std::byte*>(tensor) - memory_.data());
   }
 
   /// Lays all tensors out in `arena`.
-  static void place(Arena& arena, Tree& tree) noexcept {
+  static void place(Arena& arena, Tree& tree, const Recipe& recipe) {
     detail::Anatomy<S>::visit(
-        [&](TensorId, TensorShape shape, auto& at) {
+        [&](TensorId id, TensorShape shape, auto& at) {
           if constexpr (is_matrix<decltype(at)>)
-            at = {arena.take<typename F::Storage>(simd::PanelLayout<F>::size(shape.rows, shape.cols)), shape.rows,
-                  shape.cols};
+            at = Store::take_matrix(arena, id, shape, recipe);
           else
             at = arena.take<Number>(row_stride(shape.rows));
         },

@@ -35,11 +35,10 @@ class Forward {
  public:
   using A = Anatomy<S>;
   using T = typename F::Number;
-  using Activation = typename F::Activation;
   template <std::size_t kind>
   using Block = typename A::template Block<kind>;
   template <std::size_t kind>
-  using Kept = typename Block<kind>::template Kept<F>;
+  using Kept = typename Block<kind>::template Kept<Packed<F>>;
 
   /// \param time  tokens of a sequence in backward; 0 where nothing is kept
   Forward(std::size_t rows, std::size_t lanes, Keep keep, std::size_t time = 0)
@@ -65,8 +64,9 @@ class Forward {
     lane.sync();
     for (std::size_t l = 0; l < S::layers; ++l)
       A::with_kind(l, [&]<std::size_t kind>() {
-        Block<kind>::template forward<F>(lane, w.template layer<kind>(l), Rows<const T>(stream(l)),
-                                         context<kind>(lane, cache, l, rows), kept<kind>(l), scratch_, stream(l + 1));
+        Block<kind>::template forward<Packed<F>>(lane, w.template layer<kind>(l), Rows<const T>(stream(l)),
+                                                 context<kind>(lane, cache, l, rows), kept<kind>(l), scratch_,
+                                                 stream(l + 1));
       });
   }
 
@@ -126,9 +126,9 @@ class Forward {
     [[maybe_unused]] T* position = lane_memory_ + lane.index * lane_scratch_;
     for (std::size_t r = share.begin; r < share.end; ++r) {
       T* x = stream(0).row(r);
-      simd::unpack_row(w.embedding, static_cast<std::size_t>(tokens_[r]), x);
+      w.embedding.gather(static_cast<std::size_t>(tokens_[r]), x);
       if constexpr (A::positions_learned) {
-        simd::unpack_row(w.positions, places_[r].position, position);
+        w.positions.gather(places_[r].position, position);
         simd::add(x, position, x, S::dim);
       } else if constexpr (std::is_same_v<typename S::Position, SinusoidalPositions>) {
         for (std::size_t c = 0; c < S::dim; ++c) x[c] += SinusoidalPositions::value<T>(places_[r].position, c, S::dim);
@@ -168,19 +168,22 @@ class Head {
 
   /// Logits of `rows` rows of the last stream, from row `first` on.
   void run(const Lane& lane, const Decoder<S, F>& model, Rows<const T> x, std::size_t rows) noexcept {
-    A::Norm::template forward<F>(lane, model.weights().final_norm, x, rows, S::dim, input, statistics);
+    const auto& output = model.weights().output();
+    A::Norm::template forward<Packed<F>>(lane, model.weights().final_norm, x, rows, S::dim, input, statistics);
+    const Range share = lane.share(rows);
+    for (std::size_t r = share.begin; r < share.end; ++r) output.prepare(input, r, {0, S::dim});
     lane.sync();
-    linear<F>(lane, model.weights().output(), Absent{}, input, rows, logits);
+    linear(lane, output, Absent{}, input, rows, logits);
     lane.sync();
   }
 
-  Rows<typename F::Activation> input;                    ///< [rows, dim], after the final norm
+  typename Packed<F>::Input input;                       ///< [rows, dim], after the final norm
   typename A::Norm::template Statistics<T>* statistics;  ///< [rows]
   Rows<T> logits;                                        ///< [rows, vocab_size]
 
  private:
   void carve(Arena& arena, std::size_t rows) noexcept {
-    input = take_rows<typename F::Activation>(arena, rows, S::dim);
+    input = Packed<F>::take_input(arena, rows, S::dim);
     statistics = arena.take<typename A::Norm::template Statistics<T>>(rows);
     logits = take_rows<T>(arena, rows, S::vocab_size);
   }

@@ -62,7 +62,7 @@ struct PositionTables {
   void spread(const Matrix& table) noexcept {
     if constexpr (is_t5_bias<Position>) {
       for (std::size_t d = 0; d < reach(); ++d) {
-        simd::unpack_row(table, Position::bucket(d), row_.data());
+        table.gather(Position::bucket(d), row_.data());
         for (std::size_t h = 0; h < Attention::heads; ++h) by_distance[h * reach() + d] = row_[h];
       }
     }

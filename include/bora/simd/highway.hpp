@@ -51,6 +51,10 @@ struct HighwayVector {
     const auto bits = hn::LoadU(U16(), reinterpret_cast<const std::uint16_t*>(p));
     return {hn::BitCast(D(), hn::ShiftLeft<16>(hn::PromoteTo(U32(), bits)))};
   }
+  static BORA_INLINE HighwayVector load(const float16* p) noexcept {
+    using F16s = hn::Rebind<hwy::float16_t, D>;
+    return {hn::PromoteTo(D(), hn::LoadU(F16s(), reinterpret_cast<const hwy::float16_t*>(p)))};
+  }
   static BORA_INLINE HighwayVector load(const std::int8_t* p) noexcept {
     return {hn::ConvertTo(D(), hn::PromoteTo(I32(), hn::LoadU(hn::Rebind<std::int8_t, D>(), p)))};
   }

@@ -19,12 +19,16 @@ namespace bora::inline BORA_ABI::simd {
 
 BORA_KERNEL void matmul<F32>(const Panels<F32>&, Range, const float*, std::size_t, std::size_t, float*,
                              std::size_t) noexcept;
+BORA_KERNEL void matmul<F16>(const Panels<F16>&, Range, const float*, std::size_t, std::size_t, float*,
+                             std::size_t) noexcept;
 BORA_KERNEL void matmul<Bf16>(const Panels<Bf16>&, Range, const bfloat16*, std::size_t, std::size_t, float*,
                               std::size_t) noexcept;
 BORA_KERNEL void matmul<F64>(const Panels<F64>&, Range, const double*, std::size_t, std::size_t, double*,
                              std::size_t) noexcept;
 
 BORA_KERNEL void matmul_transposed<F32>(const Panels<F32>&, Range, const float*, std::size_t, std::size_t, float*,
+                                        std::size_t) noexcept;
+BORA_KERNEL void matmul_transposed<F16>(const Panels<F16>&, Range, const float*, std::size_t, std::size_t, float*,
                                         std::size_t) noexcept;
 BORA_KERNEL void matmul_transposed<Bf16>(const Panels<Bf16>&, Range, const float*, std::size_t, std::size_t, float*,
                                          std::size_t) noexcept;

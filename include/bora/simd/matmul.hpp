@@ -36,7 +36,7 @@ struct PairStep {
     return dot_pairs(w, x, sum);
   }
 };
-template <class B, WeightFormat Format>
+template <class B, MatrixFormat Format>
 using StepOf = std::conditional_t<std::is_same_v<Format, Bf16>, PairStep<B>, Step<B, typename Format::Storage>>;
 
 /// Steps over weights that come from memory: each is asked for well ahead, since the processor's own prefetching ends
@@ -167,7 +167,7 @@ BORA_NOINLINE void sweep_widened(const TileArguments<W, bfloat16, float>& a, std
 /// y = x Wᵀ for the outputs of panels [share.begin, share.end): y[m][n] = sum over k of x[m][k] W[n][k].
 /// \param x  [rows, x_stride], x_stride a multiple of the format's group and the padding zero
 /// \param y  [rows, y_stride], y_stride a multiple of 16 that holds all panels: padded outputs are written as 0
-template <WeightFormat Format>
+template <MatrixFormat Format>
 void matmul(const Panels<Format>& w, Range share, const typename Format::Activation* x, std::size_t x_stride,
             std::size_t rows, typename Format::Number* y, std::size_t y_stride) noexcept {
   using Number = typename Format::Number;
@@ -213,7 +213,7 @@ namespace detail {
 inline constexpr std::size_t turned_panels = 4, turned_rows = 256;
 
 /// Rows [first, first + rows) of columns 16 p .. 16 p + 15 of W, as a panel of Wᵀ: turned[row - first][column].
-template <WeightFormat Format>
+template <MatrixFormat Format>
 BORA_NOINLINE void turn_panel(const Panels<Format>& w, std::size_t p, std::size_t first, std::size_t rows,
                               typename Format::Number* turned) noexcept {
   constexpr std::size_t group = PanelLayout<Format>::group;
@@ -233,7 +233,7 @@ BORA_NOINLINE void turn_panel(const Panels<Format>& w, std::size_t p, std::size_
 /// dx += dy W for columns [share.begin, share.end) of W, share.begin a multiple of 16. The sum over rows of W ascends.
 /// \param dy  [rows, dy_stride], w.rows used
 /// \param dx  [rows, dx_stride], dx_stride a multiple of 16: the padding of the last columns is left as it is
-template <WeightFormat Format>
+template <MatrixFormat Format>
 void matmul_transposed(const Panels<Format>& w, Range share, const typename Format::Number* dy, std::size_t dy_stride,
                        std::size_t rows, typename Format::Number* dx, std::size_t dx_stride) noexcept {
   using T = typename Format::Number;

@@ -4,8 +4,8 @@
 /// columns follow one another, and the 16 rows of a column lie side by side, so that one vector load carries
 /// a column's share of 16 outputs and no sum ever crosses lanes:
 ///
-///     F32, F64   panel[k][row]                 k = 0 .. cols - 1
-///     Bf16       panel[k / 2][row][k % 2]      pairs of k, as the bfloat16 dot product takes them
+///     F32, F16, F64   panel[k][row]              k = 0 .. cols - 1
+///     Bf16            panel[k / 2][row][k % 2]   pairs of k, as the bfloat16 dot product takes them
 ///
 /// The last panel is padded with rows of zeros, an odd column of Bf16 with a zero. The layout does not depend
 /// on the target. `unpack(pack(w)) == w` bit for bit for F32.
@@ -20,7 +20,7 @@ BORA_BEFORE_NAMESPACE();
 namespace bora::inline BORA_ABI::simd {
 
 /// How a format lays out a panel: `group` columns are interleaved.
-template <WeightFormat Format>
+template <MatrixFormat Format>
 struct PanelLayout {
   static constexpr std::size_t group = std::is_same_v<Format, Bf16> ? 2 : 1;  ///< columns interleaved; 1: none
 
@@ -41,13 +41,13 @@ struct PanelLayout {
   }
 };
 
-/// A matrix [rows, cols] in panels; a view.
-template <WeightFormat Format>
+/// A matrix [rows, cols] in panels; a view to read.
+template <MatrixFormat Format>
 struct Panels {
   using Layout = PanelLayout<Format>;
-  typename Format::Storage* data = nullptr;  ///< [count(), panel_size()]
-  std::size_t rows = 0;                      ///< of the matrix, padding not counted
-  std::size_t cols = 0;                      ///< of the matrix, padding not counted
+  const typename Format::Storage* data = nullptr;  ///< [count(), panel_size()]
+  std::size_t rows = 0;                            ///< of the matrix, padding not counted
+  std::size_t cols = 0;                            ///< of the matrix, padding not counted
 
   /// Panels.
   std::size_t count() const noexcept { return Layout::panels(rows); }
@@ -57,22 +57,33 @@ struct Panels {
   const typename Format::Storage* panel(std::size_t p) const noexcept { return data + p * panel_size(); }
 };
 
+/// The same, to be packed.
+template <MatrixFormat Format>
+struct WritablePanels : Panels<Format> {
+  typename Format::Storage* memory;  ///< `data`, to write to
+  /// \param to  `PanelLayout<Format>::size(rows, cols)` elements, zeros where nothing is packed
+  WritablePanels(typename Format::Storage* to, std::size_t rows, std::size_t cols) noexcept
+      : Panels<Format>{to, rows, cols}, memory(to) {}
+};
+
 /// Rounds a number to an element of the format.
-template <WeightFormat Format>
+template <MatrixFormat Format>
 constexpr typename Format::Storage to_storage(typename Format::Number x) noexcept {
   if constexpr (std::is_same_v<Format, Bf16>)
     return to_bfloat16(x);
+  else if constexpr (std::is_same_v<Format, F16>)
+    return to_float16(x);
   else
     return x;
 }
 
 /// Packs `rows` rows of a row-major matrix, `w` being the first of them, into rows `first` and following.
-template <WeightFormat Format, class T>
-void pack(const T* w, std::size_t first, std::size_t rows, const Panels<Format>& to) noexcept {
+template <MatrixFormat Format, class T>
+void pack(const T* w, std::size_t first, std::size_t rows, const WritablePanels<Format>& to) noexcept {
   using Number = typename Format::Number;
   constexpr std::size_t group = PanelLayout<Format>::group;
   for (std::size_t r = 0; r < rows; ++r) {
-    auto* at = to.data + PanelLayout<Format>::at(first + r, 0, to.cols);
+    auto* at = to.memory + PanelLayout<Format>::at(first + r, 0, to.cols);
     const T* from = w + r * to.cols;
     for (std::size_t c = 0; c < to.cols; ++c)
       at[c / group * group * block_lanes + c % group] = to_storage<Format>(static_cast<Number>(from[c]));
@@ -80,14 +91,14 @@ void pack(const T* w, std::size_t first, std::size_t rows, const Panels<Format>&
 }
 
 /// Row `row` of a packed matrix, widened: [cols].
-template <WeightFormat Format, class T>
+template <MatrixFormat Format, class T>
 void unpack_row(const Panels<Format>& from, std::size_t row, T* out) noexcept {
   for (std::size_t c = 0; c < from.cols; ++c)
     out[c] = static_cast<T>(to_float(from.data[Panels<Format>::Layout::at(row, c, from.cols)]));
 }
 
 /// A whole packed matrix, widened to row-major [rows, cols].
-template <WeightFormat Format, class T>
+template <MatrixFormat Format, class T>
 void unpack(const Panels<Format>& from, T* out) noexcept {
   for (std::size_t r = 0; r < from.rows; ++r) unpack_row(from, r, out + r * from.cols);
 }

@@ -44,6 +44,15 @@ void add(const T* a, const T* b, T* out, std::size_t n) noexcept {
   });
 }
 
+/// out = a * b, rounded where `out` is the input of products of bfloat16
+template <class T, class Activation>
+void multiply(const T* a, const T* b, Activation* out, std::size_t n) noexcept {
+  using B = Block<T>;
+  detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
+    detail::store(detail::load<B>(a + i, valid) * detail::load<B>(b + i, valid), out + i, valid);
+  });
+}
+
 /// out += factor * a
 template <class T>
 void add_scaled(T factor, const T* a, T* out, std::size_t n) noexcept {

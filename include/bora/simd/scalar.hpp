@@ -49,6 +49,10 @@ struct ScalarBlock {
     return each([&](std::size_t i) { return T(to_float(p[i])); });
   }
   /// The 16 numbers at `p`, which need not be aligned.
+  static BORA_INLINE ScalarBlock load(const float16* p) noexcept {
+    return each([&](std::size_t i) { return T(to_float(p[i])); });
+  }
+  /// The 16 numbers at `p`, which need not be aligned.
   static BORA_INLINE ScalarBlock load(const std::int8_t* p) noexcept {
     return each([&](std::size_t i) { return T(p[i]); });
   }

@@ -45,6 +45,11 @@ struct XsimdVector {
     for (std::size_t i = 0; i < lanes; ++i) bits[i] = static_cast<std::uint32_t>(p[i].bits) << 16;
     return {std::bit_cast<V>(U32::load_unaligned(bits))};
   }
+  static BORA_INLINE XsimdVector load(const float16* p) noexcept {
+    float wide[lanes];
+    for (std::size_t i = 0; i < lanes; ++i) wide[i] = to_float(p[i]);
+    return load(wide);
+  }
   static BORA_INLINE XsimdVector load(const std::int8_t* p) noexcept {
     float wide[lanes];
     for (std::size_t i = 0; i < lanes; ++i) wide[i] = static_cast<float>(p[i]);

@@ -97,7 +97,7 @@ class TrainingPass {
     d_stream_ = take_rows<T>(arena, rows(), S::dim);
     d_head_ = take_rows<T>(arena, std::min(rows(), head_rows), S::dim);
     A::for_kinds([&]<std::size_t kind>() {
-      std::get<kind>(d_blocks_) = A::template Block<kind>::template Gradients<F>::carve(arena, rows());
+      std::get<kind>(d_blocks_) = A::template Block<kind>::template Gradients<Packed<F>>::carve(arena, rows());
     });
     if constexpr (A::has_bias_table) d_bias_ = arena.take<T>(bias_size());
   }
@@ -131,11 +131,11 @@ class TrainingPass {
       row_loss_[first + r] = cross_entropy_backward(first + r, head_.logits.row(r), scale);
     clear_columns(lane, d_head_, n, S::dim);
     lane.sync();
-    linear_backward<F>(lane, model.weights().output(), head_.logits, n, d_head_);
-    linear_gradient<T, typename F::Activation>(lane, g.tree().output(), Absent{}, head_.logits, head_.input, n);
+    linear_backward(lane, model.weights().output(), head_.logits, n, d_head_);
+    linear_gradient(lane, model.weights().output(), g.tree().output(), Absent{}, head_.logits, head_.input, n);
     lane.sync();
-    A::Norm::template backward<F, T>(lane, model.weights().final_norm, g.tree().final_norm, x, n, S::dim,
-                                     head_.statistics, d_head_, d_stream_.from(first));
+    A::Norm::template backward<Packed<F>, T>(lane, model.weights().final_norm, g.tree().final_norm, x, n, S::dim,
+                                             head_.statistics, d_head_, d_stream_.from(first));
     lane.sync();
   }
 
@@ -151,7 +151,7 @@ class TrainingPass {
 
   void layer_backward(const Lane& lane, const Decoder<S, F>& model, std::size_t l, Parameters<S, T>& g) noexcept {
     A::with_kind(l, [&]<std::size_t kind>() {
-      A::template Block<kind>::template backward<F>(
+      A::template Block<kind>::template backward<Packed<F>>(
           lane, model.weights().template layer<kind>(l), g.tree().template layer<kind>(l),
           Rows<const T>(forward_.stream(l)), forward_.template context<kind>(lane, forward_.cache(), l, rows()),
           forward_.time(), forward_.template kept<kind>(l), std::get<kind>(d_blocks_), balance_.gradient(l), d_bias_,
@@ -177,7 +177,7 @@ class TrainingPass {
 
   template <std::size_t... kind>
   static auto gradients_for(std::index_sequence<kind...>)
-      -> std::tuple<typename A::template Block<kind>::template Gradients<F>...>;
+      -> std::tuple<typename A::template Block<kind>::template Gradients<Packed<F>>...>;
 
   BatchForward<S, F> forward_;
   Head<S, F> head_;
