@@ -11,7 +11,7 @@ using namespace bora;
 
 namespace {
 
-struct Mixed : DecoderSpec {
+struct DenseAndMixture : DecoderSpec {
   static constexpr std::size_t vocab_size = 10, dim = 6, layers = 3, context = 9;
   static constexpr HeadShape head_shape{.heads = 2, .kv_heads = 1, .head_dim = 4};
   using Position = LearnedPositions;
@@ -20,7 +20,7 @@ struct Mixed : DecoderSpec {
                               GroupedQueryAttention<head_shape>>;
   using FeedForward = Alternate<SwiGlu<5>, MixtureOfExperts<2, TopKRouter<1>, Mlp<7, Gelu, Bias>>>;
 };
-struct Tied : Mixed {
+struct Tied : DenseAndMixture {
   static constexpr bool tie_embeddings = true;
   using Position = NoPosition;
   using Norm = NonParametricLayerNorm<1e-5>;
@@ -59,7 +59,7 @@ TEST_CASE("Parameters lie in the order of the model", "[model]") {
 }
 
 TEST_CASE("A model with everything names every tensor once", "[model]") {
-  Parameters<Mixed> p;
+  Parameters<DenseAndMixture> p;
   const std::vector<Seen> seen = list(p);
   std::set<std::tuple<std::string, std::size_t, std::size_t>> names;
   for (const Seen& s : seen) names.insert({s.name, s.layer, s.expert});
@@ -81,7 +81,7 @@ TEST_CASE("A model with everything names every tensor once", "[model]") {
   CHECK(names.count({"final_norm_bias", 0, 0}) == 1);
 }
 
-TEMPLATE_TEST_CASE("Tensors fill the flat array without gap or overlap", "[model]", Mixed, Tied) {
+TEMPLATE_TEST_CASE("Tensors fill the flat array without gap or overlap", "[model]", DenseAndMixture, Tied) {
   Parameters<TestType, double> p;
   const double* at = p.values().data();
   p.for_each([&](TensorId, TensorShape shape, std::span<double> tensor) {
@@ -121,7 +121,7 @@ void check_tree(Parameters<S>& p) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("The tree of tensors points into the flat array, also after a move", "[model]", Mixed, Tied) {
+TEMPLATE_TEST_CASE("The tree of tensors points into the flat array, also after a move", "[model]", DenseAndMixture, Tied) {
   Parameters<TestType> p;
   check_tree(p);
   p.values()[5] = 3;
@@ -143,14 +143,14 @@ TEMPLATE_TEST_CASE("The tree of tensors points into the flat array, also after a
 }
 
 TEST_CASE("Parameters begin as zeros", "[model]") {
-  const Parameters<Mixed> p;
+  const Parameters<DenseAndMixture> p;
   for (const float x : p.values()) REQUIRE(x == 0);
 }
 
 TEST_CASE("A tied head is the embedding", "[model]") {
   Parameters<Tied> tied;
   CHECK(tied.tree().output().data == tied.tree().embedding.data);
-  Parameters<Mixed> free;
+  Parameters<DenseAndMixture> free;
   CHECK(free.tree().output().data == free.tree().head.data);
   CHECK(free.tree().output().data != free.tree().embedding.data);
 }
