@@ -8,7 +8,7 @@
 #   BORA_CMAKE_ARGS     more arguments for cmake, such as -DCMAKE_BUILD_TYPE=Debug
 #   BORA_BUILD_TARGETS  what to build (all)
 #   BORA_JOBS           how many at a time (the number of cores)
-#   BORA_REFERENCE_DIR  the reference cases, for the contract tests (see tests/contract/CMakeLists.txt)
+#   BORA_REFERENCE_DIR  further reference cases, and the contract tests (see tests/contract/CMakeLists.txt)
 set -u
 reference=${BORA_REFERENCE_DIR:-}  # a relative path is one from where the caller stands
 if [ -n "$reference" ]; then reference=$(cd "$reference" && pwd) || exit 1; fi

@@ -1,7 +1,7 @@
 #include "io/model_folder.hpp"
-#include "io/reference_models.hpp"
 #include "io/small_models.hpp"
 #include "support/reference.hpp"
+#include "support/reference_specs.hpp"
 #include <bora/io/parameter_names.hpp>
 #include <bora/io/safetensors.hpp>
 #include <bora/model/zoo.hpp>
@@ -200,13 +200,11 @@ TEST_CASE("Numbers of double are written as float", "[io]") {
 }
 
 TEST_CASE("The tensors of every reference case are the model's, one to one", "[io]") {
-  const auto folder = support::reference_folder();
-  if (!folder) return support::skip_without_reference("the tensor names of published models");
-  reference::for_each_case([&]<class S>(const char* name) {
+  const auto check = []<class S>(const char* name) {
     INFO(name);
     const CheckpointNames names{.prefix = std::string_view(name) != "gpt2-hub-names"};
     check_one_to_one<S>(names);
-    const bora::SafeTensors file(*folder / name / "model.safetensors");
+    const bora::SafeTensors file(support::case_folder(name) / "model.safetensors");
     std::set<std::string> in_file, expected;
     for (const std::string& tensor : file.names())
       if (!tensor.ends_with(".attn.bias")) in_file.insert(tensor);
@@ -215,7 +213,10 @@ TEST_CASE("The tensors of every reference case are the model's, one to one", "[i
       if (file.contains(tensor.name())) CHECK(file.entry(tensor.name()).shape == tensor.shape());
     }
     CHECK(in_file == expected);
-  });
+  };
+  reference::for_each_family(check);
+  if (!support::reference_folder()) return support::skip_without_reference("the tensor names of further models");
+  reference::for_each_further_case(check);
 }
 
 TEST_CASE("The tensors of a description are those of its type", "[io]") {

@@ -1,7 +1,7 @@
 #include "io/model_folder.hpp"
-#include "io/reference_models.hpp"
 #include "io/small_models.hpp"
 #include "support/reference.hpp"
+#include "support/reference_specs.hpp"
 #include <bora/io/load.hpp>
 #include <bora/io/save.hpp>
 #include <algorithm>
@@ -248,15 +248,14 @@ TEST_CASE("What transformers takes whole numbers for is written whole", "[io]") 
 }
 
 TEST_CASE("Reference cases are read and written again, bit for bit, under the same names", "[io]") {
-  const auto folder = support::reference_folder();
-  if (!folder) return support::skip_without_reference("files of published models");
-  reference::for_each_case([&]<class S>(const char* name) {
+  const auto check = []<class S>(const char* name) {
     INFO(name);
     const TemporaryFolder copy;
-    const bora::Parameters<S> parameters = bora::load_parameters<S>(*folder / name);
+    const std::filesystem::path folder = support::case_folder(name);
+    const bora::Parameters<S> parameters = bora::load_parameters<S>(folder);
     bora::save(parameters, copy.path());
 
-    Tensors expected = read_tensors(*folder / name / "model.safetensors");
+    Tensors expected = read_tensors(folder / "model.safetensors");
     std::erase_if(expected, [](const auto& entry) { return entry.first.ends_with(".attn.bias"); });
     const Tensors written = read_tensors(copy.path() / "model.safetensors");
     CHECK(written.size() == expected.size());
@@ -267,7 +266,7 @@ TEST_CASE("Reference cases are read and written again, bit for bit, under the sa
       CHECK(same_bits(written.at(tensor).values, want.values));
     }
 
-    const Json config = bora::read_json(*folder / name / "config.json");
+    const Json config = bora::read_json(folder / "config.json");
     const Json own = bora::read_json(copy.path() / "config.json");
     for (const auto& [key, value] : own.items()) {
       INFO(key);
@@ -275,13 +274,16 @@ TEST_CASE("Reference cases are read and written again, bit for bit, under the sa
         CHECK(value == config.at(key));
     }
     CHECK(same_bits(bora::load<S, bora::F32>(copy.path()).parameters().values(), parameters.values()));
-  });
+  };
+  reference::for_each_family(check);
+  if (!support::reference_folder()) return support::skip_without_reference("the files of further models");
+  reference::for_each_further_case(check);
 }
 
 TEST_CASE("A llama2.c file and its Hugging Face folder are the same model", "[io]") {
   const auto folder = support::reference_folder();
   if (!folder) return support::skip_without_reference("stories260k");
-  using S = reference::Stories260k;
+  using S = bora::Stories260K;
   const auto from_folder = bora::load_parameters<S>(*folder / "stories260k");
   const auto from_file = bora::load_parameters<S>(*folder / "stories260k" / "stories260K.bin");
   const auto from_weights = bora::load_parameters<S>(*folder / "stories260k" / "model.safetensors");

@@ -104,4 +104,28 @@ struct Neox : bora::DecoderSpec {
   using Residual = bora::ParallelResidual<bora::SeparateNorms>;
 };
 
+/// f.template operator()<Spec>(name) for one case of each family, which is in tests/golden/.
+template <class F>
+void for_each_family(F&& f) {
+  f.template operator()<LlamaGqa>("llama-gqa");
+  f.template operator()<MistralSwa>("mistral-swa");
+  f.template operator()<Mixtral>("mixtral");
+  f.template operator()<Olmo>("olmo");
+  f.template operator()<Gpt2>("gpt2");
+  f.template operator()<Falcon>("falcon");
+  f.template operator()<MptAlibi>("mpt-alibi");
+  f.template operator()<Neox>("neox");
+}
+
+/// The same for the further cases, which only the reference folder has.
+template <class F>
+void for_each_further_case(F&& f) {
+  f.template operator()<LlamaMha>("llama-mha");
+  f.template operator()<LlamaMqa>("llama-mqa");
+  f.template operator()<MixtralSwa>("mixtral-swa");
+  f.template operator()<OlmoTiedClip>("olmo-tied-clip");
+  f.template operator()<Gpt2HubNames>("gpt2-hub-names");
+  f.template operator()<bora::Stories260K>("stories260k");
+}
+
 }  // namespace reference

@@ -13,7 +13,7 @@ build=${BORA_COVERAGE_DIR:-$source/build/coverage}
 rooms=$*
 if [ -z "$rooms" ]; then
   rooms=$(cd "$source/tests" && for file in */*_test.cpp; do dirname "$file"; done | sort -u |
-    while read -r room; do if [ "$room" = robust ] || [ -d "$source/include/bora/$room" ]; then echo "$room"; fi; done)
+    while read -r room; do if [ "$room" = robust ] || [ "$room" = golden ] || [ -d "$source/include/bora/$room" ]; then echo "$room"; fi; done)
 fi
 sh "$source/.cmake/install-packages.sh" build tests coverage
 

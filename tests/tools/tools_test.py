@@ -2,6 +2,8 @@
 """Tests of the scripts beside it: tools_test.py"""
 import contextlib
 import io
+import math
+import struct
 import tempfile
 import unittest
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import check_rooms
 import check_syntax
 import coverage
+import cut_case
 import make_spec
 import measure_compile
 import pairwise
@@ -230,6 +233,19 @@ class Coverage(unittest.TestCase):
         self.assertEqual(complain("text/a.hpp: throw A: no memory: none"), ["text/a.hpp:3 was never run: throw B();"])
         self.assertEqual(complain("text/a.hpp: throw: both\ntext/a.hpp: run: it is"),
                          ["text/a.hpp: 'run' is explained, and is run or gone"])
+
+
+class CutCase(unittest.TestCase):
+    def test_matrices_of_the_prefixes_become_projections_and_the_rest_stays(self):
+        def f32(shape, *values):
+            return "F32", shape, struct.pack(f"<{len(values)}f", *values)
+        tensors = {"grad.w": f32([2, 3], 0, 0, 1, 2, 0, 0), "grad.b": f32([2], 3, 4), "logits": f32([1, 2], 5, 6)}
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "x.safetensors"
+            cut_case.write(file, cut_case.reduced(tensors, ("grad.",)))
+            cut = cut_case.read(file)
+        self.assertEqual(cut.pop("projections.grad.w"), f32([2, 2], math.cos(2), 2, math.sin(2), 0))
+        self.assertEqual(cut, {name: tensors[name] for name in ("grad.b", "logits")})
 
 
 class ReadReport(unittest.TestCase):
