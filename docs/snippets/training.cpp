@@ -2,9 +2,13 @@
 #include <bora/bora.hpp>
 #include <bora/data.hpp>
 #include <algorithm>
+#include <cmath>
+#include <cstddef>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
+#include <iterator>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -96,6 +100,95 @@ void accumulate(Model& model) {
   const bora::StepReport report = trainer.step(batches);
   // [/accumulation]
   require(report.step == 1 && report.tokens == 4 * 4 * 32, "one step, all tokens");
+}
+
+void train_on_answers() {
+  const std::vector<bora::TokenId> ids{7, 8, 3, 40, 41, 2, 7, 9, 9, 3, 50, 2};
+  // [answers]
+  // Two prompts with their answers, the first one padded: it has 5 tokens. 1 marks the tokens to be learned.
+  const std::vector<float> answers{0, 0, 0, 1, 1, 0,  //
+                                   0, 0, 0, 0, 1, 1};
+  const bora::TokenBatch batch(2, 6, ids, {.weights = bora::weights_before(/*time=*/6, answers), .lengths = {5, 6}});
+  // [/answers]
+  require(batch.targets() == 4 && batch.target(0, 2)->id == 40, "the answers are predicted, nothing else");
+}
+
+void pack_documents() {
+  const std::vector<bora::TokenId> ids{7, 8, 2, 7, 9, 9, 2, 0};
+  // [packed]
+  // Two documents in one row, and a padding. The second one begins at position 0 and does not see the first.
+  const bora::TokenBatch batch(1, 8, ids, {.lengths = {7}, .segments = {0, 0, 0, 1, 1, 1, 1, -1}});
+  // [/packed]
+  require(batch.targets() == 5, "no document predicts the next");
+}
+
+void smooth(Model& model) {
+  bora::Random random(/*seed=*/1);
+  // [smoothed]
+  bora::Trainer trainer{
+      model, {.learning_rate = learning_rate}, bora::NextTokenCrossEntropy{.z_loss = 1e-4, .label_smoothing = 0.1}};
+  // [/smoothed]
+  const bora::StepReport report = trainer.step(draw_batch(random));
+  require(report.loss > report.cross_entropy, "the options are trained by, not reported as cross entropy");
+}
+
+// [objective]
+/// Direct preference optimisation (Rafailov et al. 2023, eq. 7). Rows 2i and 2i + 1 of a batch are the chosen and the
+/// rejected answer to a prompt; weights mark the answers.
+struct DirectPreference : bora::NextTokenCrossEntropy {
+  static constexpr std::size_t rows_together = 2;  // no micro-batch parts them
+  double beta = 0.1;
+  std::vector<double> reference = {};  // log probability of each answer by the reference model
+
+  bora::LossSum weigh(std::span<bora::Target> targets, std::span<const double> losses) const {
+    std::vector<double> log_ratio(reference.size()), slope(reference.size());
+    for (std::size_t s = 0; s < reference.size(); ++s) log_ratio[s] = -reference[s];
+    for (std::size_t i = 0; i < targets.size(); ++i) log_ratio[targets[i].sequence] -= losses[i];
+
+    bora::LossSum sum;
+    for (std::size_t s = targets.front().sequence; s < targets.back().sequence; s += 2) {
+      const double margin = beta * (log_ratio[s] - log_ratio[s + 1]);
+      sum += {.loss = std::log1p(std::exp(-margin)), .count = 1};
+      slope[s] = beta / (1 + std::exp(margin));
+      slope[s + 1] = -slope[s];
+    }
+    for (bora::Target& target : targets) target.weight = slope[target.sequence];
+    return sum;
+  }
+};
+// [/objective]
+
+void prefer(Model& model) {
+  bora::Random random(/*seed=*/1);
+  const bora::TokenBatch pairs = draw_batch(random);
+  // [own_step]
+  DirectPreference objective;
+  objective.reference = {-170, -171, -169, -174};
+  bora::Trainer trainer{model, {.learning_rate = learning_rate}, objective};
+  const bora::StepReport report = trainer.step(pairs);
+  // [/own_step]
+  const double measured = bora::evaluate(model, pairs, nullptr, objective).loss;
+  require(measured < report.loss, "a step prefers the chosen answers");
+}
+
+void deal_micro_batches(Model& model) {
+  bora::Random random(/*seed=*/1);
+  const bora::TokenBatch batch = draw_batch(random);
+  // [micro_batches]
+  // Activations of one row at a time; the same bits as four batches of a row.
+  bora::Trainer trainer{model, {.learning_rate = learning_rate, .micro_batch = 1}};
+  trainer.step(batch);
+  // [/micro_batches]
+  const bora::TokenBatch first_half(2, 32, {batch.ids().begin(), batch.ids().begin() + 64}),
+      second_half(2, 32, {batch.ids().begin() + 64, batch.ids().end()});
+  // [ranks]
+  // Two ranks would each do one of these; the step has micro-batches 0 to 3.
+  auto parts = trainer.partial_gradients(std::span(&first_half, 1), /*first=*/0);
+  auto others = trainer.partial_gradients(std::span(&second_half, 1), /*first=*/2);
+  parts.insert(parts.end(), std::make_move_iterator(others.begin()), std::make_move_iterator(others.end()));
+  const bora::StepReport report = trainer.step(std::move(parts));
+  // [/ranks]
+  require(report.step == 2 && report.tokens == 4 * 32, "one step from parts");
 }
 
 void train_in_bfloat16() {
@@ -209,6 +302,11 @@ int main(int argc, char** argv) try {
   check_schedule();
   take_steps(model, pool);
   accumulate(model);
+  train_on_answers();
+  pack_documents();
+  smooth(model);
+  prefer(model);
+  deal_micro_batches(model);
   train_in_bfloat16();
   choose_balance(model);
   measure(model, pool);

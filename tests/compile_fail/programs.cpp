@@ -6,6 +6,7 @@
 #include <bora/train/checkpoint.hpp>
 #include <bora/train/gradient.hpp>
 #include <bora/train/trainer.hpp>
+#include <span>
 #include <vector>
 
 // expect: compiles
@@ -43,6 +44,25 @@ struct Spec : bora::DecoderSpec {
 
 void save(const bora::Trainer<bora::Decoder<Spec, bora::F64>>& trainer) { bora::save_checkpoint("run", trainer, {}); }
 }  // namespace checkpoint_f64
+
+// expect: training: an objective has const members loss, gradient and count, all noexcept, on rows of logits, or states
+namespace objective_without_gradient {
+struct Spec : bora::DecoderSpec {
+  static constexpr std::size_t vocab_size = 8, dim = 16, layers = 2, context = 32;
+  using Norm = bora::RmsNorm<1e-5>;
+  using Attention = bora::MultiHeadAttention<bora::HeadShape{.heads = 2, .head_dim = 8}, bora::Causal>;
+  using FeedForward = bora::SwiGlu<16>;
+};
+struct Unfinished {
+  double loss(const bora::Target&, std::span<const float>) const noexcept { return 0; }
+};
+
+inline void use() {
+  bora::Decoder<Spec, bora::F32> model;
+  bora::Trainer trainer{model, {}, Unfinished{}};
+  trainer.step(bora::TokenBatch{});
+}
+}  // namespace objective_without_gradient
 
 // expect: generate: a sampler draws from F32 logits; load the model in F32 or Bf16
 namespace generate_f64 {

@@ -286,8 +286,8 @@ class AttentionAlone final : public Alone<typename Attention::template Layer<dim
     Layer::template forward<bora::Packed<F>>(lane, this->w, this->x, context(lane), kept_, this->y);
   }
   void backward(const bora::Lane& lane) noexcept override {
-    Layer::template backward<bora::Packed<F>>(lane, this->w, this->g, this->x, context(lane), this->shape.time, kept_,
-                                              d_, bora::Rows<const T>(this->dy), bias_gradient_.data(), this->dx);
+    Layer::template backward<bora::Packed<F>>(lane, this->w, this->g, this->x, context(lane), kept_, d_,
+                                              bora::Rows<const T>(this->dy), bias_gradient_.data(), this->dx);
   }
   void finish([[maybe_unused]] std::vector<T>& gradient) const override {
     if constexpr (bora::is_t5_bias<Position>)

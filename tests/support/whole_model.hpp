@@ -37,7 +37,7 @@ class WholeModel final : public Machine<typename F::Number> {
     bora::LossOptions options = options_;
     options.pool = pool;
     const std::size_t lanes = bora::detail::lanes_of(pool);
-    if (!pass_.fits(batch_, lanes)) pass_ = {batch_.batch(), batch_.time(), lanes};
+    if (!pass_.fits(pass_.shape(), lanes)) pass_ = {batch_.batch(), batch_.time(), lanes};
     std::copy(inputs.begin(), inputs.end(), parameters_.values().begin());
     model_.assign(parameters_);
     std::fill(gradients_.values().begin(), gradients_.values().end(), T(0));

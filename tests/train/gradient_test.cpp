@@ -78,7 +78,8 @@ TEST_CASE("The gradient of cross entropy is as precise for large logits as for s
     for (const float x : logits) largest = std::max(largest, static_cast<double>(x));
     for (const float x : logits) sum += std::exp(static_cast<double>(x) - largest);
     std::vector<float> found = logits;
-    const double loss = bora::detail::cross_entropy_gradient(found.data(), found.size(), 3, 0.25f);
+    const double loss =
+        bora::NextTokenCrossEntropy().gradient({.id = 3, .weight = 0.25}, std::span<float>(found)).measured;
     CHECK(std::abs(loss - (largest - static_cast<double>(logits[3]) + std::log(sum))) < 1e-6 * loss);
     double error = 0;
     for (std::size_t i = 0; i < logits.size(); ++i) {

@@ -42,6 +42,7 @@ constexpr std::size_t ring_runs(std::size_t window, std::size_t chunk, std::size
 template <CacheFormat E>
 class KeyValueCache {
  public:
+  using Format = E;
   using Runs = simd::KeyRuns<E>;
 
   /// Allocates all that `shape` may need: one layer of the cache for each of `layers`, as the policy says.

@@ -1,11 +1,11 @@
-/// Tokens and dense arrays as programs see them.
+/// Dense arrays as programs see them; with token_batch.hpp, what goes into a model and what comes out.
 #pragma once
 #include <bora/core/error.hpp>
+#include <bora/core/token_batch.hpp>
 #include <algorithm>
 #include <array>
 #include <concepts>
 #include <cstddef>
-#include <cstdint>
 #include <limits>
 #include <new>
 #include <span>
@@ -13,9 +13,6 @@
 #include <vector>
 
 namespace bora::inline BORA_ABI {
-
-/// A token's id. Range-checked wherever it enters the library.
-using TokenId = std::int32_t;
 
 /// A dense row-major array that owns its numbers; the last index runs fastest.
 template <class T, std::size_t rank>
@@ -77,44 +74,5 @@ class Tensor {
   std::array<std::size_t, rank> shape_{};
   std::vector<T> values_;
 };
-
-/// Rows of tokens of one length, without padding: [batch, time].
-class TokenBatch {
- public:
-  TokenBatch() = default;
-  /// Throws ConfigError when `ids` does not hold batch * time tokens.
-  TokenBatch(std::size_t batch, std::size_t time, std::vector<TokenId> ids)
-      : batch_(batch), time_(time), ids_(std::move(ids)) {
-    // By division: the product of what does not fit could wrap to what does.
-    if (batch == 0 || time == 0 ? !ids_.empty() : ids_.size() / batch != time || ids_.size() % batch != 0)
-      throw ConfigError(
-          detail::message("TokenBatch: ", ids_.size(), " ids given, expected batch ", batch, " * time ", time));
-  }
-
-  /// Rows.
-  std::size_t batch() const noexcept { return batch_; }
-  /// Tokens in each row.
-  std::size_t time() const noexcept { return time_; }
-  /// All, row by row.
-  std::span<const TokenId> ids() const noexcept { return ids_; }
-  /// The tokens of row `b`.
-  std::span<const TokenId> row(std::size_t b) const noexcept {
-    return std::span<const TokenId>(ids_).subspan(b * time_, time_);
-  }
-
- private:
-  std::size_t batch_ = 0, time_ = 0;
-  std::vector<TokenId> ids_;
-};
-
-/// Throws TokenError unless 0 <= id < vocab_size.
-inline void check_token(TokenId id, std::size_t vocab_size) {
-  if (id < 0 || static_cast<std::size_t>(id) >= vocab_size)
-    throw TokenError(detail::message("token id ", id, " is outside the vocabulary: expected 0 to ", vocab_size - 1));
-}
-/// The same for each id.
-inline void check_tokens(std::span<const TokenId> ids, std::size_t vocab_size) {
-  for (const TokenId id : ids) check_token(id, vocab_size);
-}
 
 }  // namespace bora::inline BORA_ABI

@@ -207,19 +207,18 @@ struct GroupedQueryAttention {
       return simd::AttentionGradients<float>::size(head_dim, time);
     }
 
-    /// dx += the gradient with respect to x; g += the gradients of the weights. Rows are whole sequences of
-    /// `time` tokens, one after the other. d_bias [sequences, heads, reach] += gradients of the bias table.
+    /// dx += the gradient with respect to x; g += the gradients of the weights. Rows are whole sequences, one after the
+    /// other. d_bias [sequences, heads, reach] += gradients of the bias table.
     template <class Store, CacheFormat E, class T = typename Store::Number>
     static void backward(const Lane& lane, const Tensors<Store>& w, const Tensors<Flat<T>>& g,
-                         const typename Store::Input& x, const AttentionContext<T, E>& context, std::size_t time,
-                         const Kept<Store>& kept, const Gradients<Store>& d, Rows<const T> dy, T* d_bias,
-                         Rows<T> dx) noexcept {
+                         const typename Store::Input& x, const AttentionContext<T, E>& context, const Kept<Store>& kept,
+                         const Gradients<Store>& d, Rows<const T> dy, T* d_bias, Rows<T> dx) noexcept {
       const std::size_t rows = context.rows;
       clear_columns(lane, d.output, rows, query_width);
       linear_backward(lane, w.output, dy, rows, d.output);
       linear_gradient(lane, w.output, g.output, g.output_bias, dy, kept.output, rows);
       lane.sync();
-      attend_backward_rows<Store>(lane, context, time, kept, d, d_bias);
+      attend_backward_rows<Store>(lane, context, kept, d, d_bias);
       lane.sync();
       linear_gradient(lane, w.query, g.query, g.query_bias, d.query, x, rows);
       linear_gradient(lane, w.key, g.key, g.key_bias, d.key, x, rows);
@@ -316,13 +315,20 @@ struct GroupedQueryAttention {
 
     /// One unit is a sequence and a key/value head: all sums over its queries stay in one lane, in one order.
     template <class Store, CacheFormat E, class T>
-    static void attend_backward_rows(const Lane& lane, const AttentionContext<T, E>& context, std::size_t time,
-                                     const Kept<Store>& kept, const Gradients<Store>& d, T* d_bias) noexcept {
+    static void attend_backward_rows(const Lane& lane, const AttentionContext<T, E>& context, const Kept<Store>& kept,
+                                     const Gradients<Store>& d, T* d_bias) noexcept {
       std::size_t unit = 0;
-      for (std::size_t first = 0; first < context.rows; first += time)
+      for (std::size_t first = 0, end; first < context.rows; first = end) {
+        end = sequence_end(context, first);
         for (std::size_t k = 0; k < kv_heads; ++k)
-          if (unit++ % lane.count == lane.index)
-            attend_backward_unit<Store>(context, {first, first + time}, k, kept, d, d_bias);
+          if (unit++ % lane.count == lane.index) attend_backward_unit<Store>(context, {first, end}, k, kept, d, d_bias);
+      }
+    }
+    template <class T, CacheFormat E>
+    static std::size_t sequence_end(const AttentionContext<T, E>& context, std::size_t row) noexcept {
+      const std::size_t sequence = context.places[row].sequence;
+      while (row < context.rows && context.places[row].sequence == sequence) ++row;
+      return row;
     }
 
     template <class Store, CacheFormat E, class T>

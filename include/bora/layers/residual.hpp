@@ -173,9 +173,9 @@ struct ResidualBlock {
   /// dx, on entry the gradient of the block's output, becomes that of its input x. Begins and ends in step.
   template <class Store, CacheFormat E, class T = typename Store::Number>
   static void backward(const Lane& lane, const Tensors<Store>& w, const Tensors<Flat<T>>& g, Rows<const T> x,
-                       const AttentionContext<T, E>& context, std::size_t time, const Kept<Store>& kept,
-                       const Gradients<Store>& d, const BalanceGradient<T>& balance, T* d_bias,
-                       const BlockScratch<T>& scratch, Rows<T> dx) noexcept {
+                       const AttentionContext<T, E>& context, const Kept<Store>& kept, const Gradients<Store>& d,
+                       const BalanceGradient<T>& balance, T* d_bias, const BlockScratch<T>& scratch,
+                       Rows<T> dx) noexcept {
     const std::size_t rows = context.rows;
     const Rows<T> d_attention = scratch.first, d_feed_forward = shared_norm ? scratch.first : scratch.second;
     clear_columns(lane, d_attention, rows, dim);
@@ -189,8 +189,8 @@ struct ResidualBlock {
                                         kept.feed_forward_statistics, d_feed_forward, dx);
       lane.sync();
     }
-    Attention::template backward<Store>(lane, w.attention, g.attention, kept.attention_input, context, time,
-                                        kept.attention, d.attention, Rows<const T>(dx), d_bias, d_attention);
+    Attention::template backward<Store>(lane, w.attention, g.attention, kept.attention_input, context, kept.attention,
+                                        d.attention, Rows<const T>(dx), d_bias, d_attention);
     lane.sync();
     if constexpr (parallel && !shared_norm)
       Norm::template backward<Store, T>(lane, w.feed_forward_norm, g.feed_forward_norm, x, rows, dim,

@@ -1,49 +1,99 @@
-/// The forward of whole batches: rows of one length, each from its first token on.
+/// The forward of whole batches: every sequence from its first token on.
 #pragma once
 #include <bora/core/executor.hpp>
+#include <bora/core/memory.hpp>
 #include <bora/core/tensor.hpp>
+#include <bora/model/batch.hpp>
 #include <bora/model/forward.hpp>
 #include <cstddef>
-#include <span>
 #include <type_traits>
+#include <vector>
 
 BORA_BEFORE_NAMESPACE();
 namespace bora::inline BORA_ABI::detail {
 
-/// A forward with a cache of its own, and the memory for batches of one shape.
+/// Keys and values of a batch: in each layer one block, in which sequences of any lengths follow one another.
+template <CacheFormat E>
+class BatchKeys {
+ public:
+  using Format = E;
+
+  BatchKeys(const std::vector<CacheLayer>& layers, const BatchShape& shape) {
+    const std::size_t most = shape.rows / simd::run_length + shape.sequences;
+    for (const CacheLayer& layer : layers) {
+      const std::size_t bytes = most * layer.kv_heads * simd::RunLayout<E>::bytes(layer.head_dim);
+      layers_.push_back({layer, Buffer<std::byte>(bytes, "the keys and values of a layer"), {}});
+      layers_.back().runs.resize(shape.sequences);
+    }
+  }
+
+  void clear() noexcept { used_ = sequences_ = 0; }
+  /// Room for one sequence more.
+  void append(std::size_t length) noexcept {
+    const std::size_t runs = (length + simd::run_length - 1) / simd::run_length;
+    for (Layer& layer : layers_) {
+      simd::KeyRuns<E>& at = layer.runs[sequences_];
+      at.base = layer.memory.data();
+      at.first = used_;
+      at.modulus = runs;
+      at.kv_heads = layer.facts.kv_heads;
+      at.head_dim = layer.facts.head_dim;
+    }
+    used_ += runs;
+    ++sequences_;
+  }
+  std::size_t sequences() const noexcept { return sequences_; }
+  /// The runs of every sequence in a layer.
+  const simd::KeyRuns<E>* layer(std::size_t l) const noexcept { return layers_[l].runs.data(); }
+
+ private:
+  struct Layer {
+    CacheLayer facts;
+    Buffer<std::byte> memory;
+    std::vector<simd::KeyRuns<E>> runs;
+  };
+  std::vector<Layer> layers_;
+  std::size_t used_ = 0, sequences_ = 0;
+};
+
+/// A forward with keys of its own, and the memory for batches up to a shape. Its rows are the tokens of the batch, row
+/// after row, without padding: what is padding costs nothing and cannot be seen.
 template <ModelSpec S, WeightFormat F>
 class BatchForward : public Forward<S, F> {
  public:
   using Element = std::conditional_t<std::is_same_v<typename F::Number, double>, F64, F32>;
 
-  BatchForward(std::size_t batch, std::size_t time, std::size_t lanes, Keep keep)
-      : Forward<S, F>(batch * time, lanes, keep, keep == Keep::everything ? time : 0),
-        batch_(batch),
-        time_(time),
-        cache_(LinearCache<Element>(), cache_layers<S>(), {time, time, 0, batch}) {}
+  BatchForward(const BatchShape& shape, std::size_t lanes, Keep keep)
+      : Forward<S, F>(shape.rows, lanes, keep, keep == Keep::everything ? shape.longest : 0),
+        shape_(shape),
+        keys_(cache_layers<S>(), shape) {}
 
-  std::size_t batch() const noexcept { return batch_; }
-  std::size_t time() const noexcept { return time_; }
-  std::size_t rows() const noexcept { return batch_ * time_; }
-  bool fits(const TokenBatch& batch) const noexcept { return batch.batch() == batch_ && batch.time() == time_; }
-  const KeyValueCache<Element>& cache() const noexcept { return cache_; }
+  /// Most that it can take.
+  const BatchShape& shape() const noexcept { return shape_; }
+  /// Of the batch that was placed.
+  std::size_t rows() const noexcept { return rows_; }
+  std::size_t sequences() const noexcept { return keys_.sequences(); }
+  const BatchKeys<Element>& keys() const noexcept { return keys_; }
 
-  /// \param ids  of the next run, [batch, time]
-  void place(std::span<const TokenId> ids) {
-    for (std::size_t b = 0; b < batch_; ++b) {
-      cache_.reset(b);
-      cache_.append(b, time_);
-      for (std::size_t t = 0; t < time_; ++t) {
-        this->places()[b * time_ + t] = {b, t};
-        this->tokens()[b * time_ + t] = ids[b * time_ + t];
+  /// Puts rows of a batch where the next run takes them.
+  void place(const TokenBatch& batch, Range rows) {
+    keys_.clear();
+    rows_ = 0;
+    for_sequences(batch, rows, [&](std::size_t b, std::size_t begin, std::size_t end) {
+      for (std::size_t t = begin; t < end; ++t, ++rows_) {
+        this->places()[rows_] = {keys_.sequences(), t - begin};
+        this->tokens()[rows_] = batch.row(b)[t];
       }
-    }
+      keys_.append(end - begin);
+    });
   }
-  void run(const Lane& lane, const Decoder<S, F>& model) noexcept { Forward<S, F>::run(lane, model, cache_, rows()); }
+  void place(const TokenBatch& batch) { place(batch, {0, batch.batch()}); }
+  void run(const Lane& lane, const Decoder<S, F>& model) noexcept { Forward<S, F>::run(lane, model, keys_, rows_); }
 
  private:
-  std::size_t batch_, time_;
-  KeyValueCache<Element> cache_;
+  BatchShape shape_;
+  BatchKeys<Element> keys_;
+  std::size_t rows_ = 0;
 };
 
 }  // namespace bora::inline BORA_ABI::detail

@@ -40,7 +40,7 @@ class Forward {
   template <std::size_t kind>
   using Kept = typename Block<kind>::template Kept<Packed<F>>;
 
-  /// \param time  tokens of a sequence in backward; 0 where nothing is kept
+  /// \param time  most tokens of a sequence in backward; 0 where nothing is kept
   Forward(std::size_t rows, std::size_t lanes, Keep keep, std::size_t time = 0)
       : keep_(keep), lane_scratch_(row_stride(lane_numbers(time))), lanes_(lanes), places_(rows), tokens_(rows) {
     memory_ = carve_buffer("the numbers of a forward pass", [&](Arena& arena) { carve(arena, rows); });
@@ -52,8 +52,9 @@ class Forward {
   std::size_t lanes() const noexcept { return lanes_; }
 
   /// Runs the first `rows` rows through all layers. Keys and values go to `cache`, one KeyRuns a sequence and layer.
-  template <CacheFormat E>
-  void run(const Lane& lane, const Decoder<S, F>& model, const KeyValueCache<E>& cache, std::size_t rows) noexcept {
+  /// A batch's keys will do for a cache.
+  template <class Cache>
+  void run(const Lane& lane, const Decoder<S, F>& model, const Cache& cache, std::size_t rows) noexcept {
     const auto& w = model.weights();
     A::for_kinds([&]<std::size_t kind>() {
       if constexpr (is_t5_bias<typename A::template Position<kind>>)
@@ -82,9 +83,9 @@ class Forward {
   }
   const BlockScratch<T>& scratch() const noexcept { return scratch_; }
 
-  template <std::size_t kind, CacheFormat E>
-  AttentionContext<T, E> context(const Lane& lane, const KeyValueCache<E>& cache, std::size_t l,
-                                 std::size_t rows) noexcept {
+  template <std::size_t kind, class Cache>
+  AttentionContext<T, typename Cache::Format> context(const Lane& lane, const Cache& cache, std::size_t l,
+                                                      std::size_t rows) noexcept {
     auto& t = tables<kind>();
     return {places_.data(),
             rows,
@@ -166,14 +167,17 @@ class Head {
     memory_ = carve_buffer("the numbers of a forward pass", [&](Arena& arena) { carve(arena, rows); });
   }
 
-  /// Logits of `rows` rows of the last stream, from row `first` on.
-  void run(const Lane& lane, const Decoder<S, F>& model, Rows<const T> x, std::size_t rows) noexcept {
-    const auto& output = model.weights().output();
+  /// The hidden states of `rows` rows of the last stream: `input`.
+  void normalise(const Lane& lane, const Decoder<S, F>& model, Rows<const T> x, std::size_t rows) noexcept {
     A::Norm::template forward<Packed<F>>(lane, model.weights().final_norm, x, rows, S::dim, input, statistics);
     const Range share = lane.share(rows);
-    for (std::size_t r = share.begin; r < share.end; ++r) output.prepare(input, r, {0, S::dim});
+    for (std::size_t r = share.begin; r < share.end; ++r) model.weights().output().prepare(input, r, {0, S::dim});
     lane.sync();
-    linear(lane, output, Absent{}, input, rows, logits);
+  }
+  /// The same, and their logits.
+  void run(const Lane& lane, const Decoder<S, F>& model, Rows<const T> x, std::size_t rows) noexcept {
+    normalise(lane, model, x, rows);
+    linear(lane, model.weights().output(), Absent{}, input, rows, logits);
     lane.sync();
   }
 

@@ -70,14 +70,14 @@ class Balance {
   static constexpr bool same_mixtures = [] {
     std::size_t experts = 0, choices = 0;
     bool same = true;
-    A::for_kinds([&]<std::size_t kind>() {
-      if constexpr (routed<kind>) {
-        using Mixture = typename A::template FeedForward<kind>;
+    const auto compare = [&]<class Mixture>() {
+      if constexpr (Mixture::experts > 0) {
         same = same && (experts == 0 || (experts == Mixture::experts && choices == Mixture::choices));
         experts = Mixture::experts;
         choices = Mixture::choices;
       }
-    });
+    };
+    A::for_kinds([&]<std::size_t kind>() { compare.template operator()<typename A::template FeedForward<kind>>(); });
     return same;
   }();
   static_assert(same_mixtures,

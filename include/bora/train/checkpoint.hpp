@@ -150,9 +150,17 @@ inline void check_files(const fs::path& folder, const Json& files, const fs::pat
   }
 }
 
+/// What an objective says of itself.
+template <class O>
+std::string facts_of(const O& objective) {
+  if constexpr (requires { objective.facts(); })
+    return objective.facts();
+  else
+    return "without facts";
+}
 /// What decides the bits of a run, by name.
-template <class Model>
-Json options_to_json(const Trainer<Model>& trainer) {
+template <class Model, class TrainedBy>
+Json options_to_json(const Trainer<Model, TrainedBy>& trainer) {
   const TrainerOptions& o = trainer.options();
   const LearningRate& r = o.learning_rate;
   return {{"model", hex(fingerprint(describe<typename Model::Spec>()))},
@@ -174,11 +182,15 @@ Json options_to_json(const Trainer<Model>& trainer) {
             {"weight_decay", o.optimizer.weight_decay}}},
           {"clip_norm", o.clip_norm},
           {"load_balancing", o.load_balancing},
-          {"balance", static_cast<unsigned>(o.balance)}};
+          {"balance", static_cast<unsigned>(o.balance)},
+          {"micro_batch", o.micro_batch},
+          {"objective", facts_of(trainer.objective())}};
 }
-/// The options of a checkpoint's state. Those that version 1 did not have had one meaning then.
+/// The options of a checkpoint's state. Those that earlier versions did not have had one meaning then.
 inline Json stored_options(const Json& state, const fs::path& file) {
   Json options = require_object(state, "options", file);
+  options.emplace("micro_batch", 0);
+  options.emplace("objective", NextTokenCrossEntropy().facts());
   if (require_size(state, "version", file, "state") == 1)
     if (const auto rate = options.find("learning_rate"); rate != options.end() && rate->is_object())
       rate->update({{"cooldown_shape", static_cast<unsigned>(Cooldown::linear)}, {"cooldown_floor", 0.0}});
@@ -253,8 +265,8 @@ inline Json history_to_json(const LossHistory& history) {
 }
 
 /// The state of a run whose other files are in `folder`.
-template <class Model>
-Json state_to_json(const Trainer<Model>& trainer, const TrainingState& run, const Json& options,
+template <class Model, class TrainedBy>
+Json state_to_json(const Trainer<Model, TrainedBy>& trainer, const TrainingState& run, const Json& options,
                    const std::string& best, const fs::path& folder) {
   Json state = {{"format", "bora-checkpoint"},
                 {"version", 2},
@@ -270,8 +282,8 @@ Json state_to_json(const Trainer<Model>& trainer, const TrainingState& run, cons
 }
 
 /// For the holder of the folder's lock. All that can be refused is refused before the first of the links changes.
-template <class Model>
-void write_checkpoint(const fs::path& folder, const Trainer<Model>& trainer, const TrainingState& run,
+template <class Model, class TrainedBy>
+void write_checkpoint(const fs::path& folder, const Trainer<Model, TrainedBy>& trainer, const TrainingState& run,
                       const Json& options) {
   static_assert(std::is_same_v<typename Model::Number, float>,
                 "bora: save_checkpoint: checkpoints hold F32 parameters; train in F32 or Bf16");
@@ -313,8 +325,8 @@ struct ReadCheckpoint {
   std::size_t steps;
   Parameters<S> parameters, first, second;
 };
-template <class Model>
-ReadCheckpoint<typename Model::Spec> read_checkpoint(const fs::path& folder, const Trainer<Model>& trainer,
+template <class Model, class TrainedBy>
+ReadCheckpoint<typename Model::Spec> read_checkpoint(const fs::path& folder, const Trainer<Model, TrainedBy>& trainer,
                                                      const Json& options, ScheduleOnResume schedule) {
   using S = typename Model::Spec;
   const CheckpointFolder found = read_checkpoint_folder(folder);
@@ -345,9 +357,9 @@ inline bool has_checkpoint(const std::filesystem::path& folder) {
 /// whatever else decides the run's bits. A best loss whose parameters are in no checkpoint of this folder, of a run
 /// that began in another one, is kept without a link. Throws FileError where something cannot be written, a parameter,
 /// moment or loss is not finite, or another program writes to the folder; the earlier checkpoints stay then.
-template <class Model>
-void save_checkpoint(const std::filesystem::path& folder, const Trainer<Model>& trainer, const TrainingState& run,
-                     const Json& options = Json::object()) {
+template <class Model, class TrainedBy>
+void save_checkpoint(const std::filesystem::path& folder, const Trainer<Model, TrainedBy>& trainer,
+                     const TrainingState& run, const Json& options = Json::object()) {
   detail::make_folder(folder);
   const FolderLock lock(folder);
   detail::write_checkpoint(folder, trainer, run, options);
@@ -358,8 +370,8 @@ void save_checkpoint(const std::filesystem::path& folder, const Trainer<Model>& 
 /// missing, damaged or foreign, and ConfigError where model or options differ; the trainer is unchanged then.
 /// \param options   those that were given to `save_checkpoint`
 /// \param schedule  whether the trainer's learning rate may be another one than the checkpoint's
-template <class Model>
-TrainingState restore_checkpoint(const std::filesystem::path& folder, Trainer<Model>& trainer,
+template <class Model, class TrainedBy>
+TrainingState restore_checkpoint(const std::filesystem::path& folder, Trainer<Model, TrainedBy>& trainer,
                                  const Json& options = Json::object(),
                                  ScheduleOnResume schedule = ScheduleOnResume::unchanged) {
   auto found = detail::read_checkpoint(folder, trainer, options, schedule);

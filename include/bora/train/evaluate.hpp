@@ -5,7 +5,9 @@
 #include <bora/io/token_file.hpp>
 #include <bora/model/batch.hpp>
 #include <bora/model/batch_forward.hpp>
+#include <bora/train/cross_entropy.hpp>
 #include <bora/train/option_check.hpp>
+#include <bora/train/target_head.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -19,8 +21,8 @@ namespace bora::inline BORA_ABI {
 
 /// What a model lost on held-out text.
 struct Evaluation {
-  double loss = 0;              ///< mean cross entropy, natural logarithm
-  std::size_t predictions = 0;  ///< tokens that the mean is over: all but the first of each row
+  double loss = 0;              ///< mean of what the objective measures: cross entropy, natural logarithm
+  std::size_t predictions = 0;  ///< targets that the mean is over: all tokens but the first of each row, by default
 
   /// exp(loss): by token, so of use between models with one tokenizer.
   double perplexity() const noexcept { return std::exp(loss); }
@@ -35,76 +37,59 @@ struct Evaluation {
 
 namespace detail {
 
-/// The memory of evaluating batches of one shape.
-template <ModelSpec S, WeightFormat F>
+/// The memory of evaluating batches up to a shape.
+template <ModelSpec S, WeightFormat F, class O>
 class EvaluationPass {
  public:
-  using T = typename F::Number;
+  EvaluationPass(const BatchShape& shape, std::size_t lanes)
+      : forward_(shape, lanes, Keep::nothing), head_(shape.rows, Keep::nothing) {}
 
-  EvaluationPass(std::size_t batch, std::size_t time, std::size_t lanes)
-      : forward_(batch, time, lanes, Keep::nothing),
-        head_(std::min(batch * time, head_rows)),
-        row_loss_(batch * time) {}
+  bool fits(const BatchShape& shape) const noexcept { return forward_.shape().holds(shape); }
 
-  bool fits(const TokenBatch& batch) const noexcept { return forward_.fits(batch); }
-
-  /// `sum` with the losses of all batch * (time - 1) predictions, added in the tokens' order.
-  double add_to(double sum, const Decoder<S, F>& model, const TokenBatch& batch, Executor* pool) {
-    forward_.place(batch.ids());
-    run_gang(pool, [&](const Lane& lane) noexcept {
-      forward_.run(lane, model);
-      for (std::size_t first = 0; first < rows(); first += head_rows)
-        add_losses(lane, model, first, std::min(head_rows, rows() - first));
-    });
-    for (const double loss : row_loss_) sum += loss;
-    return sum;
+  /// Adds the losses of all targets to `sum`; returns how many there were.
+  std::size_t add_to(LossSum& sum, const Decoder<S, F>& model, const TokenBatch& batch, std::size_t index,
+                     const O& objective, Executor* pool) {
+    const Range rows{0, batch.batch()};
+    forward_.place(batch, rows);
+    head_.list.find(batch, index, 0, rows);
+    run_gang(pool, [&](const Lane& lane) noexcept { forward_.run(lane, model); });
+    head_.measure(model, objective, forward_.stream(S::layers), pool, sum);
+    return head_.list.size();
   }
 
  private:
-  std::size_t rows() const noexcept { return forward_.rows(); }
-
-  void add_losses(const Lane& lane, const Decoder<S, F>& model, std::size_t first, std::size_t n) noexcept {
-    head_.run(lane, model, forward_.stream(S::layers).from(first), n);
-    const Range share = lane.share(n);
-    for (std::size_t r = share.begin; r < share.end; ++r)
-      row_loss_[first + r] = loss_of(first + r, head_.logits.row(r));
-    lane.sync();
-  }
-  /// The last token of a row predicts nothing.
-  double loss_of(std::size_t row, const T* logits) noexcept {
-    if (row % forward_.time() + 1 == forward_.time()) return 0;
-    const auto target = static_cast<std::size_t>(forward_.tokens()[row + 1]);
-    return simd::log_sum_exp(logits, S::vocab_size).cross_entropy(logits[target]);
-  }
-
   BatchForward<S, F> forward_;
-  Head<S, F> head_;
-  std::vector<double> row_loss_;
+  TargetHead<S, F, O> head_;
 };
 
 }  // namespace detail
 
-/// Mean loss over all predictions of the batches: the same bits for any number of threads, and whatever rows share a
-/// batch. Throws TokenError for ids outside the vocabulary and for no rows at all.
-template <ModelSpec S, WeightFormat F>
-Evaluation evaluate(const Decoder<S, F>& model, std::span<const TokenBatch> batches, Executor* pool = nullptr) {
-  for (const TokenBatch& batch : batches) detail::check_batch<S>(batch, 2);
+/// Mean over all targets of the batches of what an objective measures: the same bits for any number of threads, and
+/// whatever rows share a batch. Throws TokenError for ids outside the vocabulary and for no rows at all, Error where no
+/// batch holds a target.
+template <ModelSpec S, WeightFormat F, class O = NextTokenCrossEntropy>
+Evaluation evaluate(const Decoder<S, F>& model, std::span<const TokenBatch> batches, Executor* pool = nullptr,
+                    const O& objective = {}) {
+  for (const TokenBatch& batch : batches) detail::check_targets<S>(batch);
   if (batches.empty()) throw TokenError("evaluate: no batch given, expected at least one");
+  detail::check_objective(objective);
   const detail::FloatMode mode;
-  std::optional<detail::EvaluationPass<S, F>> pass;
+  std::optional<detail::EvaluationPass<S, F, O>> pass;
+  LossSum sum;
   Evaluation result;
-  for (const TokenBatch& batch : batches) {
-    if (!pass || !pass->fits(batch)) pass.emplace(batch.batch(), batch.time(), detail::lanes_of(pool));
-    result.loss = pass->add_to(result.loss, model, batch, pool);
-    result.predictions += detail::predictions_of(batch);
+  for (std::size_t i = 0; i < batches.size(); ++i) {
+    const detail::BatchShape shape = detail::shape_of(batches[i], {0, batches[i].batch()});
+    if (!pass || !pass->fits(shape)) pass.emplace(shape, detail::lanes_of(pool));
+    result.predictions += pass->add_to(sum, model, batches[i], i, objective, pool);
   }
-  result.loss /= static_cast<double>(result.predictions);
+  result.loss = sum.measured / detail::require_count(sum);
   return result;
 }
 /// The same for one batch.
-template <ModelSpec S, WeightFormat F>
-Evaluation evaluate(const Decoder<S, F>& model, const TokenBatch& batch, Executor* pool = nullptr) {
-  return evaluate(model, std::span<const TokenBatch>(&batch, 1), pool);
+template <ModelSpec S, WeightFormat F, class O = NextTokenCrossEntropy>
+Evaluation evaluate(const Decoder<S, F>& model, const TokenBatch& batch, Executor* pool = nullptr,
+                    const O& objective = {}) {
+  return evaluate(model, std::span<const TokenBatch>(&batch, 1), pool, objective);
 }
 
 /// Up to `most` rows of `time` tokens from the beginning of a token file, in batches of at most `batch` rows. Throws

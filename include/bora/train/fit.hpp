@@ -65,12 +65,12 @@ class Stopwatch {
   double seconds_ = 0;
 };
 
-template <class Model>
+template <class Model, class TrainedBy>
 class Fit {
  public:
   using Spec = typename Model::Spec;
 
-  Fit(Trainer<Model>& trainer, TokenMixture& mixture, const FitOptions& options)
+  Fit(Trainer<Model, TrainedBy>& trainer, TokenMixture& mixture, const FitOptions& options)
       : trainer_(trainer), mixture_(mixture), options_(options) {
     check();
     if (options_.steps == 0) options_.steps = trainer.options().learning_rate.steps;
@@ -110,7 +110,7 @@ class Fit {
     if (mixture_.vocab_size() > Spec::vocab_size)
       throw ConfigError(message("fit: the token files are made for ", mixture_.vocab_size(),
                                 " ids, expected at most the model's ", Spec::vocab_size));
-    for (const TokenBatch& batch : o.held_out) check_batch<Spec>(batch, 2);
+    for (const TokenBatch& batch : o.held_out) check_targets<Spec>(batch);
   }
 
   /// Steps at a rate of 0 would cost their hours and leave every parameter as it was.
@@ -130,10 +130,18 @@ class Fit {
     for (const TokenBatch& batch : options_.held_out) {
       for (const std::size_t extent : {batch.batch(), batch.time()}) held_out.add(std::uint64_t{extent});
       for (const TokenId id : batch.ids()) held_out.add(static_cast<std::uint64_t>(id));
+      add_parts(held_out, batch.parts());
     }
     return {{"batches_per_step", options_.batches_per_step},
             {"held_out", hex(held_out.value())},
             {"data", hex(mixture_.state().fingerprint)}};
+  }
+  /// Parts that are left empty add nothing.
+  static void add_parts(Checksum& sum, const BatchParts& parts) {
+    for (const TokenId id : parts.targets) sum.add(static_cast<std::uint64_t>(id));
+    for (const float weight : parts.weights) sum.add(static_cast<double>(weight));
+    for (const std::size_t length : parts.lengths) sum.add(std::uint64_t{length});
+    for (const std::int32_t segment : parts.segments) sum.add(static_cast<std::uint64_t>(segment));
   }
   void open_folder() {
     make_folder(options_.folder);
@@ -167,8 +175,9 @@ class Fit {
   std::optional<double> evaluate_if_due() {
     improved_ = false;
     if (options_.held_out.empty() || !due(options_.evaluate_every)) return std::nullopt;
-    const double loss =
-        evaluate(trainer_.model(), std::span<const TokenBatch>(options_.held_out), trainer_.options().pool).loss;
+    const double loss = evaluate(trainer_.model(), std::span<const TokenBatch>(options_.held_out),
+                                 trainer_.options().pool, trainer_.objective())
+                            .loss;
     require_finite_loss(loss);
     LossHistory::append(run_.history.held_out, {trainer_.steps(), loss});
     improved_ = !run_.best || loss < run_.best->loss;
@@ -213,7 +222,7 @@ class Fit {
     tokens_ = 0;
   }
 
-  Trainer<Model>& trainer_;
+  Trainer<Model, TrainedBy>& trainer_;
   TokenMixture& mixture_;
   FitOptions options_;
   std::optional<FolderLock> lock_;
@@ -230,10 +239,10 @@ class Fit {
 /// of threads and one build of the library. Throws ConfigError for options that are impossible or not those of the
 /// checkpoint and for a run that goes beyond a schedule that ends at 0, FileError for a checkpoint that is damaged or
 /// cannot be written, Error where a loss is no longer finite: the checkpoint before it stays.
-template <class Model>
-FitResult fit(Trainer<Model>& trainer, TokenMixture& mixture, const FitOptions& options,
+template <class Model, class TrainedBy>
+FitResult fit(Trainer<Model, TrainedBy>& trainer, TokenMixture& mixture, const FitOptions& options,
               const ProgressCallback& progress = {}) {
-  return detail::Fit<Model>(trainer, mixture, options).run(progress);
+  return detail::Fit<Model, TrainedBy>(trainer, mixture, options).run(progress);
 }
 
 }  // namespace bora::inline BORA_ABI

@@ -46,9 +46,10 @@ std::vector<std::vector<double>> expert_shares(const Decoder<S, F>& model, std::
         l, [&]<std::size_t kind>() { shares[l].resize(detail::Anatomy<S>::template FeedForward<kind>::experts); });
   std::optional<detail::BatchForward<S, F>> forward;
   for (const TokenBatch& batch : batches) {
-    if (!forward || !forward->fits(batch))
-      forward.emplace(batch.batch(), batch.time(), detail::lanes_of(pool), detail::Keep::everything);
-    forward->place(batch.ids());
+    const detail::BatchShape shape = detail::shape_of(batch, {0, batch.batch()});
+    if (!forward || !forward->shape().holds(shape))
+      forward.emplace(shape, detail::lanes_of(pool), detail::Keep::everything);
+    forward->place(batch);
     run_gang(pool, [&](const Lane& lane) noexcept { forward->run(lane, model); });
     detail::count_choices(*forward, shares);
   }

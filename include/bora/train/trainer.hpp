@@ -2,9 +2,12 @@
 #pragma once
 #include <bora/simd/adamw.hpp>
 #include <bora/train/gradient.hpp>
+#include <bora/train/gradient_part.hpp>
 #include <bora/train/option_check.hpp>
 #include <bora/train/schedule.hpp>
+#include <bora/train/summation_tree.hpp>
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <limits>
@@ -32,22 +35,27 @@ struct TrainerOptions {
   double load_balancing = 0;        ///< coefficient of the load-balancing loss
   Executor* pool = nullptr;         ///< who works; the calling thread alone without one. Must outlive the trainer
   BalanceLoss balance = BalanceLoss::all_layers;  ///< which load-balancing loss
+  /// Rows of a batch whose gradients are computed together: memory for activations is theirs alone. 0: the whole batch.
+  /// Gradients of micro-batches are added in a fixed tree, by their number in the step: what the step comes to depends
+  /// on where micro-batches begin and end, not on which of them share a batch, nor on who computes them.
+  std::size_t micro_batch = 0;
 };
 
 /// What a step did.
 struct StepReport {
   std::size_t step;       ///< 1, 2, …
-  double loss;            ///< the objective before the update: both parts by their coefficients
-  double cross_entropy;   ///< mean over all predictions of the batches together, as `evaluate` has it
-  double load_balancing;  ///< mean over the batches, by their predictions; without coefficient; 0 for dense models
+  double loss;            ///< what is minimised, before the update: both parts by their coefficients
+  double cross_entropy;   ///< mean over all targets of the batches together, as `evaluate` has it
+  double load_balancing;  ///< mean over the micro-batches, by their targets; without coefficient; 0 for dense models
   double learning_rate;   ///< of this step
   double gradient_norm;   ///< global, before clipping
-  std::size_t tokens;     ///< in the batches, the first of each row included
+  std::size_t tokens;     ///< in the batches, the first of each row included, padding not
+  std::vector<double> more = {};  ///< means of what an objective sums of its own
 };
 
 /// Trains a model in place: `step` computes the gradients of a batch, updates the F32 parameters and rewrites the
 /// packed weights. Losses, gradients and parameters do not depend on the number of threads.
-template <class Model>
+template <class Model, class TrainedBy = NextTokenCrossEntropy>
 class Trainer {
   static_assert(!std::is_const_v<Model>, "bora: Trainer: a model is trained in place and cannot be const");
 
@@ -55,15 +63,24 @@ class Trainer {
   using Spec = typename Model::Spec;
   using Format = typename Model::Format;
   using T = typename Model::Number;
+  using Part = GradientPart<Spec, T>;
+  static_assert(detail::is_objective<TrainedBy, T>());
 
   /// The model must outlive the trainer. Its unpacked weights are the first parameters: for formats that round, pass
   /// the unrounded ones. Throws ConfigError for impossible options, MemoryError where there is no memory for the
   /// moments.
   explicit Trainer(Model& model, const TrainerOptions& options = {})
       : Trainer(model, model.template parameters<T>(), options) {}
+  /// The same with an objective.
+  Trainer(Model& model, const TrainerOptions& options, TrainedBy objective)
+      : Trainer(model, model.template parameters<T>(), options, std::move(objective)) {}
   /// The same from parameters of one's own, which replace the model's weights.
-  Trainer(Model& model, Parameters<Spec, T> parameters, const TrainerOptions& options = {})
-      : model_(&model), options_(options), pool_(options.pool), parameters_(std::move(parameters)) {
+  Trainer(Model& model, Parameters<Spec, T> parameters, const TrainerOptions& options = {}, TrainedBy objective = {})
+      : model_(&model),
+        options_(options),
+        objective_(std::move(objective)),
+        pool_(options.pool),
+        parameters_(std::move(parameters)) {
     check_options();
     gradients_.names = parameters_.names;
     model_->assign(parameters_);
@@ -72,43 +89,53 @@ class Trainer {
   /// One step on one batch.
   StepReport step(const TokenBatch& batch) { return step(std::span<const TokenBatch>(&batch, 1)); }
 
-  /// One step on several batches, of any shapes. Each counts by its number of predictions, so cross entropy and its
-  /// gradient are those of all predictions together: of one batch, where the rows have one length. The load-balancing
-  /// loss, which is no mean over tokens, is measured in each batch and averaged with the same weights.
+  /// One step on several batches, of any shapes. Loss and gradient are those of all targets together, by their weights:
+  /// of one batch, where the rows have one length. The load-balancing loss, which is no mean over tokens, is measured
+  /// in each micro-batch and averaged by what the targets there count.
   ///
   /// Beyond the end of a schedule that ended at 0 a step computes everything and changes no parameter (`fit` refuses
-  /// such a run). Throws Error where the loss or the gradients' norm is not finite, TokenError and CapacityError for
-  /// batches that do not fit the model; parameters, moments and the count of steps are then as they were, and the next
-  /// step may follow.
+  /// such a run). Throws Error where the loss or the gradients' norm is not finite or there is no target at all,
+  /// TokenError and CapacityError for batches that do not fit the model, ConfigError for rows that the objective must
+  /// see together and micro-batches would part; parameters, moments and the count of steps are then as they were, and
+  /// the next step may follow.
   StepReport step(std::span<const TokenBatch> batches) {
-    if (batches.empty()) throw TokenError("step: no batch given, expected at least one");
-    for (const TokenBatch& batch : batches) detail::check_batch<Spec>(batch, 2);
+    check(batches);
+    const detail::FloatMode mode;
+    return undone_on_failure([&] {
+      spare_.push_back(std::move(gradients_));
+      add_micro_batches(batches, 0);
+      return finish();
+    });
+  }
+
+  // The two halves of a step, for those who deal micro-batches out.
+
+  /// How many micro-batches the batches are worked on as.
+  std::size_t micro_batches(std::span<const TokenBatch> batches) const noexcept {
+    std::size_t sum = 0;
+    for (const TokenBatch& batch : batches) sum += (batch.batch() + rows_of(batch) - 1) / rows_of(batch);
+    return sum;
+  }
+  /// The gradients of some of a step's micro-batches: `first` is the number in the step of the first of them. Nothing
+  /// is updated. Throws as `step` does.
+  std::vector<Part> partial_gradients(std::span<const TokenBatch> batches, std::size_t first = 0) {
+    check(batches);
+    const detail::FloatMode mode;
+    return undone_on_failure([&] {
+      add_micro_batches(batches, first);
+      return std::exchange(tree_.nodes(), {});
+    });
+  }
+  /// One step by gradients that were computed elsewhere, of all micro-batches from the first on, in any order: the bits
+  /// that `step` comes to with all batches. Throws ConfigError where one is missing or given twice, otherwise as
+  /// `step`.
+  StepReport step(std::vector<Part> parts) {
     pool_.require_ready("Trainer");
     const detail::FloatMode mode;
-    std::fill(gradients_.values().begin(), gradients_.values().end(), T(0));
-    StepReport report{};
-    std::size_t predictions = 0;
-    for (const TokenBatch& batch : batches) predictions += detail::predictions_of(batch);
-    for (const TokenBatch& batch : batches) {
-      const double share = static_cast<double>(detail::predictions_of(batch)) / static_cast<double>(predictions);
-      const Loss loss = pass(batch).run(*model_, batch,
-                                        {.load_balancing = options_.load_balancing * share,
-                                         .balance = options_.balance,
-                                         .cross_entropy = share,
-                                         .pool = options_.pool},
-                                        gradients_);
-      report.loss += loss.total;
-      report.cross_entropy += loss.cross_entropy * share;
-      report.load_balancing += loss.load_balancing * share;
-      report.tokens += batch.ids().size();
-    }
-    report.learning_rate = options_.learning_rate.at(steps_);
-    report.step = steps_ + 1;
-    report.gradient_norm = gradient_norm();
-    require_finite(report);
-    ++steps_;
-    update(report.learning_rate, report.gradient_norm);
-    return report;
+    return undone_on_failure([&] {
+      for (Part& part : parts) insert(std::move(part));
+      return finish();
+    });
   }
 
   /// How many were done, those before a `restore` included.
@@ -125,6 +152,8 @@ class Trainer {
   const Parameters<Spec, T>& second_moments() const noexcept { return second_; }
   /// As given.
   const TrainerOptions& options() const noexcept { return options_; }
+  /// What the model is trained by.
+  const TrainedBy& objective() const noexcept { return objective_; }
 
   /// Goes on from a checkpoint's state.
   void restore(std::size_t steps, Parameters<Spec, T> parameters, Parameters<Spec, T> first,
@@ -140,18 +169,115 @@ class Trainer {
   /// Numbers whose squares are summed together before the partial sums are added in order.
   static constexpr std::size_t norm_chunk = 4096;
 
-  detail::TrainingPass<Spec, Format>& pass(const TokenBatch& batch) {
+  using Pass = detail::TrainingPass<Spec, Format, TrainedBy>;
+
+  /// Rows of a micro-batch.
+  std::size_t rows_of(const TokenBatch& batch) const noexcept {
+    return options_.micro_batch == 0 ? std::max<std::size_t>(1, batch.batch()) : options_.micro_batch;
+  }
+
+  void check(std::span<const TokenBatch> batches) const {
+    if (batches.empty()) throw TokenError("step: no batch given, expected at least one");
+    constexpr std::size_t together = detail::rows_together<TrainedBy>();
+    for (const TokenBatch& batch : batches) {
+      detail::check_targets<Spec>(batch);
+      if (batch.batch() % together != 0 || rows_of(batch) % together != 0)
+        throw ConfigError(detail::message("step: a batch of ", batch.batch(), " rows in micro-batches of ",
+                                          rows_of(batch), ", expected multiples of ", together,
+                                          ": the objective sees as many rows together"));
+    }
+    pool_.require_ready("Trainer");
+  }
+
+  Pass& pass(const detail::BatchShape& shape) {
     const std::size_t lanes = detail::lanes_of(options_.pool);
-    if (pass_ == nullptr || !pass_->fits(batch, lanes)) {
+    if (pass_ == nullptr || !pass_->fits(shape, lanes)) {
+      const detail::BatchShape larger = pass_ == nullptr ? shape : pass_->shape().joined(shape);
       pass_ = nullptr;  // before the new one: two would not fit
-      pass_ = std::make_unique<detail::TrainingPass<Spec, Format>>(batch.batch(), batch.time(), lanes);
+      pass_ = std::make_unique<Pass>(larger, lanes);
     }
     return *pass_;
+  }
+  LossOptions loss_options() const noexcept {
+    return {.load_balancing = options_.load_balancing, .balance = options_.balance, .pool = options_.pool};
+  }
+
+  void add_micro_batches(std::span<const TokenBatch> batches, std::size_t first) {
+    for (std::size_t i = 0; i < batches.size(); ++i) {
+      const TokenBatch& batch = batches[i];
+      std::size_t sequences = 0;
+      for (std::size_t row = 0; row < batch.batch(); row += rows_of(batch)) {
+        const Range rows{row, std::min(batch.batch(), row + rows_of(batch))};
+        const detail::BatchShape shape = detail::shape_of(batch, rows);
+        Part part{.first = first++, .count = 1, .loss = {}, .gradients = empty_gradients()};
+        part.loss = pass(shape).add(*model_, {&batch, rows, i, sequences}, loss_options(), objective_, part.gradients);
+        sequences += shape.sequences;
+        insert(std::move(part));
+      }
+    }
+  }
+  void insert(Part part) {
+    tree_.insert(std::move(part), [&](Part& left, Part&& right) { add(left, std::move(right)); });
+  }
+  void add(Part& left, Part&& right) {
+    left.loss += right.loss;
+    detail::add_parameters(options_.pool, right.gradients, left.gradients);
+    spare_.push_back(std::move(right.gradients));
+  }
+  /// Zeros, in memory that was used before where there is some.
+  Parameters<Spec, T> empty_gradients() {
+    if (spare_.empty()) {
+      Parameters<Spec, T> g;
+      g.names = parameters_.names;
+      return g;
+    }
+    Parameters<Spec, T> g = std::move(spare_.back());
+    spare_.pop_back();
+    std::fill(g.values().begin(), g.values().end(), T(0));
+    return g;
+  }
+  /// A step that throws leaves no part of it behind.
+  template <class Work>
+  auto undone_on_failure(Work&& work) {
+    try {
+      return work();
+    } catch (...) {
+      for (Part& part : tree_.nodes()) spare_.push_back(std::move(part.gradients));
+      tree_.nodes().clear();
+      if (gradients_.values().empty()) gradients_ = empty_gradients();
+      throw;
+    }
+  }
+
+  /// As much memory as the next step of so many micro-batches will need beside `gradients_`.
+  void keep_spare(std::size_t most) {
+    while (spare_.size() > most) spare_.pop_back();
+  }
+
+  StepReport finish() {
+    Part sum = tree_.take([&](Part& left, Part&& right) { add(left, std::move(right)); });
+    gradients_ = std::move(sum.gradients);
+    keep_spare(static_cast<std::size_t>(std::bit_width(sum.count)) - 1);
+    const Loss loss = detail::loss_of(sum.loss, loss_options());
+    StepReport report{.step = steps_ + 1,
+                      .loss = loss.total,
+                      .cross_entropy = loss.cross_entropy,
+                      .load_balancing = loss.load_balancing,
+                      .learning_rate = options_.learning_rate.at(steps_),
+                      .gradient_norm = scale_gradients(static_cast<T>(1 / sum.loss.count)),
+                      .tokens = sum.loss.tokens,
+                      .more = std::move(sum.loss.more)};
+    for (double& value : report.more) value /= sum.loss.count;
+    require_finite(report);
+    ++steps_;
+    update(report.learning_rate, report.gradient_norm);
+    return report;
   }
 
   void check_options() const {
     const AdamwOptions& o = options_.optimizer;
     options_.learning_rate.check();
+    detail::check_objective(objective_);
     for (const auto& [name, beta] : {std::pair("beta1", o.beta1), std::pair("beta2", o.beta2)})
       detail::check_option(beta >= 0 && static_cast<T>(beta) < 1, "optimizer", name, beta,
                            "0 or more, and less than 1 in the format of the parameters");
@@ -178,14 +304,15 @@ class Trainer {
                                 "warm-up may help"));
   }
 
-  /// Over all parameters.
-  double gradient_norm() {
+  /// Makes means of sums; returns the norm over all parameters.
+  double scale_gradients(T factor) {
     const auto values = gradients_.values();
     partial_.assign((values.size() + norm_chunk - 1) / norm_chunk, 0.0);
     run_gang(options_.pool, [&](const Lane& lane) noexcept {
       const Range share = lane.share(partial_.size());
       for (std::size_t c = share.begin; c < share.end; ++c) {
         const auto part = values.subspan(c * norm_chunk, std::min(norm_chunk, values.size() - c * norm_chunk));
+        simd::scale(factor, part.data(), part.size());
         partial_[c] = static_cast<double>(simd::dot(part.data(), part.data(), part.size()));
       }
     });
@@ -222,9 +349,12 @@ class Trainer {
 
   Model* model_;
   TrainerOptions options_;
+  TrainedBy objective_;
   detail::LentPool pool_;
   Parameters<Spec, T> parameters_, gradients_, first_, second_;
-  std::unique_ptr<detail::TrainingPass<Spec, Format>> pass_;
+  detail::SummationTree<Part> tree_;
+  std::vector<Parameters<Spec, T>> spare_;  ///< memory of gradients between steps
+  std::unique_ptr<Pass> pass_;
   std::vector<double> partial_;
   std::size_t steps_ = 0;
 };
