@@ -22,6 +22,7 @@ MAY_INCLUDE = {
     "train": ["model", "io"],
     "text": ["core"],
     "data": ["text", "io"],
+    "any": ["infer", "io"],
 }
 # Other libraries, and the only place that may include them.
 ONLY_IN = {"nlohmann/": "io/json.hpp", "hwy/": "simd/", "xsimd/": "simd/"}

@@ -24,6 +24,7 @@ HOLDS = {
     "text": "tokenizers",
     "chat": "templates and turns",
     "data": "corpora, packing",
+    "any": "models at run time",
     "eval": "measures",
     "align": "tuning to preferences",
     "dist": "many machines",

@@ -60,7 +60,7 @@ class Generation {
                   .min_p = options_.min_p,
                   .seed = options_.seed,
                   .vocab_size = options_.vocab_size},
-                 Session::Spec::vocab_size),
+                 session.vocab_size()),
         prompt_(prompt.begin(), prompt.end()) {}
 
   /// Reads a token and draws the next.

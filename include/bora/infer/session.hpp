@@ -376,6 +376,8 @@ class Session {
 
   /// The model this session runs.
   const Model& model() const noexcept { return batch_.model(); }
+  /// Logits of a row.
+  static constexpr std::size_t vocab_size() noexcept { return Spec::vocab_size; }
   /// Sequence length: tokens run, tokens evicted from a ring, and the pending one.
   std::size_t length() const { return batch_.length(0); }
   /// The token that was appended last and is not run yet, if there is one: see BatchSession::append.

@@ -35,17 +35,17 @@ struct PackedMatrix : simd::Panels<F> {
   using Input = Rows<typename F::Activation>;
 
   /// y = x Wᵀ for the outputs of panels [share.begin, share.end).
-  void multiply(Range share, const Input& x, std::size_t rows, Rows<Number> y) const noexcept {
-    simd::matmul<F>(*this, share, x.data, x.stride, rows, y.data, y.stride);
+  void multiply(Range share, const Input& x, std::size_t n, Rows<Number> y) const noexcept {
+    simd::matmul<F>(*this, share, x.data, x.stride, n, y.data, y.stride);
   }
   /// dx += dy W for the inputs of `share`, which begins at a multiple of 16.
-  void multiply_transposed(Range share, Rows<const Number> dy, std::size_t rows, Rows<Number> dx) const noexcept {
-    simd::matmul_transposed<F>(*this, share, dy.data, dy.stride, rows, dx.data, dx.stride);
+  void multiply_transposed(Range share, Rows<const Number> dy, std::size_t n, Rows<Number> dx) const noexcept {
+    simd::matmul_transposed<F>(*this, share, dy.data, dy.stride, n, dx.data, dx.stride);
   }
   /// dw += dyᵀ x for the outputs of `share`, with x as `multiply` reads it.
-  void add_gradient(Range share, Rows<const Number> dy, const Input& x, std::size_t rows,
+  void add_gradient(Range share, Rows<const Number> dy, const Input& x, std::size_t n,
                     const typename Flat<Number>::Matrix& dw) const noexcept {
-    simd::outer_product(share, dy.data, dy.stride, std::as_const(x).data, x.stride, rows, dw.data, dw.cols);
+    simd::outer_product(share, dy.data, dy.stride, std::as_const(x).data, x.stride, n, dw.data, dw.cols);
   }
   /// Makes of row r of an input, whose columns were written, what `multiply` reads: nothing is to do.
   void prepare(const Input&, std::size_t, Range) const noexcept {}
@@ -63,10 +63,10 @@ struct PackedMatrix : simd::Panels<F> {
   bool pack(const StoredTensor& from, Range panels, std::byte* memory) const noexcept {
     bool finite = true;
     for (std::size_t p = panels.begin; p < panels.end; ++p) {
-      simd::StoredRow rows[simd::block_lanes];
+      simd::StoredRow stored[simd::block_lanes];
       for (std::size_t i = 0, r = p * simd::block_lanes; i < simd::block_lanes && r < this->rows; ++i, ++r)
-        rows[i] = from.row(r);
-      finite &= simd::pack_panel<F>(from.type, rows, p, writable(memory));
+        stored[i] = from.row(r);
+      finite &= simd::pack_panel<F>(from.type, stored, p, writable(memory));
     }
     return finite;
   }

@@ -61,9 +61,9 @@ struct Panels {
 template <MatrixFormat Format>
 struct WritablePanels : Panels<Format> {
   typename Format::Storage* memory;  ///< `data`, to write to
-  /// \param to  `PanelLayout<Format>::size(rows, cols)` elements, zeros where nothing is packed
-  WritablePanels(typename Format::Storage* to, std::size_t rows, std::size_t cols) noexcept
-      : Panels<Format>{to, rows, cols}, memory(to) {}
+  /// \param to  `PanelLayout<Format>::size(outputs, inputs)` elements, zeros where nothing is packed
+  WritablePanels(typename Format::Storage* to, std::size_t outputs, std::size_t inputs) noexcept
+      : Panels<Format>{to, outputs, inputs}, memory(to) {}
 };
 
 /// Rounds a number to an element of the format.
