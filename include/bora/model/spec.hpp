@@ -96,21 +96,21 @@ struct LayerKinds {
     std::array<std::size_t, period> position{};  ///< where a kind stands first
   };
   template <std::size_t position, std::size_t... before>
-  static constexpr void enter(Table& table, std::index_sequence<before...>) {
+  static constexpr void enter(Table& filled, std::index_sequence<before...>) {
     std::size_t like = position;
     ((like == position && std::is_same_v<AttentionAt<position>, AttentionAt<before>> &&
               std::is_same_v<FeedForwardAt<position>, FeedForwardAt<before>>
           ? void(like = before)
           : void()),
      ...);
-    if (like == position) table.position[table.count] = position;
-    table.kind[position] = like == position ? table.count++ : table.kind[like];
+    if (like == position) filled.position[filled.count] = position;
+    filled.kind[position] = like == position ? filled.count++ : filled.kind[like];
   }
   template <std::size_t... position>
   static constexpr Table make(std::index_sequence<position...>) {
-    Table table;
-    (enter<position>(table, std::make_index_sequence<position>()), ...);
-    return table;
+    Table filled;
+    (enter<position>(filled, std::make_index_sequence<position>()), ...);
+    return filled;
   }
   static constexpr Table table = make(std::make_index_sequence<period>());
 
