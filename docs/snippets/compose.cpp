@@ -96,8 +96,8 @@ void run() {
 // [describe]
 void print_facts() {
   const bora::ModelDescription d = bora::describe<Mine>();
-  std::printf("%zu layers of %zu query heads, %zu experts\n", d.layers, d.attention[0].heads,
-              d.feed_forward[0].experts);
+  std::printf("%zu layers of %zu query heads, %zu experts\n", d.layers, d.attention[0].size("heads"),
+              d.feed_forward[0].size("experts"));
 }
 // [/describe]
 

@@ -104,8 +104,7 @@ namespace mine {
 template <std::size_t hidden_>
 struct Bilinear {
   static constexpr std::size_t hidden = hidden_, experts = 0;
-  static constexpr bool gated = true, has_bias = false;  // what files ask about
-  struct ActivationType {};                              // none that a file could name
+  static constexpr bool gated = true, has_bias = false;  // which tensors files hold of it
 
   template <std::size_t dim>
   struct Layer {

@@ -60,17 +60,18 @@ generate::Text generate::begin_text(const Options& options, std::size_t vocab_si
 }
 
 void generate::print_anatomy(const bora::ModelDescription& model, std::size_t weight_bytes, std::size_t cache_bytes) {
-  const bora::AttentionDescription& a = model.attention.front();
-  const bora::FeedForwardDescription& f = model.feed_forward.front();
+  const bora::PolicyDescription &a = model.attention.front(), &f = model.feed_forward.front();
   std::fprintf(stderr, "layers      %zu of width %zu, a vocabulary of %zu\n", model.layers, model.dim,
                model.vocab_size);
-  std::fprintf(stderr, "attention   %zu heads of %zu, %zu of keys and values, ", a.heads, a.head_dim, a.kv_heads);
-  if (a.window == 0)
+  std::fprintf(stderr, "attention   %zu heads of %zu, %zu of keys and values, ", a.size("heads"), a.size("head_dim"),
+               a.size("kv_heads"));
+  if (a.size("mask.window") == 0)
     std::fprintf(stderr, "over all %zu tokens\n", model.context);
   else
-    std::fprintf(stderr, "over a window of %zu tokens\n", a.window);
-  if (f.experts > 0)
-    std::fprintf(stderr, "experts     %zu of width %zu, %zu for a token\n", f.experts, f.hidden, f.choices);
+    std::fprintf(stderr, "over a window of %zu tokens\n", a.size("mask.window"));
+  if (f.has("experts"))
+    std::fprintf(stderr, "experts     %zu of width %zu, %zu for a token\n", f.size("experts"), f.size("expert.hidden"),
+                 f.size("router.experts_per_token"));
   std::fprintf(stderr, "parameters  %zu, %zu active for a token\n", model.parameters, model.active_parameters);
   std::fprintf(stderr, "memory      %.1f MiB of weights, %.1f MiB of keys and values\n\n",
                static_cast<double>(weight_bytes) / 0x1p20, static_cast<double>(cache_bytes) / 0x1p20);

@@ -2,6 +2,7 @@
 #include "fuzz/fuzz.hpp"
 #include "io/small_models.hpp"
 #include <bora/io/model_config.hpp>
+#include <bora/model/spec_text.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -23,7 +24,7 @@ const std::vector<bora::ModelDescription>& models() {
 std::vector<std::string> good_files() {
   std::vector<std::string> all;
   for (const bora::ModelDescription& model : models())
-    all.push_back(bora::config_of(bora::model_type_of({}, model), model, "float32").dump());
+    all.push_back(bora::config_of(bora::saved_family({}, model), model, "float32").dump());
   return all;
 }
 
@@ -32,11 +33,12 @@ std::vector<std::string> key_words() {
   std::vector<std::string> words = {"rope_scaling", "rope_parameters", "rope_type", "type",  "dynamic", "linear",
                                     "yarn",         "llama3",          "default",   "silu",  "swish",   "gelu",
                                     "attn_config",  "RefinedWeb",      "null",      "n_head"};
-  for (const bora::ModelType& type : bora::model_types) words.emplace_back(type.name);
-  for (const bora::ModelDescription& model : models())
-    for (const bora::ConfigKey& key :
-         bora::detail::config_keys(bora::model_type_of({}, model).name, bora::model_type_of({}, model), model))
-      words.emplace_back(key.key.substr(0, key.key.find('|')));
+  for (const bora::Family& family : bora::families) words.emplace_back(family.model_type);
+  for (const bora::ModelDescription& model : models()) {
+    const bora::ConfigKeys keys = bora::detail::written_keys(bora::saved_family({}, model), model);
+    for (const bora::ConfigEntry& entry : keys.entries())
+      words.emplace_back(entry.names.substr(0, entry.names.find('|')));
+  }
   return words;
 }
 
@@ -45,6 +47,7 @@ std::vector<std::string> key_words() {
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   bora::Json config;
   if (!fuzz::survives([&] { config = bora::parse_json(fuzz::text_of(data, size), "config.json"); })) return 0;
+  fuzz::survives([&] { static_cast<void>(bora::spec_text(bora::describe_config(config, "config.json"))); });
   for (const bora::ModelDescription& model : models())
     fuzz::survives([&] { static_cast<void>(bora::check_config(config, "config.json", model)); });
   return 0;

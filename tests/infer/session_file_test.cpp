@@ -251,7 +251,10 @@ TEST_CASE("A file that does not fit the session is refused with what was found a
     CHECK(f.refusal("GGUF, short") == "begins with 'GGUF, sh', expected 'bora-kv\\x0a': it is no file of a session");
   }
   SECTION("another version") {
-    CHECK(f.refusal(f.altered(version_at, 1)) == "has version 1 of this format, expected 2 or 3");
+    CHECK(f.refusal(f.altered(version_at, 1)) == "has version 1 of this format, expected 4 or 5");
+    CHECK(f.refusal(f.altered(version_at, 2)) ==
+          "has version 2 of this format, expected 4 or 5: it was saved by an earlier version of the library, whose "
+          "fingerprints of models are others");
   }
   SECTION("another model") {
     CHECK(f.refusal(f.altered(fingerprint_at, 5)) ==

@@ -312,19 +312,31 @@ TEST_CASE("A llama2.c file may be of another context than the type's", "[io]") {
 }
 
 TEST_CASE("The llama2.c format holds Llama models only", "[io]") {
-  CHECK(misfit<Window>(tiny_0()) == "a llama2.c file holds no sliding window; the type has one of 2");
-  CHECK(misfit<Theta>(tiny_0()) == "a llama2.c file holds models of theta 10000; the type's is 1000000");
-  CHECK(misfit<Partly>(tiny_0()) == "a llama2.c file holds models that rotate whole heads; the type rotates 2 of 4");
-  CHECK(misfit<Biased>(tiny_0()) == "a llama2.c file holds no biases; the type has some");
-  CHECK(misfit<Clipped>(tiny_0()) == "a llama2.c file holds no clipped projections; the type clips at 2.5");
-  CHECK(misfit<Linear>(tiny_0()) == "a llama2.c file holds models with rotary positions; the type has others");
-  CHECK(misfit<Eps>(tiny_0()) == "a llama2.c file holds models of eps 1e-05; the type's is 1e-06");
-  CHECK(misfit<Centred>(tiny_0()) == "a llama2.c file holds RMSNorm weights; the type has another norm");
-  CHECK(misfit<Experts>(tiny_0()) == "a llama2.c file holds dense layers; the type has 4 experts");
-  CHECK(misfit<Plain>(tiny_0()) == "a llama2.c file holds SwiGLU layers; the type's feed-forward is another");
-  CHECK(misfit<Parallel>(tiny_0()) == "a llama2.c file holds sequential residuals; the type's are parallel");
-  CHECK(misfit<Learned>(tiny_0()) == "a llama2.c file holds no positions beside the embedding; the type adds some");
-  CHECK(misfit<Narrow>(tiny_0()) == "a llama2.c file holds heads that fill dim; the type has 1 of 4 in dim 8");
+  const auto has = [](std::string_view place, std::string_view file, std::string_view type) {
+    return bora::detail::message("a llama2.c file has as ", place, ": ", file, "; the model's type has: ", type);
+  };
+  CHECK(misfit<Window>(tiny_0()) == has("attention.mask", "Causal", "SlidingWindow"));
+  CHECK(misfit<Theta>(tiny_0()) == has("attention.position.theta", "10000.0", "1e+06"));
+  CHECK(misfit<Partly>(tiny_0()) == has("attention.position.fraction", "1.0", "0.5"));
+  CHECK(misfit<Biased>(tiny_0()) == has("attention.bias", "none", "Bias"));
+  CHECK(misfit<Clipped>(tiny_0()) == has("attention.clip", "none", "ClipQkv"));
+  CHECK(misfit<Linear>(tiny_0()) == has("attention.position", "Rope", "Alibi"));
+  CHECK(misfit<Eps>(tiny_0()) == has("norm.eps", "1e-05", "1e-06"));
+  CHECK(misfit<Centred>(tiny_0()) == has("norm", "RmsNorm", "LayerNorm"));
+  CHECK(misfit<Experts>(tiny_0()) == has("feed_forward", "SwiGlu", "MixtureOfExperts"));
+  CHECK(misfit<Plain>(tiny_0()) == has("feed_forward", "SwiGlu", "Mlp"));
+  CHECK(misfit<Parallel>(tiny_0()) == has("residual", "SequentialResidual", "ParallelResidual"));
+  CHECK(misfit<Learned>(tiny_0()) == has("position", "NoPosition", "LearnedPositions"));
+  CHECK(misfit<Narrow>(tiny_0()) == has("attention.shape.head_dim", "8", "4"));
+}
+
+TEST_CASE("A llama2.c file is described by its header", "[io]") {
+  const TemporaryFolder folder;
+  const std::filesystem::path file = folder.file("model.bin", tiny_0());
+  const bora::ModelDescription found = bora::describe(file), expected = bora::describe<Tiny>();
+  CHECK(!bora::first_difference(found, expected));
+  CHECK(found.parameters == expected.parameters);
+  CHECK(found.context == expected.context);
 }
 
 TEST_CASE("A llama2.c tensor of another name, layer, shape or value is not read", "[io]") {

@@ -56,6 +56,9 @@ struct LlamaYarn : Llama {
 struct Mistral : Llama {
   using Attention = GroupedQueryAttention<grouped, SlidingWindow<5>, Rope<1e4>>;
 };
+struct WindowsInTurn : Llama {
+  using Attention = Alternate<Mistral::Attention, Llama::Attention>;
+};
 struct MistralV2 : Llama {  // no window, as many key/value heads as heads
   using Attention = GroupedQueryAttention<HeadShape{.heads = 6, .kv_heads = 6, .head_dim = 2}, Causal, Rope<1e4>>;
 };
@@ -124,6 +127,10 @@ struct Alternating : Base {  // GLaM's every other layer; windows of two sizes
                               GroupedQueryAttention<multi_head, Causal, Rope<1e5>, Bias>>;
   using FeedForward = Alternate<Mlp<20, bora::Relu>, MixtureOfExperts<3, TopKRouter<1>, Mlp<8, bora::Silu, Bias>>>;
   using Residual = ParallelResidual<bora::SeparateNorms>;
+};
+struct LaterAlternating : Alternating {
+  using Attention = Alternate<GroupedQueryAttention<grouped, SlidingWindow<4>, Rope<1e4>, ClipQkv<3.0>>,
+                              GroupedQueryAttention<multi_head, Causal, Rope<1e6>, Bias>>;
 };
 struct LearnedLlama : Llama {  // learned positions beside rotary ones, and one norm for both
   using Position = bora::LearnedPositions;

@@ -170,7 +170,7 @@ void add_feed_forward_pattern(const Kept& kept, std::size_t rows, Pattern& patte
       for (std::size_t c = 0; c < Policy::choices; ++c)
         pattern.add(static_cast<std::uint64_t>(kept.choice.row(r)[c]) + 2);
     add_feed_forward_pattern<typename Policy::Expert>(kept.expert, rows * Policy::choices, pattern);
-  } else if constexpr (std::is_same_v<typename Policy::ActivationType, bora::Relu>) {
+  } else if constexpr (requires { requires std::is_same_v<typename Policy::ActivationType, bora::Relu>; }) {
     for (std::size_t r = 0; r < rows; ++r)
       for (std::size_t h = 0; h < Policy::hidden; ++h) pattern.add(kept.up.row(r)[h] > 0);
   }
@@ -253,7 +253,7 @@ class AttentionAlone final : public Alone<typename Attention::template Layer<dim
     for (std::size_t r = 0; r < this->rows(); ++r) places_.push_back({r / time, r % time});
     tables_.rotate(bora::Lane{}, places_.data(), this->rows());
     for (std::size_t b = 0; b < batch; ++b) cache_.append(b, time);
-    if constexpr (bora::is_t5_bias<Position>) {
+    if constexpr (bora::BucketedPosition<Position>) {
       this->add_part("relative_bias", Position::buckets, Attention::heads);
       bias_table_ = bora::Buffer<T>(bora::simd::PanelLayout<F>::size(Position::buckets, Attention::heads));
     }
@@ -274,7 +274,7 @@ class AttentionAlone final : public Alone<typename Attention::template Layer<dim
             scratch_.data() + lane.index * lane_numbers_};
   }
   void begin(std::span<const T> inputs) override {
-    if constexpr (bora::is_t5_bias<Position>) {
+    if constexpr (bora::BucketedPosition<Position>) {
       const bora::PackedMatrix<F> table{{bias_table_.data(), Position::buckets, Attention::heads}};
       table.pack(inputs.data() + this->parts.back().begin, {0, Position::buckets},
                  reinterpret_cast<std::byte*>(bias_table_.data()));
@@ -290,7 +290,7 @@ class AttentionAlone final : public Alone<typename Attention::template Layer<dim
                                               bora::Rows<const T>(this->dy), bias_gradient_.data(), this->dx);
   }
   void finish([[maybe_unused]] std::vector<T>& gradient) const override {
-    if constexpr (bora::is_t5_bias<Position>)
+    if constexpr (bora::BucketedPosition<Position>)
       Tables::fold(bias_gradient_.data(), this->shape.batch, gradient.data() + this->parts.back().begin);
   }
   void add_pattern(Pattern& pattern) const override { add_attention_pattern<Attention>(kept_, this->rows(), pattern); }

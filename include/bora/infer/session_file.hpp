@@ -6,10 +6,11 @@
 ///     "bora-kv\n"   version   fingerprint of the spec   weight format   element format   layers   length
 ///     first run     [layers]
 ///     runs          per layer: first run .. ceil(length / 16) - 1, as simd/key_runs.hpp lays them out, all heads
-///     pending       version 3 only: a token that was appended and not run
+///     pending       version 5 only: a token that was appended and not run
 ///     checksum      over all of the above
 ///
-/// The version is 3 where a token is pending, else 2. `length` counts what was run.
+/// The version is 5 where a token is pending, else 4. `length` counts what was run. Versions 2 and 3 summed up specs
+/// in another way, and are refused.
 #pragma once
 #include <bora/core/atomic_file.hpp>
 #include <bora/core/checked.hpp>
@@ -36,12 +37,12 @@ namespace detail {
 
 /// What a file of a session begins with.
 struct SessionHeader {
-  std::uint64_t magic = name_word("bora-kv\n"), version = 2;
+  std::uint64_t magic = name_word("bora-kv\n"), version = 4;
   std::uint64_t fingerprint, weights, element, layers, length;
 };
 
 /// The version of files with a pending token.
-inline constexpr std::uint64_t version_with_pending = 3;
+inline constexpr std::uint64_t version_with_pending = 5;
 
 /// What a file of this session begins with, `length` aside.
 template <class Session>
@@ -129,7 +130,10 @@ inline void check_header(const MappedFile& file, const SessionHeader& found, con
   const auto& path = file.path();
   if (found.version != expected.version && found.version != version_with_pending)
     refuse_file(path, "has version ", found.version, " of this format, expected ", expected.version, " or ",
-                version_with_pending);
+                version_with_pending,
+                found.version == 2 || found.version == 3
+                    ? ": it was saved by an earlier version of the library, whose fingerprints of models are others"
+                    : "");
   if (found.fingerprint != expected.fingerprint || found.layers != expected.layers)
     refuse_file(path, "was saved from another model: the fingerprint of its spec is ", found.fingerprint, " with ",
                 found.layers, " layers, expected ", expected.fingerprint, " with ", expected.layers);

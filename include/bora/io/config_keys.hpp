@@ -1,16 +1,26 @@
-/// The keys of Hugging Face's config.json, family by family: one table, by which files are checked and written.
+/// The keys of Hugging Face's config.json, by which a family reads a description and writes one: each is listed once.
 #pragma once
-#include <bora/io/families.hpp>
+#include <bora/core/error.hpp>
+#include <bora/io/json.hpp>
 #include <bora/io/neutral_keys.hpp>
+#include <bora/io/policy_json.hpp>
+#include <bora/io/rotary_config.hpp>
+#include <bora/layers/attention.hpp>
 #include <bora/model/description.hpp>
+#include <bora/model/description_difference.hpp>
 #include <algorithm>
 #include <cmath>
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <initializer_list>
+#include <list>
 #include <span>
+#include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace bora::inline BORA_ABI {
@@ -38,34 +48,72 @@ struct ConfigValue {
   std::string_view word;     ///< where kind is word; a view
 };
 
-/// A key of config.json and what the model has there.
-struct ConfigKey {
-  /// Whether the key is looked at, written, or both.
-  enum class Use { check_and_write, check, write };
+/// A key of config.json and what stands there.
+struct ConfigEntry {
+  /// Whether the key is compared and written, compared alone (other values than this one are no policy's), or written
+  /// and not compared.
+  enum class Use { compare_and_write, compare, write };
 
-  std::string_view key;            ///< "n_embd|hidden_size" for two spellings; the first is written
-  ConfigValue model;               ///< what the model has: expected in files, and written
-  ConfigValue missing = {};        ///< what transformers takes a missing key for; where absent, the key must be there
-  ConfigValue if_null = {};        ///< what it takes null for; where absent, the same as missing, or false of a boolean
-  Use use = Use::check_and_write;  ///< whether files are checked for it, get it, or both
-  std::string_view within = {};    ///< the object that holds the key
+  std::string_view within;  ///< the object that holds the key; empty: the config itself
+  std::string_view names;   ///< "n_embd|hidden_size" for two spellings; the first is written
+  ConfigValue value;        ///< what a description has there
+  Use use;                  ///< what is done with it
+};
+
+/// A word of config.json and the policy that it names.
+struct PolicyWord {
+  std::string_view word;               ///< in the file
+  PolicyDescription (*description)();  ///< of the policy; numbers that other keys give are placeholders
 };
 
 namespace detail {
 
-using ConfigKeys = std::vector<ConfigKey>;
-
-inline void append_within(ConfigKeys& keys, std::string_view within, std::initializer_list<ConfigKey> more) {
-  for (ConfigKey key : more) {
-    key.within = within;
-    keys.push_back(key);
+inline Json to_json(const ConfigValue& value) {
+  switch (value.kind) {
+    case ConfigValue::Kind::boolean:
+      return value.number != 0;
+    case ConfigValue::Kind::whole:
+      return static_cast<std::uint64_t>(value.number);
+    case ConfigValue::Kind::fraction:
+      return value.number;
+    case ConfigValue::Kind::word:
+      return std::string(value.word);
+    case ConfigValue::Kind::absent:
+    case ConfigValue::Kind::null:
+      break;
   }
+  return nullptr;
+}
+inline std::string text_of(const ConfigValue& value) { return json_kind(to_json(value)); }
+
+/// One word for what has several. gelu_fast is the tanh formula too.
+inline std::string_view plain_word(std::string_view word) {
+  if (word == "swish") return "silu";
+  if (word == "gelu_pytorch_tanh" || word == "gelu_fast") return "gelu_new";
+  if (word == "gelu_python") return "gelu";
+  if (word == "layernorm") return "low_precision_layernorm";  // MPT: a matter of speed there
+  return word;
 }
 
-/// Zero stands for "none" in descriptions, null in files.
-template <class Number>
-ConfigValue or_null(Number value) {
-  return value == Number{} ? ConfigValue(nullptr) : value;
+inline bool same_value(const ConfigValue& a, const ConfigValue& b) {
+  using Kind = ConfigValue::Kind;
+  const auto is_number = [](Kind kind) { return kind == Kind::whole || kind == Kind::fraction; };
+  if (is_number(a.kind) && is_number(b.kind))
+    return a.kind == Kind::whole && b.kind == Kind::whole ? a.number == b.number : same_real(a.number, b.number);
+  return a.kind == b.kind && a.number == b.number && plain_word(a.word) == plain_word(b.word);
+}
+
+/// A file's value as one of a kind; absent where it is another.
+inline ConfigValue value_of(const Json& json, ConfigValue::Kind kind) {
+  using Kind = ConfigValue::Kind;
+  if (kind == Kind::word && json.is_string()) return std::string_view(json.get_ref<const std::string&>());
+  if (kind == Kind::boolean && json.is_boolean()) return json.get<bool>();
+  if ((kind != Kind::whole && kind != Kind::fraction) || !json.is_number()) return {};
+  ConfigValue value(json.get<double>());
+  if (kind == Kind::fraction) return value;
+  value.kind = Kind::whole;
+  const bool is_size = value.number >= 0 && value.number < 0x1p53 && value.number == std::floor(value.number);
+  return is_size ? value : ConfigValue();
 }
 
 /// Whole where it is: some keys are integers to transformers, and it insists.
@@ -74,279 +122,323 @@ inline ConfigValue whole_if_whole(double value) {
                                                                 : ConfigValue(value);
 }
 
-/// Rotary scaling (transformers, modeling_rope_utils.py). Its numbers have no defaults but those of YaRN.
-inline void append_scaling(ConfigKeys& keys, const ScalingDescription& s) {
-  using Use = ConfigKey::Use;
-  constexpr std::string_view type = "rope_type|type", within = "rope_scaling";
-  const ConfigKey plain{"attention_factor", 1, 1, {}, Use::check};  // of a kind that leaves the scores as they are
-  if (s.kind == ScalingKind::none) {
-    append_within(keys, within,
-                  {{type, "default", "default", {}, Use::check}, {"factor", 1, 1, {}, Use::check}, plain});
-    keys.push_back({"rope_scaling", nullptr, {}, {}, Use::write});
-    return;
-  }
-  append_within(keys, within, {{type, name_of(s.kind), "default"}, {"factor", s.factor}});
-  const ConfigKey original{"original_max_position_embeddings", whole_if_whole(s.original_context)};
-  if (s.kind == ScalingKind::llama3)
-    append_within(keys, within,
-                  {original, {"low_freq_factor", s.low_frequency}, {"high_freq_factor", s.high_frequency}});
-  if (s.kind != ScalingKind::yarn) append_within(keys, within, {plain});
-  const double amplitude = 0.1 * std::log(s.factor) + 1;
-  if (s.kind == ScalingKind::yarn)
-    append_within(keys, within,
-                  {original,
-                   {"beta_fast", s.beta_fast, 32},
-                   {"beta_slow", s.beta_slow, 1},
-                   {"attention_factor", amplitude, amplitude, {}, Use::check},
-                   {"mscale", nullptr, nullptr, {}, Use::check},
-                   {"mscale_all_dim", nullptr, nullptr, {}, Use::check},
-                   {"truncate", true, true, {}, Use::check}});
-}
-
-/// Defaults of transformers' LlamaConfig, MistralConfig, MixtralConfig and OlmoConfig.
-inline ConfigKeys llama_keys(std::string_view type, const ModelDescription& d) {
-  const AttentionDescription& a = d.attention.front();
-  const FeedForwardDescription& f = d.feed_forward.front();
-  const bool mistral = type == "mistral", mixtral = type == "mixtral", olmo = type == "olmo";
-  const bool grouped = mistral || mixtral;  // by default
-  ConfigKeys keys{
-      {"vocab_size", d.vocab_size, olmo ? 50'304 : 32'000},
-      {"hidden_size", d.dim, 4096},
-      {"num_hidden_layers", d.layers, 32},
-      {"num_attention_heads", a.heads, 32},
-      {"num_key_value_heads", a.kv_heads, grouped ? 8 : a.heads, a.heads},
-      {"intermediate_size", f.hidden, grouped ? 14'336 : 11'008},
-      {"hidden_act|hidden_activation", name_of(f.activation), "silu"},
-      {"tie_word_embeddings", d.tie_embeddings, false},
-      {"rope_theta|rotary_emb_base", a.theta, mixtral ? 1e6 : 1e4},
-      {"partial_rotary_factor|rotary_pct", 1, 1, {}, ConfigKey::Use::check},
-      {"parallel_attn|use_parallel_residual", false, false, {}, ConfigKey::Use::check},
-      {"attention_multiplier", 1 / std::sqrt(a.head_dim), 1 / std::sqrt(a.head_dim), {}, ConfigKey::Use::check},
-      {"query_pre_attn_scalar", a.head_dim, a.head_dim, {}, ConfigKey::Use::check},
-      {"use_sliding_window", a.window != 0, a.window != 0, a.window != 0, ConfigKey::Use::check},
-      {"max_position_embeddings", d.context, {}, {}, ConfigKey::Use::write},
-  };
-  if (!olmo) keys.push_back({"head_dim", a.head_dim, d.dim / a.heads});
-  if (!olmo) keys.push_back({"rms_norm_eps", d.norm.eps, mixtral ? 1e-5 : 1e-6});
-  if (mistral) keys.push_back({"sliding_window", or_null(a.window), 4096, nullptr});
-  if (mixtral) {
-    keys.push_back({"sliding_window", or_null(a.window), nullptr});
-    keys.push_back({"num_local_experts|num_experts", f.experts, 8});
-    keys.push_back({"num_experts_per_tok", f.choices, 2});
-  }
-  if (mixtral) keys.push_back({"norm_topk_prob", true, true, true, ConfigKey::Use::check});
-  // Where a family has none, transformers does not look: a file that has one is still another model.
-  using Use = ConfigKey::Use;
-  keys.push_back({"attention_bias", a.bias, false, {}, grouped ? Use::check : Use::check_and_write});
-  keys.push_back({"mlp_bias", f.bias, false, {}, type == "llama" ? Use::check_and_write : Use::check});
-  if (!olmo) keys.push_back({"clip_qkv", nullptr, nullptr, {}, Use::check});
-  if (olmo) keys.push_back({"clip_qkv", or_null(a.clip), nullptr});
-  if (olmo) keys.push_back({"pad_token_id", nullptr, {}, {}, ConfigKey::Use::write});  // its default may not exist here
-  return keys;
-}
-
-/// Defaults of GPT2Config. The two scale_attn keys are other formulas, which no policy has.
-inline ConfigKeys gpt2_keys(const ModelDescription& d) {
-  const FeedForwardDescription& f = d.feed_forward.front();
-  return {
-      {"vocab_size", d.vocab_size, 50'257},
-      {"n_embd|hidden_size", d.dim, 768},
-      {"n_layer|num_hidden_layers", d.layers, 12},
-      {"n_head|num_attention_heads", d.attention.front().heads, 12},
-      {"n_positions|max_position_embeddings", d.context, 1024},  // learned: rows of a tensor
-      {"n_inner", f.hidden, 4 * d.dim},
-      {"activation_function", name_of(f.activation), "gelu_new"},
-      {"layer_norm_epsilon", d.norm.eps, 1e-5},
-      {"tie_word_embeddings", d.tie_embeddings, true},
-      {"scale_attn_weights", true, true},
-      {"scale_attn_by_inverse_layer_idx", false, false},
-      {"add_cross_attention", false, false, {}, ConfigKey::Use::check},
-  };
-}
-
-/// Defaults of FalconConfig; the second spellings are those of its files from before transformers had it. Its ALiBi is
-/// scaled with the scores, unlike the paper's: no policy has it.
-inline ConfigKeys falcon_keys(std::string_view spelling, const ModelDescription& d) {
-  const AttentionDescription& a = d.attention.front();
-  const FeedForwardDescription& f = d.feed_forward.front();
-  const bool is_new = is_new_falcon(d);
-  ConfigKeys keys{
-      {"vocab_size", d.vocab_size, 65'024},
-      {"hidden_size|n_embed", d.dim, 4544},
-      {"num_hidden_layers|n_layer", d.layers, 32},
-      {"num_attention_heads|n_head", a.heads, 71},
-      {"new_decoder_architecture", is_new, spelling == "RefinedWeb"},
-      {"parallel_attn", d.residual != ResidualKind::sequential, true},
-      {"bias", a.bias, false},
-      {"alibi", false, false},
-      {"apply_residual_connection_post_layernorm", false, false, {}, ConfigKey::Use::check},  // BLOOM's
-      {"ffn_hidden_size", f.hidden, 4 * d.dim},
-      {"activation", name_of(f.activation), "gelu"},
-      {"layer_norm_epsilon", d.norm.eps, 1e-5},
-      {"rope_theta|rotary_emb_base", a.theta, 1e4},
-      {"partial_rotary_factor|rotary_pct", 1, 1, {}, ConfigKey::Use::check},
-      {"tie_word_embeddings", d.tie_embeddings, true},
-      {"max_position_embeddings", d.context, {}, {}, ConfigKey::Use::write},
-  };
-  if (is_new) {
-    keys.push_back({"num_kv_heads|n_head_kv", a.kv_heads, a.heads});
-    keys.push_back({"num_ln_in_parallel_attn", d.residual == ResidualKind::parallel_shared_norm ? 1 : 2, 2});
-  } else {
-    keys.push_back({"multi_query", a.kv_heads == 1, true});
-  }
-  return keys;
-}
-
-/// Defaults of MptConfig and MptAttentionConfig. `learned_pos_emb` is not looked at: with ALiBi there are none.
-inline ConfigKeys mpt_keys(const ModelDescription& d) {
-  const AttentionDescription& a = d.attention.front();
-  ConfigKeys keys{
-      {"vocab_size", d.vocab_size, 50'368},
-      {"d_model|hidden_size", d.dim, 2048},
-      {"n_layers|num_hidden_layers", d.layers, 24},
-      {"n_heads|num_attention_heads", a.heads, 16},
-      {"expansion_ratio", d.feed_forward.front().hidden / d.dim, 4},
-      {"layer_norm_epsilon", d.norm.eps, 1e-5},
-      {"tie_word_embeddings", d.tie_embeddings, true},
-      {"no_bias", true, true},
-      {"logit_scale", nullptr, nullptr},
-      {"norm_type", "low_precision_layernorm", "low_precision_layernorm"},
-      {"learned_pos_emb", false, {}, {}, ConfigKey::Use::write},
-      {"max_seq_len", d.context, {}, {}, ConfigKey::Use::write},
-  };
-  append_within(keys, "attn_config",
-                {{"alibi", true, true},
-                 {"alibi_bias_max", whole_if_whole(a.alibi_max_bias), 8},
-                 {"attn_type", "multihead_attention", "multihead_attention"},
-                 {"clip_qkv", or_null(a.clip), nullptr},
-                 {"prefix_lm", false, false},
-                 {"qk_ln", false, false},
-                 {"qk_gn", false, false, {}, ConfigKey::Use::check},
-                 {"rope", false, false, {}, ConfigKey::Use::check},
-                 {"kv_n_heads", a.kv_heads, a.kv_heads, {}, ConfigKey::Use::check},
-                 {"sliding_window_size", -1.0, -1.0, {}, ConfigKey::Use::check},
-                 {"attn_logit_softcapping", nullptr, nullptr, {}, ConfigKey::Use::check},
-                 {"softmax_scale", nullptr, nullptr}});
-  append_within(keys, "ffn_config", {{"ffn_type", "mptmlp", "mptmlp", {}, ConfigKey::Use::check}});
-  return keys;
-}
-
-/// Defaults of GPTNeoXConfig.
-inline ConfigKeys gpt_neox_keys(const ModelDescription& d) {
-  const AttentionDescription& a = d.attention.front();
-  const FeedForwardDescription& f = d.feed_forward.front();
-  return {
-      {"vocab_size", d.vocab_size, 50'432},
-      {"hidden_size", d.dim, 6144},
-      {"num_hidden_layers", d.layers, 44},
-      {"num_attention_heads", a.heads, 64},
-      {"intermediate_size", f.hidden, 24'576},
-      {"hidden_act", name_of(f.activation), "gelu"},
-      {"rotary_pct|partial_rotary_factor", a.rotary_fraction, 0.25},
-      {"rotary_emb_base|rope_theta", a.theta, 10'000},
-      {"layer_norm_eps", d.norm.eps, 1e-5},
-      {"use_parallel_residual", d.residual != ResidualKind::sequential, true},
-      {"attention_bias", a.bias, true},
-      {"tie_word_embeddings", d.tie_embeddings, false},
-      {"max_position_embeddings", d.context, {}, {}, ConfigKey::Use::write},
-  };
-}
-
-/// The name of a policy that is not the library's; folders of earlier versions do not have it.
-inline void append_name(ConfigKeys& keys, std::string_view within, std::string_view key, std::string_view name) {
-  if (!name.empty()) append_within(keys, within, {{key, name, name}});
-}
-
-/// `relative_attention_...` are T5's own keys. `mask_hash` is there for masks that have no name.
-inline void append_attention(ConfigKeys& keys, std::string_view within, const AttentionDescription& a) {
-  append_within(keys, within,
-                {{"heads", a.heads},
-                 {"kv_heads", a.kv_heads},
-                 {"head_dim", a.head_dim},
-                 {"mask", name_of(a.mask)},
-                 {"sliding_window", or_null(a.window), {}, nullptr},
-                 {"position", name_of(a.position)},
-                 {"rope_theta", or_null(a.theta), {}, nullptr},
-                 {"rotary_fraction", or_null(a.rotary_fraction), {}, nullptr},
-                 {"alibi_max_bias", or_null(a.alibi_max_bias), {}, nullptr},
-                 {"scaling", name_of(a.scaling.kind)},
-                 {"scaling_factor", a.scaling.factor},
-                 {"scaling_original_context", or_null(a.scaling.original_context), {}, nullptr},
-                 {"scaling_beta_fast", or_null(a.scaling.beta_fast), {}, nullptr},
-                 {"scaling_beta_slow", or_null(a.scaling.beta_slow), {}, nullptr},
-                 {"scaling_low_frequency", or_null(a.scaling.low_frequency), {}, nullptr},
-                 {"scaling_high_frequency", or_null(a.scaling.high_frequency), {}, nullptr},
-                 {"bias", a.bias},
-                 {"clip_qkv", or_null(a.clip), {}, nullptr}});
-  if (a.mask == MaskKind::other) append_within(keys, within, {{"mask_hash", a.mask_hash}});
-  append_name(keys, within, "scaling_name", a.scaling.name);
-  if (a.position == PositionKind::t5_bias)
-    append_within(keys, within,
-                  {{"relative_attention_num_buckets", a.relative_buckets},
-                   {"relative_attention_max_distance", a.relative_max_distance}});
-}
-inline void append_feed_forward(ConfigKeys& keys, std::string_view within, const FeedForwardDescription& f) {
-  append_within(keys, within,
-                {{"hidden", f.hidden},
-                 {"gated", f.gated},
-                 {"bias", f.bias},
-                 {"activation", name_of(f.activation)},
-                 {"experts", or_null(f.experts), {}, nullptr},
-                 {"experts_per_token", or_null(f.choices), {}, nullptr},
-                 {"router", f.experts == 0 ? ConfigValue(nullptr) : name_of(f.router), {}, nullptr}});
-  append_name(keys, within, "activation_name", f.activation_name);
-  append_name(keys, within, "router_name", f.router_name);
-}
-
-/// The library's own, for models that no family can hold: everything a description says, and no defaults.
-inline ConfigKeys bora_keys(const ModelDescription& d) {
-  const auto is_summed = [](const AttentionDescription& a) { return a.mask == MaskKind::other; };  // over the context
-  const bool bounded = d.position == EmbeddingPositionKind::learned || std::ranges::any_of(d.attention, is_summed);
-  ConfigKeys keys{
-      {"vocab_size", d.vocab_size},
-      {"hidden_size", d.dim},
-      {"num_hidden_layers", d.layers},
-      {"max_position_embeddings", d.context, {}, {}, bounded ? ConfigKey::Use::check_and_write : ConfigKey::Use::write},
-      {"tie_word_embeddings", d.tie_embeddings},
-      {"position", name_of(d.position)},
-      {"norm", name_of(d.norm)},
-      {"norm_eps", d.norm.eps},
-      {"residual", name_of(d.residual)},
-      {"alternating_layers", d.attention.size() > 1},
-  };
-  append_attention(keys, "attention", d.attention.front());
-  append_feed_forward(keys, "feed_forward", d.feed_forward.front());
-  if (d.attention.size() > 1) {
-    append_attention(keys, "attention_of_odd_layers", d.attention[1]);
-    append_feed_forward(keys, "feed_forward_of_odd_layers", d.feed_forward[1]);
-  }
-  return keys;
-}
-
-/// Keys of other families, at values that change nothing; those that the family has itself are left alone.
-inline void append_neutral(ConfigKeys& keys) {
-  const auto append = [&](std::span<const std::string_view> names, const ConfigValue& neutral) {
-    for (const std::string_view name : names)
-      if (std::ranges::none_of(keys, [&](const ConfigKey& key) { return key.within.empty() && key.key == name; }))
-        keys.push_back({name, neutral, neutral, {}, ConfigKey::Use::check});
-  };
-  append(switches_off, false);
-  append(factors_of_one, 1.0);
-  append(only_null, nullptr);
-}
-
-/// All keys of a model as `spelling`, a model_type, has them.
-inline ConfigKeys config_keys(std::string_view spelling, const ModelType& type, const ModelDescription& d) {
-  if (type.name == "bora") return bora_keys(d);
-  ConfigKeys keys = type.name == "gpt2"       ? gpt2_keys(d)
-                    : type.name == "mpt"      ? mpt_keys(d)
-                    : type.name == "gpt_neox" ? gpt_neox_keys(d)
-                    : type.name == "falcon"   ? falcon_keys(spelling, d)
-                                              : llama_keys(type.name, d);
-  if (d.attention.front().position == PositionKind::rope) append_scaling(keys, d.attention.front().scaling);
-  append_neutral(keys);
-  return keys;
+inline std::string_view kind_text(ConfigValue::Kind kind) {
+  using Kind = ConfigValue::Kind;
+  return kind == Kind::boolean ? "true or false"
+         : kind == Kind::whole ? "a whole number from 1"
+         : kind == Kind::word  ? "a string"
+                               : "a number";
 }
 
 }  // namespace detail
+
+/// The keys of one config, while a family goes through them. A family names each key once, with the place of a
+/// description that it stands for; whether that is read or written depends on what the keys were made from.
+class ConfigKeys {
+ public:
+  /// Writes a description.
+  ConfigKeys() = default;
+  /// Reads one from what was written, which must outlive it.
+  static ConfigKeys read_back(const ConfigKeys& written) {
+    ConfigKeys keys;
+    keys.written_ = &written;
+    return keys;
+  }
+  /// Reads one from a file. Throws ConfigError, naming the key, for what is of the wrong kind or no policy's; and where
+  /// `expected` is given, what a model's type has, for the first key that differs.
+  ConfigKeys(const detail::RotaryConfig& config, const std::filesystem::path& file, std::string_view model_type,
+             const ConfigKeys* expected)
+      : config_(&config), file_(&file), model_type_(model_type), expected_(expected) {}
+
+  /// All keys so far.
+  const std::vector<ConfigEntry>& entries() const noexcept { return entries_; }
+  /// As the file spells it, which decides some defaults; empty where none is read.
+  std::string_view model_type() const noexcept { return model_type_; }
+  /// The keys that follow stand in an object of this name; empty: in the config itself.
+  void enter(std::string_view within) noexcept { within_ = within; }
+
+  // Each takes the key's names, the place it stands for, what transformers takes a missing key for (nothing: it must
+  // be there) and what it takes null for (nothing: the same).
+
+  /// A size, from 1.
+  void size(std::string_view names, std::size_t& value, ConfigValue missing = {}, ConfigValue null = {}) {
+    value = to_size(take(names, ConfigValue::Kind::whole, value, missing, null));
+    check_size(value);
+  }
+  /// A size that decides nothing beside learned positions: compared by whoever has those.
+  void context(std::string_view names, std::size_t& value, std::size_t missing) {
+    value = to_size(take(names, ConfigValue::Kind::whole, value, missing, {}, ConfigEntry::Use::write));
+    check_size(value);
+  }
+  /// A number.
+  void real(std::string_view names, double& value, ConfigValue missing = {}, ConfigValue null = {}) {
+    value = take(names, ConfigValue::Kind::fraction, value, missing, null).number;
+  }
+  /// A number that is written whole if it is.
+  void whole_real(std::string_view names, double& value, ConfigValue missing = {}) {
+    value = take(names, ConfigValue::Kind::fraction, detail::whole_if_whole(value), missing, {}).number;
+  }
+  /// True or false; null is false.
+  void flag(std::string_view names, bool& value, ConfigValue missing = {}) {
+    value = take(names, ConfigValue::Kind::boolean, value, missing, false).number != 0;
+  }
+  /// A word for a policy.
+  void choose(std::string_view names, PolicyDescription& policy, std::span<const PolicyWord> words,
+              ConfigValue missing = {}) {
+    ConfigValue value = missing;
+    for (const PolicyWord& word : words)
+      if (word.description().name == policy.name) value = word.word;
+    value = take(names, ConfigValue::Kind::word, value, missing, {});
+    const auto found = std::ranges::find(words, detail::plain_word(value.word), &PolicyWord::word);
+    std::string known;
+    for (const PolicyWord& word : words) known += (known.empty() ? "" : ", ") + std::string(word.word);
+    check(found != words.end(), "a policy's word: ", known);
+    if (reads() && found != words.end()) policy = found->description();
+  }
+  /// True where a policy has an option, an argument of it.
+  void option(std::string_view names, PolicyDescription& policy, std::string_view key,
+              const PolicyDescription& description, ConfigValue missing = {}) {
+    bool value = policy.has(key);
+    flag(names, value, missing);
+    if (!reads()) return;
+    policy.remove(key);
+    if (value) policy.add(key, description);
+  }
+  /// A window, or null for none.
+  void window(std::string_view names, PolicyDescription& attention, ConfigValue missing) {
+    PolicyDescription& mask = policy(attention, "mask");
+    const bool has_window = mask.name == "SlidingWindow";
+    const ConfigValue value =
+        take(names, ConfigValue::Kind::whole, has_window ? ConfigValue(mask.size("window")) : ConfigValue(nullptr),
+             missing, nullptr);
+    check(value.kind == ConfigValue::Kind::null || value.number >= 1, "a whole number from 1, or null");
+    if (!reads()) return;
+    mask = value.kind == ConfigValue::Kind::null ? description_of<Causal>() : description_of<SlidingWindow<1>>();
+    size_at(mask, "window") = to_size(value);
+  }
+  /// The limit of q, k and v, or null for none.
+  void clip(std::string_view names, PolicyDescription& attention) {
+    const bool clips = attention.has("clip");
+    const ConfigValue value =
+        take(names, ConfigValue::Kind::fraction,
+             clips ? ConfigValue(attention.real("clip.limit")) : ConfigValue(nullptr), nullptr, nullptr);
+    check(value.kind == ConfigValue::Kind::null || value.number > 0, "a number above 0, or null");
+    if (!reads()) return;
+    attention.remove("clip");
+    if (value.kind == ConfigValue::Kind::null) return;
+    attention.add("clip", description_of<ClipQkv<1.0>>());
+    real_at(attention, "clip.limit") = value.number;
+  }
+  /// A key of which a single value is a policy's, here; missing and null mean that one.
+  void expect(std::string_view names, ConfigValue only) {
+    take(names, only.kind, only, only, only, ConfigEntry::Use::compare);
+  }
+  /// A key with a single value, which is written too.
+  void expect_and_write(std::string_view names, ConfigValue only, ConfigValue missing) {
+    const ConfigValue value = take(names, only.kind, only, missing, {});
+    check(detail::same_value(value, only), detail::text_of(only), ", as no policy expresses another");
+  }
+  /// A policy as it describes itself: files of the library's own.
+  void described(std::string_view name, PolicyDescription& policy) {
+    const std::string key(name);
+    if (!reads()) policies_[key] = detail::policy_json(policy);
+    if (reads()) policy = detail::policy_of(policies_at(key), key, file());
+  }
+  /// A pattern of layers: one policy, or an array.
+  void pattern(std::string_view name, std::vector<PolicyDescription>& kinds) {
+    const std::string key(name);
+    if (!reads() || !policies_at(key).is_array()) {
+      if (kinds.size() != 1 && !reads()) return describe_each(policies_[key], kinds);
+      kinds.resize(1);
+      return described(name, kinds.front());
+    }
+    const Json& array = policies_at(key);
+    if (array.empty()) refuse({"key ", detail::printable(key), " is an empty array, expected one policy or more"});
+    for (const Json& kind : array)
+      kinds.push_back(detail::policy_of(kind, detail::message(key, "[", kinds.size(), "]"), file()));
+  }
+  /// A key that is written and never looked at.
+  void write(std::string_view names, ConfigValue value) {
+    entries_.push_back({within_, names, value, ConfigEntry::Use::write});
+  }
+
+  /// Throws ConfigError where what the last key holds, or stands for, breaks a rule of the policy it is for.
+  void check(bool holds, detail::Part expected, detail::Part more = "") const {
+    if (config_ != nullptr && !holds) refuse({last_, ", expected ", expected, more});
+  }
+
+  // Places of a policy. A model of another family has not all of them: what is written then is read back as another.
+
+  /// A whole number.
+  std::size_t& size_at(PolicyDescription& d, std::string_view path) { return at(d, path).whole; }
+  /// A number.
+  double& real_at(PolicyDescription& d, std::string_view path) { return at(d, path).real; }
+  /// A policy.
+  PolicyDescription& policy(PolicyDescription& d, std::string_view path) {
+    PolicyArgument& argument = at(d, path);
+    if (argument.policy.empty()) argument.policy.emplace_back();
+    return argument.policy.front();
+  }
+  /// Whether the places are set from keys, rather than the other way round.
+  bool reads() const noexcept { return config_ != nullptr || written_ != nullptr; }
+  /// The file's value of a key that this class has no function for; null where there is none, or no file is read.
+  const Json* raw(std::string_view key) const {
+    return config_ == nullptr ? nullptr : detail::find_json(config_->json(), key);
+  }
+  /// Throws ConfigError, after the file's name.
+  [[noreturn]] void refuse(std::initializer_list<detail::Part> parts) const {
+    throw ConfigError(detail::message(file().string(), ": ", detail::join(parts)));
+  }
+  /// A key as the file has it, quoted.
+  std::string path(std::string_view key) const { return config_->path(within_, key); }
+
+  /// Keys of other families, at values that change nothing; those that the family has itself are left alone.
+  void expect_neutral() {
+    enter("");
+    const auto expect_all = [&](std::span<const std::string_view> names, const ConfigValue& neutral) {
+      for (const std::string_view name : names)
+        if (!lists("", name)) expect(name, neutral);
+    };
+    expect_all(detail::switches_off, false);
+    expect_all(detail::factors_of_one, 1.0);
+    expect_all(detail::only_null, nullptr);
+  }
+  /// Refuses keys that were not listed in the objects whose keys decide a formula: they may decide one, too.
+  void refuse_unknown() const {
+    std::string_view last;
+    for (const ConfigEntry& entry : entries_) {
+      const Json* holder = entry.within.empty() || entry.within == last ? nullptr : holder_of(entry.within);
+      last = entry.within;
+      if (holder == nullptr) continue;
+      for (const auto& [name, value] : holder->items())
+        if (!value.is_null() && !lists(entry.within, name) && !detail::is_harmless(entry.within, name))
+          refuse({"key ", config_->path(entry.within, name), " is ", detail::json_kind(value), ", which ",
+                  expected_ != nullptr ? "the model's type cannot express" : "no policy expresses",
+                  ", expected no such key here"});
+    }
+  }
+  /// What was written, as JSON.
+  Json json() const {
+    Json config = policies_;
+    for (const ConfigEntry& entry : entries_) {
+      if (entry.use == ConfigEntry::Use::compare) continue;
+      Json& holder = entry.within.empty() ? config : config[std::string(entry.within)];
+      holder[std::string(first_of(entry.names))] = detail::to_json(entry.value);
+    }
+    return config;
+  }
+
+ private:
+  void check_size(std::size_t value) const {
+    check(value >= 1, "a whole number from 1");
+    check(value < std::size_t{1} << 31, "a whole number up to 2147483647");
+  }
+  const std::filesystem::path& file() const {
+    static const std::filesystem::path none;
+    return file_ == nullptr ? none : *file_;
+  }
+  static void describe_each(Json& array, const std::vector<PolicyDescription>& kinds) {
+    for (const PolicyDescription& kind : kinds) array.push_back(detail::policy_json(kind));
+  }
+  const Json& policies_at(const std::string& key) const {
+    const Json& holder = config_ == nullptr ? written_->policies_ : config_->json();
+    const auto found = holder.find(key);
+    if (found == holder.end()) refuse({"has no key ", detail::printable(key), ", expected a policy"});
+    return *found;
+  }
+  static std::string_view first_of(std::string_view names) { return names.substr(0, names.find('|')); }
+  static std::size_t to_size(const ConfigValue& value) { return static_cast<std::size_t>(value.number); }
+  bool lists(std::string_view within, std::string_view name) const {
+    return std::ranges::any_of(entries_, [&](const ConfigEntry& entry) {
+      return entry.within == within &&
+             detail::message("|", entry.names, "|").find(detail::message("|", name, "|")) != std::string::npos;
+    });
+  }
+  PolicyArgument& at(PolicyDescription& d, std::string_view path) {
+    PolicyArgument* found = d.find(path);
+    return found != nullptr ? *found : absent_.emplace_back();
+  }
+  const Json* holder_of(std::string_view within) const {
+    if (within.empty()) return &config_->json();
+    const Json* holder = detail::find_json(config_->json(), within);
+    if (holder != nullptr && !holder->is_object())
+      refuse({"key ", detail::printable(within), " is ", detail::json_kind(*holder), ", expected an object"});
+    return holder;
+  }
+
+  /// What the key stands for: `value` itself where keys are written.
+  ConfigValue take(std::string_view names, ConfigValue::Kind kind, ConfigValue value, const ConfigValue& missing,
+                   const ConfigValue& null, ConfigEntry::Use use = ConfigEntry::Use::compare_and_write) {
+    if (written_ != nullptr) value = written_value(names, missing);
+    if (config_ != nullptr) value = read(names, kind, missing, null, use);
+    entries_.push_back({within_, names, value, use});
+    return value;
+  }
+
+  ConfigValue written_value(std::string_view names, const ConfigValue& missing) const {
+    const auto found = std::ranges::find_if(
+        written_->entries_, [&](const ConfigEntry& entry) { return entry.within == within_ && entry.names == names; });
+    return found == written_->entries_.end() ? missing : found->value;
+  }
+  /// What the model's type has at the key that comes next; null where there is none to compare with.
+  const ConfigValue* expected_at(std::string_view names) const {
+    if (expected_ == nullptr || entries_.size() >= expected_->entries_.size()) return nullptr;
+    const ConfigEntry& entry = expected_->entries_[entries_.size()];
+    const bool is_it = entry.names == names && entry.within == within_;
+    return is_it && entry.use != ConfigEntry::Use::write ? &entry.value : nullptr;
+  }
+
+  ConfigValue read(std::string_view names, ConfigValue::Kind kind, const ConfigValue& missing, const ConfigValue& null,
+                   ConfigEntry::Use use) {
+    const ConfigValue* expected = expected_at(names);
+    const auto end_of = [&]() -> std::string {
+      if (expected != nullptr) return ", the model's type has " + detail::text_of(*expected);
+      if (use == ConfigEntry::Use::compare) return ", which no policy expresses, expected " + detail::text_of(missing);
+      return ", expected " + std::string(detail::kind_text(kind));
+    };
+    const Json* holder = holder_of(within_);
+    ConfigValue found;
+    std::string found_at;
+    for (std::string_view rest = holder == nullptr ? "" : names; !rest.empty();) {
+      const std::string spelling(first_of(rest));
+      rest.remove_prefix(std::min(spelling.size() + 1, rest.size()));
+      const auto there = holder->find(spelling);
+      if (there == holder->end() || (there->is_null() && null.kind == ConfigValue::Kind::absent)) continue;
+      const ConfigValue value = there->is_null() ? null : detail::value_of(*there, kind);
+      const bool has_meaning = there->is_null() && value.kind != ConfigValue::Kind::null;
+      last_ = detail::message("key ", config_->path(within_, spelling), " is ", detail::json_kind(*there),
+                              has_meaning ? ", which means " + detail::text_of(value) : "");
+      const bool is_value = value.kind != ConfigValue::Kind::absent &&
+                            (use != ConfigEntry::Use::compare || detail::same_value(value, missing));
+      if (!is_value || (expected != nullptr && !detail::same_value(value, *expected))) refuse({last_, end_of()});
+      if (found.kind != ConfigValue::Kind::absent && !detail::same_value(value, found))
+        refuse({found_at, ", but ", last_, ", expected the same"});
+      found = value;
+      found_at = last_;
+    }
+    return found.kind == ConfigValue::Kind::absent ? read_missing(names, holder, missing, expected, end_of()) : found;
+  }
+  ConfigValue read_missing(std::string_view names, const Json* holder, const ConfigValue& missing,
+                           const ConfigValue* expected, const std::string& end) {
+    const std::string first(first_of(names));
+    const bool is_null = holder != nullptr && holder->contains(first),
+               has_default = missing.kind != ConfigValue::Kind::absent;
+    last_ = detail::message(is_null ? "key " : "has no key ", detail::json_path(within_, first),
+                            is_null ? " is null" : "", has_default ? ", which means " + detail::text_of(missing) : "");
+    if (!has_default || (expected != nullptr && !detail::same_value(missing, *expected))) refuse({last_, end});
+    return missing;
+  }
+
+  const detail::RotaryConfig* config_ = nullptr;  // where a file is read
+  const std::filesystem::path* file_ = nullptr;   // the same
+  std::string_view model_type_;
+  const ConfigKeys* expected_ = nullptr;  // where it is compared with a model's type
+  const ConfigKeys* written_ = nullptr;   // where what was written is read back
+  Json policies_ = Json::object();        // written by `described` and `pattern`
+  std::vector<ConfigEntry> entries_;
+  std::string_view within_;
+  std::string last_;                  ///< the last key and what it holds, as sentences begin
+  std::list<PolicyArgument> absent_;  ///< places that a description has not
+};
+
 }  // namespace bora::inline BORA_ABI

@@ -87,6 +87,15 @@ inline bool is_quantised_type(std::string_view dtype) noexcept {
          dtype.starts_with("F6");
 }
 
+/// The config.json of a folder. Throws FileError where there is none.
+inline std::filesystem::path config_of_folder(const std::filesystem::path& folder) {
+  require_there(folder);
+  if (!is_folder(folder)) refuse_file(folder, "is a file, expected a folder");
+  const std::filesystem::path config = folder / "config.json";
+  if (!is_named(config)) refuse_file(config, "does not exist", instead_of_weights(folder));
+  return config;
+}
+
 }  // namespace detail
 
 /// A folder with config.json and safetensors files, as Hugging Face's transformers writes them. Opening it checks
@@ -183,13 +192,10 @@ class HuggingFaceFolder {
   }
 
  private:
-  CheckpointNames::Family checked_family(const std::filesystem::path& folder) const {
-    detail::require_there(folder);
-    if (!detail::is_folder(folder)) detail::refuse_file(folder, "is a file, expected a folder");
-    const std::filesystem::path config = folder / "config.json";
-    if (!detail::is_named(config)) detail::refuse_file(config, "does not exist", detail::instead_of_weights(folder));
+  std::string_view checked_family(const std::filesystem::path& folder) const {
+    const std::filesystem::path config = detail::config_of_folder(folder);
     const detail::FloatMode mode;  // numbers are compared by its rounding
-    return check_config(read_json(config, json_settings), config, model_).family;
+    return check_config(read_json(config, json_settings), config, model_).model_type;
   }
 
   // ---- names
@@ -216,7 +222,7 @@ class HuggingFaceFolder {
   /// the model's tensors that is there tells.
   void find_front(std::span<const TensorEntry> tensors) {
     constexpr std::size_t enough = 16;
-    front_ = detail::words_of(names_.family).prefix;
+    front_ = detail::names_of(names_.family).prefix;
     for (const TensorEntry& tensor : tensors.first(std::min(tensors.size(), enough)))
       if (tensor.id.name != "head" && find_front_of(core_of(tensor.id, tensor.shape))) break;
     names_.prefix = !front_.empty();
@@ -243,18 +249,18 @@ class HuggingFaceFolder {
 
   /// Which of the ways to write the layers the file has: by the first layer of each kind.
   void find_dialect() {
-    if (&detail::words_of(names_.family) != &detail::llama_names) return;
+    if (!detail::names_of(names_.family).has_experts) return;  // dialects are Llama's
     for (std::size_t layer = 0; layer < std::min<std::size_t>(model_.layers, 2); ++layer) {
       const std::string in = detail::message("layers.", layer, ".");
-      const FeedForwardDescription& f = model_.feed_forward_of(layer);
+      const PolicyDescription& f = model_.feed_forward_of(layer);
       dialect_.fused_query_key_value |= there(in + "self_attn.qkv_proj.weight");
-      if (f.experts == 0) {
-        dialect_.fused_gate_up |= f.gated && there(in + "mlp.gate_up_proj.weight");
+      if (!detail::is_mixture(f)) {
+        dialect_.fused_gate_up |= f.size("gated") != 0 && there(in + "mlp.gate_up_proj.weight");
         continue;
       }
       dialect_.experts_in_mlp |= there(in + "mlp.gate.weight");
       const std::string block = in + (dialect_.experts_in_mlp ? "mlp." : "block_sparse_moe.");
-      if (there(block + "experts.gate_up_proj") && f.gated && !f.bias)
+      if (there(block + "experts.gate_up_proj") && f.size("expert.gated") != 0 && !f.has("expert.bias"))
         dialect_.experts = FileDialect::Experts::fused;
       else if (there(block + "experts.0.up_proj.weight"))
         dialect_.experts = FileDialect::Experts::spelled_out;
@@ -307,7 +313,7 @@ class HuggingFaceFolder {
   }
   /// What stands in front of a name, the family's own prefix left out.
   std::string_view strange_front() const {
-    const std::string core = core_of("embedding"), usual = std::string(detail::words_of(names_.family).prefix) + core;
+    const std::string core = core_of("embedding"), usual = std::string(detail::names_of(names_.family).prefix) + core;
     std::string_view front = strange_name_;
     if (!detail::find_front(strange_name_, usual, front)) detail::find_front(strange_name_, core, front);
     return front;
@@ -330,10 +336,10 @@ class HuggingFaceFolder {
   bool is_buffer(std::string_view name) const {
     if (!name.starts_with(front_)) return false;
     const std::vector<std::size_t>& shape = weights_.entry(name).shape;
-    const auto turns = [](const AttentionDescription& a) { return a.position == PositionKind::rope; };
+    const auto turns = [](const PolicyDescription& a) { return a.has("position.theta"); };
     const bool rotary = std::any_of(model_.attention.begin(), model_.attention.end(), turns);
     std::string_view rest = name.substr(front_.size());
-    const std::string_view layer = detail::words_of(names_.family).layer;
+    const std::string_view layer = detail::names_of(names_.family).layer;
     if (!rest.starts_with(layer)) return detail::is_buffer(rest, false, shape, rotary);
     rest.remove_prefix(layer.size());
     const std::string_view number = rest.substr(0, rest.find('.'));

@@ -6,7 +6,9 @@
 #include <bora/core/mapped_file.hpp>
 #include <bora/core/executor.hpp>
 #include <bora/layers/tensors.hpp>
+#include <bora/model/described_tensors.hpp>
 #include <bora/model/description.hpp>
+#include <bora/model/description_difference.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -91,42 +93,38 @@ void for_rotary_rows(std::size_t rows, std::size_t head_dim, Place place) {
 
 inline bool llama2c_rotates(std::string_view name) noexcept { return name == "query" || name == "key"; }
 
-/// Throws ConfigError where a type is no Llama with the numbers the format takes for granted.
-inline void check_llama2c_form(const ModelDescription& model, const std::filesystem::path& file) {
-  const auto require = [&](bool fits, const auto&... sentence) {
-    if (!fits) throw ConfigError(message(file.string(), ": a llama2.c file holds ", sentence...));
-  };
-  require(model.attention.size() == 1 && model.feed_forward.size() == 1, "one kind of layer; the type alternates two");
-  const AttentionDescription& a = model.attention[0];
-  const FeedForwardDescription& f = model.feed_forward[0];
-  require(model.position == EmbeddingPositionKind::none, "no positions beside the embedding; the type adds some");
-  require(model.residual == ResidualKind::sequential, "sequential residuals; the type's are parallel");
-  require(model.norm.weight && !model.norm.bias && !model.norm.centred, "RMSNorm weights; the type has another norm");
-  require(model.norm.eps == llama2c_eps, "models of eps ", llama2c_eps, "; the type's is ", model.norm.eps);
-  require(a.position == PositionKind::rope, "models with rotary positions; the type has others");
-  require(a.rotary == a.head_dim, "models that rotate whole heads; the type rotates ", a.rotary, " of ", a.head_dim);
-  require(a.theta == llama2c_theta, "models of theta ", llama2c_theta, "; the type's is ", a.theta);
-  require(a.scaling.kind == ScalingKind::none, "unscaled rotary positions; the type scales them");
-  require(a.window == 0, "no sliding window; the type has one of ", a.window);
-  require(a.mask == MaskKind::causal, "models with causal masks; the type has another");
-  require(!a.bias && !f.bias, "no biases; the type has some");
-  require(a.clip == 0, "no clipped projections; the type clips at ", a.clip);
-  require(a.heads * a.head_dim == model.dim, "heads that fill dim; the type has ", a.heads, " of ", a.head_dim,
-          " in dim ", model.dim);
-  require(a.head_dim % 2 == 0, "heads of even width; the type's have ", a.head_dim);
-  require(f.experts == 0, "dense layers; the type has ", f.experts, " experts");
-  require(f.gated && f.activation == ActivationKind::silu, "SwiGLU layers; the type's feed-forward is another");
+/// The model of a header; eps and theta are what the format takes for granted. Its parameters are not counted.
+inline ModelDescription llama2c_model(const Llama2cHeader& h) {
+  ModelDescription d = prototype(norm_description("RmsNorm", llama2c_eps, true, false), rotary_prototype(llama2c_theta),
+                                 swiglu_prototype());
+  d.vocab_size = h.vocab_size;
+  d.dim = h.dim;
+  d.layers = h.layers;
+  d.context = h.context;
+  d.tie_embeddings = h.tied;
+  d.attention.front().find("heads")->whole = h.heads;
+  d.attention.front().find("kv_heads")->whole = h.kv_heads;
+  d.attention.front().find("head_dim")->whole = h.heads == 0 ? 0 : h.head_dim();
+  d.feed_forward.front().find("hidden")->whole = h.hidden;
+  return d;
 }
 
 inline Llama2cHeader llama2c_header(const ModelDescription& model) {
   return {.dim = model.dim,
-          .hidden = model.feed_forward[0].hidden,
+          .hidden = model.feed_forward.front().size("hidden"),
           .layers = model.layers,
-          .heads = model.attention[0].heads,
-          .kv_heads = model.attention[0].kv_heads,
+          .heads = model.attention.front().size("heads"),
+          .kv_heads = model.attention.front().size("kv_heads"),
           .vocab_size = model.vocab_size,
           .context = model.context,
           .tied = model.tie_embeddings};
+}
+
+/// Throws ConfigError where a type is no Llama with the numbers the format takes for granted.
+inline void check_llama2c_form(const ModelDescription& model, const std::filesystem::path& file) {
+  if (const auto difference = first_difference(llama2c_model(llama2c_header(model)), model))
+    throw ConfigError(message(file.string(), ": a llama2.c file has as ", difference->place, ": ", difference->first,
+                              "; the model's type has: ", difference->second));
 }
 
 }  // namespace detail
@@ -147,6 +145,13 @@ class Llama2cCheckpoint {
   const std::filesystem::path& path() const noexcept { return file_.path(); }
   /// The facts in front of it.
   const Llama2cHeader& header() const noexcept { return header_; }
+
+  /// The model it holds.
+  ModelDescription describe() const {
+    ModelDescription model = detail::llama2c_model(header_);
+    detail::count_parameters(model);
+    return model;
+  }
 
   /// Throws ConfigError unless the file's header is the type's and the format can hold the type at all. As in
   /// config.json, the context may differ: rotary positions have no end.

@@ -18,6 +18,16 @@ namespace bora::inline BORA_ABI {
 
 namespace detail {
 
+/// The folder of a Hugging Face checkpoint, or of a .safetensors file. Throws FileError where it has no config.json.
+inline std::filesystem::path folder_of_checkpoint(const std::filesystem::path& path) {
+  require_there(path);
+  if (is_folder(path)) return path;
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  if (!is_named(folder / "config.json"))
+    refuse_file(path, "has no config.json beside it: expected one, to check theta, eps and the like against the type");
+  return folder;
+}
+
 /// The checkpoint at `path`, open and checked against a model.
 class OpenCheckpoint {
  public:
@@ -28,11 +38,7 @@ class OpenCheckpoint {
     if (is_folder(path)) {
       folder_.emplace(path, std::move(model), std::move(tensors));
     } else if (path.extension() == ".safetensors") {
-      const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
-      if (!is_named(folder / "config.json"))
-        refuse_file(path,
-                    "has no config.json beside it: expected one, to check theta, eps and the like against the type");
-      folder_.emplace(folder, std::move(model), std::move(tensors), path);
+      folder_.emplace(folder_of_checkpoint(path), std::move(model), std::move(tensors), path);
     } else if (path.extension() == ".bin") {
       refuse_other_bin(path);
       llama2c_.emplace(path);
@@ -61,7 +67,6 @@ class OpenCheckpoint {
     folder_ ? folder_->read(id, shape, rows, out) : llama2c_->read(id, shape, rows, out);
   }
 
- private:
   /// PyTorch's files end in .bin too: archives of pickles, or pickles.
   static void refuse_other_bin(const std::filesystem::path& path) {
     const MappedFile file(path);
@@ -78,11 +83,28 @@ class OpenCheckpoint {
     refuse_file(path, "is of no known format", expected);
   }
 
+ private:
   std::optional<HuggingFaceFolder> folder_;
   std::optional<Llama2cCheckpoint> llama2c_;
 };
 
 }  // namespace detail
+
+/// What the checkpoint at `path` holds, complete: a Hugging Face folder or a .safetensors file in one by its
+/// config.json, a llama2.c checkpoint by its header. Throws ConfigError, naming the key, for what no policy expresses;
+/// FileError for what cannot be read. Weights are not looked at: `check_checkpoint` does.
+inline ModelDescription describe(const std::filesystem::path& path) {
+  detail::require_there(path);
+  const bool folder = detail::is_folder(path);
+  if (!folder && path.extension() == ".bin") {
+    detail::OpenCheckpoint::refuse_other_bin(path);
+    return Llama2cCheckpoint(path).describe();
+  }
+  if (!folder && path.extension() != ".safetensors") detail::OpenCheckpoint::refuse_unknown(path);
+  const std::filesystem::path config = detail::config_of_folder(detail::folder_of_checkpoint(path));
+  const detail::FloatMode mode;  // numbers are compared by its rounding
+  return describe_config(read_json(config, json_settings), config);
+}
 
 /// Throws what `load` of a type with this description would throw, but for numbers that are not finite: none is read,
 /// except to compare a tied head that is stored twice. For programs that are to say whether a type would do before one

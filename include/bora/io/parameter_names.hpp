@@ -4,6 +4,7 @@
 #include <bora/io/families.hpp>
 #include <bora/layers/tensors.hpp>
 #include <bora/model/description.hpp>
+#include <bora/model/described_tensors.hpp>
 #include <bora/model/parameters.hpp>
 #include <algorithm>
 #include <array>
@@ -16,104 +17,6 @@
 #include <vector>
 
 namespace bora::inline BORA_ABI {
-
-/// A tensor of a model with its shape and its place among all the model's numbers.
-struct TensorEntry {
-  TensorId id;         ///< which tensor
-  TensorShape shape;   ///< as the model has it; a file's may be another
-  std::size_t offset;  ///< of its first number in `Parameters::values()`
-};
-
-/// All tensors of a model, in the order of `Parameters`.
-template <ModelSpec S>
-std::vector<TensorEntry> tensors_of() {
-  std::vector<TensorEntry> list;
-  std::size_t offset = 0;
-  detail::Anatomy<S>::visit([&](TensorId id, TensorShape shape) {
-    list.push_back({id, shape, offset});
-    offset += shape.size();
-  });
-  return list;
-}
-
-namespace detail {
-
-/// Lists tensors one after the other, as `Anatomy::visit` names them.
-class TensorList {
- public:
-  void layer(std::size_t layer) { id_.layer = layer; }
-  void expert(std::size_t expert) { id_.expert = expert; }
-  void outside() { id_ = {}; }
-  void add(std::string_view name, TensorShape shape) {
-    id_.name = name;
-    list_.push_back({id_, shape, offset_});
-    offset_ += shape.size();
-  }
-  void add_if(bool present, std::string_view name, TensorShape shape) {
-    if (present) add(name, shape);
-  }
-  std::vector<TensorEntry> take() { return std::move(list_); }
-
- private:
-  TensorId id_{};
-  std::size_t offset_ = 0;
-  std::vector<TensorEntry> list_;
-};
-
-inline void list_attention(TensorList& list, const ModelDescription& d, const AttentionDescription& a) {
-  const std::size_t query_width = a.heads * a.head_dim, key_width = a.kv_heads * a.head_dim;
-  list.add("query", {query_width, d.dim});
-  list.add_if(a.bias, "query_bias", {query_width});
-  list.add("key", {key_width, d.dim});
-  list.add_if(a.bias, "key_bias", {key_width});
-  list.add("value", {key_width, d.dim});
-  list.add_if(a.bias, "value_bias", {key_width});
-  list.add("output", {d.dim, query_width});
-  list.add_if(a.bias, "output_bias", {d.dim});
-}
-inline void list_feed_forward(TensorList& list, const ModelDescription& d, const FeedForwardDescription& f) {
-  list.add_if(f.gated, "gate", {f.hidden, d.dim});
-  list.add_if(f.gated && f.bias, "gate_bias", {f.hidden});
-  list.add("up", {f.hidden, d.dim});
-  list.add_if(f.bias, "up_bias", {f.hidden});
-  list.add("down", {d.dim, f.hidden});
-  list.add_if(f.bias, "down_bias", {d.dim});
-}
-inline void list_norm(TensorList& list, const ModelDescription& d, std::string_view weight, std::string_view bias) {
-  list.add_if(d.norm.weight, weight, {d.dim});
-  list.add_if(d.norm.bias, bias, {d.dim});
-}
-
-}  // namespace detail
-
-/// The same of a model that is known as numbers only, of the library's own policies.
-inline std::vector<TensorEntry> tensors_of(const ModelDescription& d) {
-  detail::TensorList list;
-  list.add("embedding", {d.vocab_size, d.dim});
-  list.add_if(d.position == EmbeddingPositionKind::learned, "positions", {d.context, d.dim});
-  for (const AttentionDescription& a : d.attention)
-    if (a.position == PositionKind::t5_bias) {
-      list.add("relative_bias", {a.relative_buckets, a.heads});
-      break;  // all layers share one
-    }
-  for (std::size_t layer = 0; layer < d.layers; ++layer) {
-    list.layer(layer);
-    detail::list_norm(list, d, "attention_norm", "attention_norm_bias");
-    detail::list_attention(list, d, d.attention_of(layer));
-    if (d.residual != ResidualKind::parallel_shared_norm)
-      detail::list_norm(list, d, "feed_forward_norm", "feed_forward_norm_bias");
-    const FeedForwardDescription& f = d.feed_forward_of(layer);
-    list.add_if(f.experts > 0, "router", {f.experts, d.dim});
-    for (std::size_t expert = 0; expert < std::max<std::size_t>(f.experts, 1); ++expert) {
-      list.expert(expert);
-      detail::list_feed_forward(list, d, f);
-    }
-    list.outside();
-  }
-  detail::list_norm(list, d, "final_norm", "final_norm_bias");
-  list.add_if(!d.tie_embeddings, "head", {d.vocab_size, d.dim});
-  return list.take();
-}
 
 /// How a file departs from the names and shapes that its family's files have here: other programs' dialects, which are
 /// read and never written. Where nothing is set there is no such departure.
@@ -158,125 +61,10 @@ struct TensorPlace {
 
 namespace detail {
 
-/// The words of a family's names; ".weight" or ".bias" follows. Where one name serves query, key and value they are
-/// fused: stacked (all queries, all keys, all values) or by groups (the query heads of a key/value head, that key
-/// head, that value head; without groups each head's q, k and v).
-struct FamilyNames {
-  enum class Fused { none, stacked, grouped };
-  std::string_view prefix, embedding, positions, final_norm, head, layer;
-  std::string_view attention_norm, query, key, value, output, feed_forward_norm, gate, up, down;
-  Fused fused = Fused::none;
-  bool transposed = false;  ///< the matrices of the layers are [in, out]
-};
-
-inline constexpr FamilyNames llama_names{
-    .prefix = "model.",
-    .embedding = "embed_tokens",
-    .positions = "embed_positions",  // no published model of this family has any
-    .final_norm = "norm",
-    .head = "lm_head",
-    .layer = "layers.",
-    .attention_norm = "input_layernorm",
-    .query = "self_attn.q_proj",
-    .key = "self_attn.k_proj",
-    .value = "self_attn.v_proj",
-    .output = "self_attn.o_proj",
-    .feed_forward_norm = "post_attention_layernorm",
-    .gate = "mlp.gate_proj",
-    .up = "mlp.up_proj",
-    .down = "mlp.down_proj",
-};
-inline constexpr FamilyNames gpt2_names{
-    .prefix = "transformer.",
-    .embedding = "wte",
-    .positions = "wpe",
-    .final_norm = "ln_f",
-    .head = "lm_head",
-    .layer = "h.",
-    .attention_norm = "ln_1",
-    .query = "attn.c_attn",
-    .key = "attn.c_attn",
-    .value = "attn.c_attn",
-    .output = "attn.c_proj",
-    .feed_forward_norm = "ln_2",
-    .gate = "",
-    .up = "mlp.c_fc",
-    .down = "mlp.c_proj",
-    .fused = FamilyNames::Fused::stacked,
-    .transposed = true,
-};
-inline constexpr FamilyNames falcon_names{
-    .prefix = "transformer.",
-    .embedding = "word_embeddings",
-    .positions = "",
-    .final_norm = "ln_f",
-    .head = "lm_head",
-    .layer = "h.",
-    .attention_norm = "input_layernorm",
-    .query = "self_attention.query_key_value",
-    .key = "self_attention.query_key_value",
-    .value = "self_attention.query_key_value",
-    .output = "self_attention.dense",
-    .feed_forward_norm = "post_attention_layernorm",
-    .gate = "",
-    .up = "mlp.dense_h_to_4h",
-    .down = "mlp.dense_4h_to_h",
-    .fused = FamilyNames::Fused::grouped,
-};
-inline constexpr FamilyNames mpt_names{
-    .prefix = "transformer.",
-    .embedding = "wte",
-    .positions = "wpe",
-    .final_norm = "norm_f",
-    .head = "lm_head",
-    .layer = "blocks.",
-    .attention_norm = "norm_1",
-    .query = "attn.Wqkv",
-    .key = "attn.Wqkv",
-    .value = "attn.Wqkv",
-    .output = "attn.out_proj",
-    .feed_forward_norm = "norm_2",
-    .gate = "",
-    .up = "ffn.up_proj",
-    .down = "ffn.down_proj",
-    .fused = FamilyNames::Fused::stacked,
-};
-inline constexpr FamilyNames gpt_neox_names{
-    .prefix = "gpt_neox.",
-    .embedding = "embed_in",
-    .positions = "",
-    .final_norm = "final_layer_norm",
-    .head = "embed_out",
-    .layer = "layers.",
-    .attention_norm = "input_layernorm",
-    .query = "attention.query_key_value",
-    .key = "attention.query_key_value",
-    .value = "attention.query_key_value",
-    .output = "attention.dense",
-    .feed_forward_norm = "post_attention_layernorm",
-    .gate = "",
-    .up = "mlp.dense_h_to_4h",
-    .down = "mlp.dense_4h_to_h",
-    .fused = FamilyNames::Fused::grouped,
-};
-
-inline const FamilyNames& words_of(CheckpointNames::Family family) {
-  using Family = CheckpointNames::Family;
-  switch (family) {
-    case Family::gpt2:
-      return gpt2_names;
-    case Family::falcon:
-      return falcon_names;
-    case Family::mpt:
-      return mpt_names;
-    case Family::gpt_neox:
-      return gpt_neox_names;
-    case Family::automatic:
-    case Family::llama:
-    case Family::mixtral:
-      break;
-  }
-  return llama_names;
+/// The names of a family, by its model_type; Llama's of one that is not known.
+inline const TensorNames& names_of(std::string_view model_type) {
+  const Family* family = find_family(model_type);
+  return family == nullptr ? llama_names : *family->names;
 }
 
 /// A tensor's name without the suffix of biases. The table of T5's bias is none.
@@ -321,14 +109,17 @@ inline std::string expert_word(const FileDialect& dialect, std::string_view name
 }
 
 /// What follows the layer's number; of a mixture of experts in Mixtral's words.
-inline std::string word_in_layer(const FamilyNames& words, const FileDialect& dialect, const ModelDescription& d,
+inline std::string word_in_layer(const TensorNames& words, const FileDialect& dialect, const ModelDescription& d,
                                  TensorId id) {
   const std::string_view name = stem(id.name);
-  const bool experts = d.feed_forward_of(id.layer).experts > 0;
-  const bool two_norms = &words == &falcon_names && d.residual == ResidualKind::parallel_separate_norms;
+  const bool experts = is_mixture(d.feed_forward_of(id.layer));
+  const bool two_norms =
+      !words.norms_of_parallel_layers[0].empty() && d.residual.policy("norms").name == "SeparateNorms";
   const bool feed_forward = name == "gate" || name == "up" || name == "down";
-  if (name == "attention_norm") return std::string(two_norms ? "ln_attn" : words.attention_norm);
-  if (name == "feed_forward_norm") return std::string(two_norms ? "ln_mlp" : words.feed_forward_norm);
+  if (name == "attention_norm")
+    return std::string(two_norms ? words.norms_of_parallel_layers[0] : words.attention_norm);
+  if (name == "feed_forward_norm")
+    return std::string(two_norms ? words.norms_of_parallel_layers[1] : words.feed_forward_norm);
   if (dialect.fused_query_key_value && (name == "query" || name == "key" || name == "value"))
     return "self_attn.qkv_proj";
   if (name == "query") return std::string(words.query);
@@ -344,20 +135,21 @@ inline std::string word_in_layer(const FamilyNames& words, const FileDialect& di
 }
 
 /// The whole name, or an empty one where the family has no such tensor.
-inline std::string file_name(const FamilyNames& words, const FileDialect& dialect, bool prefixed,
+inline std::string file_name(const TensorNames& words, const FileDialect& dialect, bool prefixed,
                              const ModelDescription& d, TensorId id) {
   const std::string_view name = stem(id.name), suffix = name == id.name ? ".weight" : ".bias";
   const std::string prefix(prefixed ? words.prefix : "");
   if (name == "head") return message(words.head, suffix);
-  if (name == "relative_bias") return &words == &llama_names ? prefix + "relative_attention_bias.weight" : "";
+  if (name == "relative_bias")
+    return words.relative_bias.empty() ? "" : message(prefix, words.relative_bias, ".weight");
   std::string_view shared;
   if (name == "embedding") shared = words.embedding;
   if (name == "positions") shared = words.positions;
   if (name == "final_norm") shared = words.final_norm;
   if (!shared.empty()) return message(prefix, shared, suffix);
   const std::string word = word_in_layer(words, dialect, d, id);
-  const bool experts = d.feed_forward_of(id.layer).experts > 0;
-  if (word.empty() || (experts && &words != &llama_names)) return "";
+  const bool experts = is_mixture(d.feed_forward_of(id.layer));
+  if (word.empty() || (experts && !words.has_experts)) return "";
   const bool bare = experts && dialect.experts == FileDialect::Experts::fused && word.ends_with("_proj") &&
                     word.find("experts.") != word.npos;  // fused experts are a parameter, not a layer with a weight
   return message(prefix, words.layer, id.layer, ".", word, bare && suffix == ".weight" ? "" : suffix);
@@ -368,10 +160,10 @@ inline std::size_t fused_part(std::string_view name) {
   return name == "query" ? 0 : name == "key" ? 1 : name == "value" ? 2 : 3;
 }
 
-inline void place_fused(const AttentionDescription& a, FamilyNames::Fused fused, std::size_t part, TensorPlace& place) {
-  const bool grouped = fused == FamilyNames::Fused::grouped;
-  const std::size_t groups = grouped ? a.kv_heads : 1;
-  const std::size_t queries = a.heads / groups * a.head_dim, keys = a.kv_heads / groups * a.head_dim;
+inline void place_fused(const PolicyDescription& a, TensorNames::Fused fused, std::size_t part, TensorPlace& place) {
+  const bool grouped = fused == TensorNames::Fused::grouped;
+  const std::size_t kv_heads = a.size("kv_heads"), head_dim = a.size("head_dim"), groups = grouped ? kv_heads : 1;
+  const std::size_t queries = a.size("heads") / groups * head_dim, keys = kv_heads / groups * head_dim;
   place.first = part == 0 ? 0 : queries + (part - 1) * keys;
   place.block = part == 0 ? queries : keys;
   place.stride = queries + 2 * keys;
@@ -395,8 +187,7 @@ inline void place_expert(std::size_t expert, std::size_t experts, TensorPlace& p
 /// name for it.
 inline TensorPlace place_of(const CheckpointNames& names, const ModelDescription& d, TensorId id, TensorShape shape,
                             const FileDialect& dialect = {}) {
-  const bool automatic = names.family == CheckpointNames::Family::automatic;
-  const detail::FamilyNames& words = detail::words_of(automatic ? family_of(d) : names.family);
+  const TensorNames& words = detail::names_of(names.family.empty() ? family_of(d) : names.family);
   TensorPlace place{.name = detail::file_name(words, dialect, names.prefix, d, id),
                     .shape = {shape.rows},
                     .transposed = false,
@@ -410,11 +201,10 @@ inline TensorPlace place_of(const CheckpointNames& names, const ModelDescription
   if (shape.matrix()) place.shape.push_back(shape.cols);
   const std::string_view name = detail::stem(id.name);
   const std::size_t part = detail::fused_part(name);
-  const auto fused = dialect.fused_query_key_value ? detail::FamilyNames::Fused::stacked : words.fused;
-  if (fused != detail::FamilyNames::Fused::none && part < 3)
-    detail::place_fused(d.attention_of(id.layer), fused, part, place);
+  const auto fused = dialect.fused_query_key_value ? TensorNames::Fused::stacked : words.fused;
+  if (fused != TensorNames::Fused::none && part < 3) detail::place_fused(d.attention_of(id.layer), fused, part, place);
   const bool gate = name == "gate", gate_or_up = gate || name == "up";
-  if (const std::size_t experts = d.feed_forward_of(id.layer).experts; experts == 0) {
+  if (const std::size_t experts = d.feed_forward_of(id.layer).size("experts"); experts == 0) {
     if (dialect.fused_gate_up && gate_or_up) detail::place_stacked(gate ? 0 : 1, 2, place);
   } else if (dialect.experts == FileDialect::Experts::fused && (gate_or_up || name == "down")) {
     if (gate_or_up) detail::place_stacked(gate ? 0 : 1, 2, place);
@@ -460,7 +250,7 @@ struct FileTensor {
 /// The tensors of a file that holds the model, in the order of the model's.
 inline std::vector<FileTensor> file_tensors(CheckpointNames names, const ModelDescription& d,
                                             std::span<const TensorEntry> model, const FileDialect& dialect = {}) {
-  if (names.family == CheckpointNames::Family::automatic) names.family = family_of(d);
+  if (names.family.empty()) names.family = family_of(d);
   std::vector<FileTensor> list;
   std::unordered_map<std::string, std::size_t> index;
   for (const TensorEntry& entry : model) {

@@ -218,12 +218,12 @@ inline bool replaces_one_file(const std::filesystem::path& folder, std::string_v
 /// Everything is written under temporary names first. Only then do the old config.json and the old index go, and the
 /// new config comes last: a folder in between has none, and no reader takes it for a checkpoint.
 inline void save_model(const SavedModel& model, const std::filesystem::path& folder, const SaveOptions& options) {
-  const ModelType type = model_type_of(model.names, model.description);
+  const Family& family = saved_family(model.names, model.description);
   const bool bf16 = options.numbers == StoredNumbers::bf16;
-  Json config = config_of(type, model.description, bf16 ? "bfloat16" : "float32");
+  Json config = config_of(family, model.description, bf16 ? "bfloat16" : "float32");
   if (options.bos) config["bos_token_id"] = *options.bos;
   if (options.eos) config["eos_token_id"] = *options.eos;
-  const CheckpointNames names{.family = type.family, .prefix = model.names.prefix};
+  const CheckpointNames names{.family = family.model_type, .prefix = model.names.prefix};
   const auto shards = shards_of(file_tensors(names, model.description, model.tensors), options);
 
   make_folder(folder);

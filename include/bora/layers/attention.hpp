@@ -12,6 +12,7 @@
 #include <cmath>
 #include <cstddef>
 #include <type_traits>
+#include <utility>
 #if defined(BORA_EXTERN_KERNELS)
 #include <bora/simd/kernels.hpp>
 #endif
@@ -26,15 +27,33 @@ struct HeadShape {
   std::size_t head_dim;      ///< features per head
 };
 
+namespace detail {
+// Plain functions: what all shapes share is compiled once.
+inline PolicyDescription clip_description(double limit) {
+  PolicyDescription d("ClipQkv");
+  d.add("limit", limit);
+  return d;
+}
+inline PolicyDescription attention_description(const HeadShape& shape, PolicyDescription mask,
+                                               PolicyDescription position, bool bias = false, double clip = 0) {
+  PolicyDescription s("HeadShape", PolicyDescription::Form::settings), d("GroupedQueryAttention");
+  s.add("heads", shape.heads);
+  s.add("kv_heads", shape.kv_heads);
+  s.add("head_dim", shape.head_dim);
+  d.add("shape", std::move(s));
+  d.add("mask", std::move(mask), "Causal");
+  d.add("position", std::move(position), "NoPosition");
+  if (bias) d.add("bias", description_of<Bias>());
+  if (clip != 0) d.add("clip", clip_description(clip));
+  return d;
+}
+}  // namespace detail
+
 /// Option of attention: q, k and v are clamped to [-limit, limit] after the projection, before the rotation
 /// (MPT; OLMo's clip_qkv).
 template <auto limit_>
 struct ClipQkv {
-  static PolicyDescription describe(Described<ClipQkv> = {}) {
-    PolicyDescription d("ClipQkv");
-    d.add("limit", limit);
-    return d;
-  }
+  static PolicyDescription describe(Described<ClipQkv> = {}) { return detail::clip_description(limit_); }
   static_assert(detail::fractional<decltype(limit_)>, "bora: ClipQkv: the limit is a double: write ClipQkv<8.0>");
   static_assert(limit_ > 0, "bora: ClipQkv: the limit must be positive; leave the option out for none");
   static constexpr double limit = limit_;  ///< largest magnitude left, above 0
@@ -101,24 +120,12 @@ struct GroupedQueryAttention {
                 "bora: GroupedQueryAttention: an option is given twice; give Bias and ClipQkv<limit> at most once");
 
   static PolicyDescription describe(Described<GroupedQueryAttention> = {}) {
-    PolicyDescription s("HeadShape", PolicyDescription::Form::settings), d("GroupedQueryAttention");
-    s.add("heads", heads);
-    s.add("kv_heads", kv_heads);
-    s.add("head_dim", head_dim);
-    d.add("shape", std::move(s));
-    d.add("mask", description_of<Mask>(), "Causal");
-    d.add("position", description_of<Position>(), "NoPosition");
-    if (has_bias) d.add("bias", description_of<Bias>());
-    [[maybe_unused]] const auto add_clip = [&]<class Option>(Described<Option>) {
-      if constexpr (detail::clip_limit<Option> != 0) d.add("clip", description_of<Option>());
-    };
-    (add_clip(Described<Options>{}), ...);  // always in this order, however they are given
-    return d;
+    return detail::attention_description(shape, description_of<Mask>(), description_of<Position>(), has_bias, clip);
   }
 
   /// Components of a head that turn; 0 without Rope.
   static constexpr std::size_t rotary = [] {
-    if constexpr (is_rope<Position>) {
+    if constexpr (RotaryPosition<Position>) {
       constexpr std::size_t r = Position::rotary(head_dim);
       static_assert(
           r > 0 && r % 2 == 0,
@@ -132,7 +139,7 @@ struct GroupedQueryAttention {
   /// What scores are multiplied by: 1 / sqrt(head_dim), but 1 for T5, which folds it into its weights.
   template <class T>
   static T score_scale() noexcept {
-    return is_t5_bias<Position> ? T(1) : T(1) / std::sqrt(static_cast<T>(head_dim));
+    return BucketedPosition<Position> ? T(1) : T(1) / std::sqrt(static_cast<T>(head_dim));
   }
 
   /// The machine: what a decoder builds from the facts once it knows the width.
@@ -369,7 +376,7 @@ struct GroupedQueryAttention {
         turn(context, tokens.begin + m, d_query, d_query, T(-1));
         unclip(kept.projected_query.row(tokens.begin + m) + c, d_query);
       }
-      if constexpr (is_t5_bias<Position>) {
+      if constexpr (BucketedPosition<Position>) {
         T* table = d_bias + (context.places[tokens.begin].sequence * heads + h) * context.bias.reach;
         for (std::size_t m = 0; m < n; ++m)
           for (std::size_t j = std::max(range.begin, rows[m].first_visible); j <= rows[m].position; ++j)

@@ -11,6 +11,8 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <string_view>
+#include <utility>
 
 BORA_BEFORE_NAMESPACE();
 namespace bora::inline BORA_ABI {
@@ -30,6 +32,12 @@ void choose_largest(const T* logits, std::size_t experts, std::size_t k, std::in
 
 namespace detail {
 
+inline PolicyDescription router_description(std::string_view name, std::size_t choices) {
+  PolicyDescription d(name);
+  d.add("experts_per_token", choices);
+  return d;
+}
+
 /// Softmax of `score(i)`, i = 0 .. n - 1, into weight.
 template <class T, class Score>
 void softmax(std::size_t n, Score&& score, T* weight) noexcept {
@@ -45,11 +53,7 @@ void softmax(std::size_t n, Score&& score, T* weight) noexcept {
 /// rounding, as a softmax over all experts renormalised over the chosen.
 template <std::size_t k>
 struct TopKRouter {
-  static PolicyDescription describe(Described<TopKRouter> = {}) {
-    PolicyDescription d("TopKRouter");
-    d.add("experts_per_token", k);
-    return d;
-  }
+  static PolicyDescription describe(Described<TopKRouter> = {}) { return detail::router_description("TopKRouter", k); }
   static_assert(k > 0, "bora: TopKRouter: a token needs at least one expert");
   static constexpr std::size_t choices = k;  ///< experts a token goes to
 
@@ -74,9 +78,7 @@ struct TopKRouter {
 template <std::size_t k>
 struct SoftmaxTopKRouter {
   static PolicyDescription describe(Described<SoftmaxTopKRouter> = {}) {
-    PolicyDescription d("SoftmaxTopKRouter");
-    d.add("experts_per_token", k);
-    return d;
+    return detail::router_description("SoftmaxTopKRouter", k);
   }
   static_assert(k > 0, "bora: SoftmaxTopKRouter: a token needs at least one expert");
   static constexpr std::size_t choices = k;  ///< experts a token goes to
@@ -143,6 +145,18 @@ struct BalanceGradient {
   const T* probability = nullptr;  ///< [experts]; null: no loss
 };
 
+namespace detail {
+inline PolicyDescription mixture_description(std::size_t experts, std::size_t choices, PolicyDescription router,
+                                             PolicyDescription expert) {
+  PolicyDescription d("MixtureOfExperts");
+  if (!router.has("experts_per_token")) router.add_fact("experts_per_token", choices);
+  d.add("experts", experts);
+  d.add("router", std::move(router));
+  d.add("expert", std::move(expert));
+  return d;
+}
+}  // namespace detail
+
 /// Each token goes to the router's choice of experts, and their outputs are added in the order of choice, weighted
 /// (Shazeer et al. 2017, eq. 1; Jiang et al. 2024, §2.1). No token is dropped.
 template <std::size_t experts_, class Router_ = detail::LeftOut, class Expert_ = detail::LeftOut>
@@ -157,12 +171,7 @@ struct MixtureOfExperts {
   static constexpr std::size_t choices = detail::choices_of<Router>;  ///< experts a token goes to
   static constexpr std::size_t hidden = detail::hidden_of<Expert>;    ///< inner width of one expert
   static PolicyDescription describe(Described<MixtureOfExperts> = {}) {
-    PolicyDescription d("MixtureOfExperts");
-    d.add("experts", experts);
-    d.add("router", description_of<Router>());
-    d.add("expert", description_of<Expert>());
-    d.add_fact("experts_per_token", choices);
-    return d;
+    return detail::mixture_description(experts, choices, description_of<Router>(), description_of<Expert>());
   }
   static_assert(experts_ > 0, "bora: MixtureOfExperts: there must be at least one expert");
   static_assert(is_routed,

@@ -12,7 +12,9 @@
 #include <bora/simd/scalar.hpp>
 #include <concepts>
 #include <cstddef>
+#include <string_view>
 #include <type_traits>
+#include <utility>
 
 BORA_BEFORE_NAMESPACE();
 namespace bora::inline BORA_ABI {
@@ -190,6 +192,17 @@ struct FeedForwardLayer {
   };
 };
 
+/// A gated layer's activation is in its name.
+inline PolicyDescription feed_forward_description(std::string_view name, std::size_t hidden, bool gated,
+                                                  PolicyDescription activation, bool bias) {
+  PolicyDescription d(name);
+  d.add("hidden", hidden);
+  if (!gated) d.add("activation", std::move(activation));
+  if (bias) d.add("bias", description_of<Bias>());
+  d.add_fact("gated", gated);
+  return d;
+}
+
 /// The rules of all three. Not in their common base: clang would drop a base that breaks one, and all it has.
 template <std::size_t hidden_, class... Options>
 struct FeedForwardRules {
@@ -206,14 +219,9 @@ struct FeedForwardFacts {
   static constexpr bool gated = gated_, has_bias = sizeof...(Options) != 0;
   static constexpr std::size_t experts = 0;
   static constexpr bool sound = ActivationPolicy<Activation>;
-  /// A gated layer's activation is in its name.
-  static PolicyDescription described(const char* name) {
-    PolicyDescription d(name);
-    d.add("hidden", hidden);
-    if (!gated) d.add("activation", description_of<Activation>());
-    if (has_bias) d.add("bias", description_of<Bias>());
-    d.add_fact("gated", gated);
-    return d;
+  static PolicyDescription described(std::string_view name) {
+    return feed_forward_description(name, hidden, gated, gated ? PolicyDescription() : description_of<Activation>(),
+                                    has_bias);
   }
   template <std::size_t dim>
   using Layer = typename FeedForwardLayer<hidden, Activation, gated, has_bias>::template Layer<dim>;
@@ -251,7 +259,7 @@ struct Mlp : detail::FeedForwardFacts<hidden, Activation, false, Options...> {
 };
 
 /// Facts: `hidden`, and `experts`, 0 for a plain layer. A model also needs its nested `Layer<dim>`, with Tensors,
-/// visit, Kept, Gradients, forward and backward, and to be saved `gated`, `has_bias` and `ActivationType`:
+/// visit, Kept, Gradients, forward and backward; `gated` and `has_bias` say which tensors files hold of it:
 /// docs/add_a_policy.md.
 template <class F>
 concept FeedForwardPolicy = requires {

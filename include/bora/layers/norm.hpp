@@ -18,6 +18,16 @@ struct NoBias {
 
 namespace detail {
 
+/// What files hold of a norm is a fact; a LayerNorm without a bias was given NoBias.
+inline PolicyDescription norm_description(std::string_view name, double eps, bool weight, bool bias) {
+  PolicyDescription d(name);
+  d.add("eps", eps);
+  if (name == "LayerNorm" && !bias) d.add("no_bias", description_of<NoBias>());
+  d.add_fact("bias", bias);
+  d.add_fact("weight", weight);
+  return d;
+}
+
 /// What the three norms share. Names of the tensors come from where the norm stands ("attention_norm").
 template <class Policy>
 struct NormLayer {
@@ -89,9 +99,7 @@ struct RmsNorm {
   static constexpr bool centred = false;    ///< the mean stays
   using Layer = detail::NormLayer<RmsNorm>;
   static PolicyDescription describe(Described<RmsNorm> = {}) {
-    PolicyDescription d("RmsNorm");
-    d.add("eps", eps);
-    return d;
+    return detail::norm_description("RmsNorm", eps, has_weight, has_bias);
   }
   static_assert(std::is_floating_point_v<decltype(eps_)>, "bora: RmsNorm: eps is a double: write RmsNorm<1e-5>");
   static_assert(eps_ >= 0, "bora: RmsNorm: eps is added to the mean square and cannot be negative");
@@ -106,10 +114,7 @@ struct LayerNorm {
   static constexpr bool centred = true;                      ///< the mean is subtracted
   using Layer = detail::NormLayer<LayerNorm>;
   static PolicyDescription describe(Described<LayerNorm> = {}) {
-    PolicyDescription d("LayerNorm");
-    d.add("eps", eps);
-    if (!has_bias) d.add("no_bias", description_of<NoBias>());
-    return d;
+    return detail::norm_description("LayerNorm", eps, has_weight, has_bias);
   }
   static_assert(std::is_floating_point_v<decltype(eps_)>, "bora: LayerNorm: eps is a double: write LayerNorm<1e-5>");
   static_assert(eps_ >= 0, "bora: LayerNorm: eps is added to the variance and cannot be negative");
@@ -126,9 +131,7 @@ struct NonParametricLayerNorm {
   static constexpr bool centred = true;      ///< the mean is subtracted
   using Layer = detail::NormLayer<NonParametricLayerNorm>;
   static PolicyDescription describe(Described<NonParametricLayerNorm> = {}) {
-    PolicyDescription d("NonParametricLayerNorm");
-    d.add("eps", eps);
-    return d;
+    return detail::norm_description("NonParametricLayerNorm", eps, has_weight, has_bias);
   }
   static_assert(std::is_floating_point_v<decltype(eps_)>,
                 "bora: NonParametricLayerNorm: eps is a double: write NonParametricLayerNorm<1e-5>");

@@ -2,7 +2,7 @@
 #pragma once
 #include <bora/core/abi.hpp>
 #include <cstddef>
-#include <cstdint>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -30,16 +30,18 @@ struct PolicyDescription {
 
   PolicyDescription();  ///< of nothing
   /// One without arguments, as yet.
-  explicit PolicyDescription(std::string its_name, Form its_form = Form::type);
+  explicit PolicyDescription(std::string_view its_name, Form its_form = Form::type);
 
-  /// Appends an argument; one that is given its default may be left out in C++.
+  /// Appends an argument, before the facts. One that is given its default may be left out in C++.
   void add(std::string_view key, std::size_t value);
-  void add(std::string_view key, double value);                                         ///< the same
-  void add(std::string_view key, double value, double otherwise);                       ///< with a default
-  void add(std::string_view key, PolicyDescription value);                              ///< the same
-  void add(std::string_view key, PolicyDescription value, std::string_view otherwise);  ///< with a default, by name
-  /// Appends what follows from the arguments and is no part of the C++ text.
+  void add(std::string_view key, double value);                    ///< a number that need not be whole
+  void add(std::string_view key, double value, double otherwise);  ///< with a default
+  void add(std::string_view key, PolicyDescription value);         ///< a policy
+  void add(std::string_view key, PolicyDescription value, std::string_view otherwise);  ///< with a default, by its name
+  /// Appends what follows from the arguments and is no part of the C++ text; facts are in the order of their keys.
   void add_fact(std::string_view key, std::size_t value);
+  /// Takes an argument away, if it is there.
+  void remove(std::string_view key);
 
   /// The argument of this name, one of its settings' or, by "scaling.factor", one of its policies'. Null if absent.
   const PolicyArgument* find(std::string_view path) const noexcept;
@@ -56,6 +58,9 @@ struct PolicyDescription {
 
   /// The same names and numbers.
   bool operator==(const PolicyDescription&) const;
+
+ private:
+  PolicyArgument& append(std::string_view key);
 };
 
 /// An argument of a policy, or a fact about it.
@@ -65,11 +70,18 @@ struct PolicyArgument {
 
   std::string key;                        ///< its name: "theta"
   Kind kind = Kind::whole;                ///< which of the following it is
-  bool is_default = false;                ///< C++ may leave it out
   bool is_fact = false;                   ///< C++ cannot name it: it follows from the others
   std::size_t whole = 0;                  ///< a size
   double real = 0;                        ///< a number that need not be whole
   std::vector<PolicyDescription> policy;  ///< one, or none
+  double real_default = 0;                ///< a number that C++ may leave out; 0: none
+  std::string_view policy_default;        ///< the name of a policy that C++ may leave out; a view of a literal
+
+  /// Whether C++ may leave it out where all behind it may be left out.
+  bool is_default() const noexcept {
+    if (kind == Kind::real) return real_default != 0 && real == real_default;
+    return kind == Kind::policy && !policy_default.empty() && policy.front().name == policy_default;
+  }
 
   /// Whether it is a struct of settings, whose numbers are found as if they were arguments.
   bool is_settings() const noexcept {
@@ -83,38 +95,47 @@ struct PolicyArgument {
 };
 
 inline PolicyDescription::PolicyDescription() = default;
-inline PolicyDescription::PolicyDescription(std::string its_name, Form its_form)
-    : name(std::move(its_name)), form(its_form) {}
+inline PolicyDescription::PolicyDescription(std::string_view its_name, Form its_form)
+    : name(its_name), form(its_form) {}
 inline bool PolicyDescription::operator==(const PolicyDescription& other) const {
   return name == other.name && form == other.form && arguments == other.arguments;
 }
 
-inline void PolicyDescription::add(std::string_view key, std::size_t value) {
-  arguments.emplace_back().key = key;
-  arguments.back().whole = value;
+inline PolicyArgument& PolicyDescription::append(std::string_view key) {
+  auto at = arguments.end();
+  while (at != arguments.begin() && std::prev(at)->is_fact) --at;
+  PolicyArgument& argument = *arguments.emplace(at);
+  argument.key = key;
+  return argument;
 }
+inline void PolicyDescription::add(std::string_view key, std::size_t value) { append(key).whole = value; }
 inline void PolicyDescription::add(std::string_view key, double value) {
-  arguments.emplace_back().key = key;
-  arguments.back().kind = PolicyArgument::Kind::real;
-  arguments.back().real = value;
+  PolicyArgument& argument = append(key);
+  argument.kind = PolicyArgument::Kind::real;
+  argument.real = value;
 }
 inline void PolicyDescription::add(std::string_view key, double value, double otherwise) {
   add(key, value);
-  arguments.back().is_default = value == otherwise;
+  find(key)->real_default = otherwise;
 }
 inline void PolicyDescription::add(std::string_view key, PolicyDescription value) {
-  arguments.emplace_back().key = key;
-  arguments.back().kind = PolicyArgument::Kind::policy;
-  arguments.back().policy.push_back(std::move(value));
+  PolicyArgument& argument = append(key);
+  argument.kind = PolicyArgument::Kind::policy;
+  argument.policy.push_back(std::move(value));
 }
 inline void PolicyDescription::add(std::string_view key, PolicyDescription value, std::string_view otherwise) {
-  const bool is_default = value.name == otherwise && value.form == Form::type && value.arguments.empty();
   add(key, std::move(value));
-  arguments.back().is_default = is_default;
+  find(key)->policy_default = otherwise;
 }
 inline void PolicyDescription::add_fact(std::string_view key, std::size_t value) {
-  add(key, value);
-  arguments.back().is_fact = true;
+  PolicyArgument& argument = arguments.emplace_back();
+  argument.key = key;
+  argument.whole = value;
+  argument.is_fact = true;
+}
+inline void PolicyDescription::remove(std::string_view key) {
+  for (std::size_t i = arguments.size(); i-- > 0;)
+    if (arguments[i].key == key) arguments.erase(arguments.begin() + static_cast<std::ptrdiff_t>(i));
 }
 
 inline const PolicyArgument* PolicyDescription::find(std::string_view path) const noexcept {

@@ -9,6 +9,7 @@
 #include <concepts>
 #include <cstddef>
 #include <numbers>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 
@@ -16,6 +17,13 @@ BORA_BEFORE_NAMESPACE();
 namespace bora::inline BORA_ABI {
 
 namespace detail {
+
+/// Of a policy with one number.
+inline PolicyDescription number_description(std::string_view name, std::string_view key, double value) {
+  PolicyDescription d(name);
+  d.add(key, value);
+  return d;
+}
 
 /// Whether the arguments of a policy are written with a point or an exponent. They are `auto`, so that a whole number
 /// is refused by a sentence.
@@ -31,7 +39,12 @@ struct NoPosition {
 
 /// A learned vector per position, added to the token embedding (GPT-2). Positions end with the spec's context.
 struct LearnedPositions {
-  static PolicyDescription describe(Described<LearnedPositions> = {}) { return PolicyDescription("LearnedPositions"); }
+  static constexpr bool learned = true;  ///< a row of a table for each position
+  static PolicyDescription describe(Described<LearnedPositions> = {}) {
+    PolicyDescription d("LearnedPositions");
+    d.add_fact("learned", learned);
+    return d;
+  }
 };
 
 /// sin and cos of position / 10000^(2i/dim) (Vaswani et al. 2017, §3.5): even features the sine, odd the cosine.
@@ -63,9 +76,7 @@ template <auto factor_>
 struct LinearScaling {
   static constexpr double factor = factor_;  ///< by which the context is stretched, 1 or more
   static PolicyDescription describe(Described<LinearScaling> = {}) {
-    PolicyDescription d("LinearScaling");
-    d.add("factor", factor);
-    return d;
+    return detail::number_description("LinearScaling", "factor", factor);
   }
   static_assert(detail::fractional<decltype(factor_)>,
                 "bora: LinearScaling: the factor is a double: write LinearScaling<4.0>");
@@ -82,9 +93,7 @@ template <auto factor_>
 struct NtkScaling {
   static constexpr double factor = factor_;  ///< by which the context is stretched, 1 or more
   static PolicyDescription describe(Described<NtkScaling> = {}) {
-    PolicyDescription d("NtkScaling");
-    d.add("factor", factor);
-    return d;
+    return detail::number_description("NtkScaling", "factor", factor);
   }
   static_assert(detail::fractional<decltype(factor_)>,
                 "bora: NtkScaling: the factor is a double: write NtkScaling<4.0>");
@@ -198,6 +207,16 @@ concept RotaryScaling = requires(double f, std::size_t c, std::size_t rotary, do
   { S::amplitude() } noexcept -> std::convertible_to<double>;
 };
 
+namespace detail {
+inline PolicyDescription rope_description(double theta, double fraction, PolicyDescription scaling) {
+  PolicyDescription d("Rope");
+  d.add("theta", theta);
+  d.add("fraction", fraction, 1.0);
+  d.add("scaling", std::move(scaling), "NoScaling");
+  return d;
+}
+}  // namespace detail
+
 /// Rotary position embedding (Su et al. 2021, §3.4.2): of each head the first R = int(head_dim * fraction)
 /// components turn in half-split pairs (c, c + R/2) by the angle position * theta^(-2c/R); the rest pass. Files that
 /// pair (2c, 2c + 1), such as llama2.c's, have their rows re-ordered when they are read.
@@ -207,11 +226,7 @@ struct Rope {
   static constexpr double fraction = fraction_;  ///< share of a head's components that turn, in (0, 1]
   using Scaling = Scaling_;
   static PolicyDescription describe(Described<Rope> = {}) {
-    PolicyDescription d("Rope");
-    d.add("theta", theta);
-    d.add("fraction", fraction, 1.0);
-    d.add("scaling", description_of<Scaling>(), "NoScaling");
-    return d;
+    return detail::rope_description(theta, fraction, description_of<Scaling>());
   }
   static_assert(detail::fractional<decltype(theta_), decltype(fraction_)>,
                 "bora: Rope: theta and fraction are doubles: write Rope<1e4> or Rope<10000.0, 0.25>");
@@ -225,6 +240,8 @@ struct Rope {
   static constexpr std::size_t rotary(std::size_t head_dim) noexcept {
     return static_cast<std::size_t>(static_cast<double>(head_dim) * fraction);
   }
+  /// What cosine and sine are multiplied by.
+  static constexpr double amplitude() noexcept { return Scaling::amplitude(); }
   /// The angle per position of pair c of R/2.
   static double frequency(std::size_t c, std::size_t head_dim) noexcept {
     const std::size_t r = rotary(head_dim);
@@ -243,9 +260,7 @@ struct Alibi {
   static_assert(max_bias_ > 0, "bora: Alibi: the largest bias exponent must be positive (8 in the paper)");
   static constexpr double max_bias = max_bias_;  ///< the smallest slope is 2^-max_bias; 8 in the paper
   static PolicyDescription describe(Described<Alibi> = {}) {
-    PolicyDescription d("Alibi");
-    d.add("max_bias", max_bias);
-    return d;
+    return detail::number_description("Alibi", "max_bias", max_bias);
   }
 
   /// How much a score falls with each position of distance, for one of `heads` heads.
@@ -283,30 +298,42 @@ struct T5RelativeBias {
   }
 };
 
-/// Whether P is `Rope` of any theta, fraction and scaling.
+/// Positions that turn queries and keys, as `Rope`: how many components of a head turn, by what angle a position, and
+/// by what cosine and sine are multiplied.
 template <class P>
-inline constexpr bool is_rope = false;
-template <auto theta, auto fraction, class Scaling>
-inline constexpr bool is_rope<Rope<theta, fraction, Scaling>> = true;
-/// Whether P is `Alibi`.
+concept RotaryPosition = requires(std::size_t n) {
+  { P::rotary(n) } -> std::convertible_to<std::size_t>;
+  { P::frequency(n, n) } -> std::convertible_to<double>;
+  { P::amplitude() } -> std::convertible_to<double>;
+};
+/// Positions that lower a score by a slope times the distance, as `Alibi`: the slope of each of so many heads.
 template <class P>
-inline constexpr bool is_alibi = false;
-template <auto max_bias>
-inline constexpr bool is_alibi<Alibi<max_bias>> = true;
-/// Whether P is `T5RelativeBias`.
+concept SlopedPosition = requires(std::size_t n) {
+  { P::slope(n, n) } -> std::convertible_to<double>;
+};
+/// Positions that add a learned number to unscaled scores, as `T5RelativeBias`: one for each bucket of distances and
+/// head, in a table that all layers share; from max_distance on all distances share a bucket.
 template <class P>
-inline constexpr bool is_t5_bias = false;
-template <std::size_t buckets, std::size_t max_distance>
-inline constexpr bool is_t5_bias<T5RelativeBias<buckets, max_distance>> = true;
+concept BucketedPosition = requires(std::size_t n) {
+  { P::bucket(n) } -> std::convertible_to<std::size_t>;
+  { P::buckets } -> std::convertible_to<std::size_t>;
+  { P::max_distance } -> std::convertible_to<std::size_t>;
+};
+/// A position encoding that attention applies: what it does decides what it provides.
+template <class P>
+concept PositionPolicy = std::same_as<P, NoPosition> || RotaryPosition<P> || SlopedPosition<P> || BucketedPosition<P>;
 
-/// A position encoding that attention applies.
+/// Positions that add a learned vector to the embedding: `learned` is true.
 template <class P>
-concept PositionPolicy = std::same_as<P, NoPosition> || is_rope<P> || is_alibi<P> || is_t5_bias<P>;
-
+concept LearnedPosition = requires { requires P::learned; };
+/// Positions that add a computed number to each feature of the embedding, as `SinusoidalPositions`.
+template <class P>
+concept ComputedPosition = requires(std::size_t n) {
+  { P::template value<float>(n, n, n) } -> std::same_as<float>;
+};
 /// A position encoding that is added to the embedding.
 template <class P>
-concept EmbeddingPosition =
-    std::same_as<P, NoPosition> || std::same_as<P, LearnedPositions> || std::same_as<P, SinusoidalPositions>;
+concept EmbeddingPosition = std::same_as<P, NoPosition> || LearnedPosition<P> || ComputedPosition<P>;
 
 }  // namespace bora::inline BORA_ABI
 BORA_AFTER_NAMESPACE();

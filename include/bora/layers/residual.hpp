@@ -10,8 +10,16 @@
 BORA_BEFORE_NAMESPACE();
 namespace bora::inline BORA_ABI {
 
+namespace detail {
+template <std::size_t dim, class Attention, class FeedForward, class Norm, class Residual>
+struct ResidualBlock;
+}
+
 /// x + attention(norm(x)), then x + feed_forward(norm(x)): pre-norm, one after the other.
 struct SequentialResidual {
+  static constexpr bool parallel = false, shared_norm = false;  ///< neither
+  template <std::size_t dim, class Attention, class FeedForward, class Norm>
+  using Block = detail::ResidualBlock<dim, Attention, FeedForward, Norm, SequentialResidual>;
   static PolicyDescription describe(Described<SequentialResidual> = {}) {
     return PolicyDescription("SequentialResidual");
   }
@@ -29,6 +37,10 @@ struct SeparateNorms {
 /// x + attention(norm(x)) + feed_forward(norm(x)): both read the same x.
 template <class Norms>
 struct ParallelResidual {
+  static constexpr bool parallel = true;                                  ///< both read the same x
+  static constexpr bool shared_norm = std::is_same_v<Norms, SharedNorm>;  ///< by one norm
+  template <std::size_t dim, class Attention, class FeedForward, class Norm>
+  using Block = detail::ResidualBlock<dim, Attention, FeedForward, Norm, ParallelResidual>;
   static PolicyDescription describe(Described<ParallelResidual> = {}) {
     PolicyDescription d("ParallelResidual");
     d.add("norms", description_of<Norms>());
@@ -38,11 +50,16 @@ struct ParallelResidual {
                 "bora: ParallelResidual: say SharedNorm or SeparateNorms");
 };
 
-/// `SequentialResidual` or `ParallelResidual` of either kind.
+namespace detail {
+/// Takes what `ResidualPolicy` asks for.
+template <template <std::size_t, class, class, class> class>
+struct BlockTemplate;
+}  // namespace detail
+
+/// A type with a nested `Block<dim, Attention, FeedForward, Norm>`, the machine of a whole layer: its Tensors, visit,
+/// Kept, Gradients, forward and backward, as `detail::ResidualBlock` has them.
 template <class R>
-concept ResidualPolicy = sizeof(R) > 0 &&
-                         (std::is_same_v<R, SequentialResidual> || std::is_same_v<R, ParallelResidual<SharedNorm>> ||
-                          std::is_same_v<R, ParallelResidual<SeparateNorms>>);
+concept ResidualPolicy = sizeof(R) > 0 && requires { typename detail::BlockTemplate<R::template Block>; };
 
 template <class... Kinds>
 struct Layers;
@@ -82,8 +99,7 @@ struct ResidualBlock {
   using Attention = typename Attention_::template Layer<dim>;
   using FeedForward = typename FeedForward_::template Layer<dim>;
   using Norm = typename Norm_::Layer;
-  static constexpr bool parallel = !std::is_same_v<Residual, SequentialResidual>;
-  static constexpr bool shared_norm = std::is_same_v<Residual, ParallelResidual<SharedNorm>>;
+  static constexpr bool parallel = Residual::parallel, shared_norm = Residual::shared_norm;
 
   template <class Store>
   struct Tensors {

@@ -2,38 +2,40 @@
 #pragma once
 #include <bora/core/file_words.hpp>
 #include <bora/model/description.hpp>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
 namespace bora::inline BORA_ABI::detail {
 
-/// The numbers of a spec, summed: two models of one type share it, whatever their weights. Scalings,
-/// activations and routers that the library does not know are told apart by their names.
+inline void add_text(Checksum& sum, std::string_view text) noexcept {
+  sum.add(static_cast<std::uint64_t>(text.size()));
+  sum.add(std::as_bytes(std::span(text)));
+}
+
+inline void add_policy(Checksum& sum, const PolicyDescription& d) noexcept {
+  add_text(sum, d.name);
+  sum.add(static_cast<std::uint64_t>(d.form));
+  sum.add(static_cast<std::uint64_t>(d.arguments.size()));
+  for (const PolicyArgument& argument : d.arguments) {
+    add_text(sum, argument.key);
+    sum.add(static_cast<std::uint64_t>(argument.kind));
+    sum.add(static_cast<std::uint64_t>(argument.whole));
+    sum.add(argument.real);
+    for (const PolicyDescription& policy : argument.policy) add_policy(sum, policy);
+  }
+}
+
+/// A description, summed: two models of one type share it, whatever their weights.
 inline std::uint64_t fingerprint(const ModelDescription& d) noexcept {
   Checksum sum;
-  const auto add = [&](auto... numbers) { (sum.add(static_cast<std::uint64_t>(numbers)), ...); };
-  const auto add_reals = [&](auto... numbers) { (sum.add(static_cast<double>(numbers)), ...); };
-  const auto add_text = [&](std::string_view text) {
-    for (const char character : text) add(static_cast<unsigned char>(character));
-  };
-  add(d.vocab_size, d.dim, d.layers, d.context, d.tie_embeddings, d.position, d.residual, d.parameters,
-      d.active_parameters);
-  add(d.norm.weight, d.norm.bias, d.norm.centred);
-  add_reals(d.norm.eps);
-  for (const AttentionDescription& a : d.attention) {
-    add(a.heads, a.kv_heads, a.head_dim, a.window, a.position, a.rotary, a.bias, a.scaling.kind);
-    add_reals(a.theta, a.rotary_fraction, a.alibi_max_bias, a.clip, a.scaling.factor, a.scaling.original_context,
-              a.scaling.beta_fast, a.scaling.beta_slow, a.scaling.low_frequency, a.scaling.high_frequency);
-    // Only models that have these facts count them.
-    if (a.position == PositionKind::t5_bias) add(a.relative_buckets, a.relative_max_distance);
-    if (a.mask == MaskKind::other) add(a.mask, a.mask_hash);
-    add_text(a.scaling.name);
-  }
-  for (const FeedForwardDescription& f : d.feed_forward) {
-    add(f.hidden, f.gated, f.bias, f.activation, f.experts, f.choices, f.router);
-    add_text(f.activation_name);
-    add_text(f.router_name);
-  }
+  for (const std::size_t size : {d.vocab_size, d.dim, d.layers, d.context, std::size_t{d.tie_embeddings}, d.parameters,
+                                 d.active_parameters, d.attention.size(), d.feed_forward.size()})
+    sum.add(static_cast<std::uint64_t>(size));
+  for (const PolicyDescription* policy : {&d.position, &d.norm, &d.residual}) add_policy(sum, *policy);
+  for (const PolicyDescription& policy : d.attention) add_policy(sum, policy);
+  for (const PolicyDescription& policy : d.feed_forward) add_policy(sum, policy);
   return sum.value();
 }
 

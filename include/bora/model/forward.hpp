@@ -57,7 +57,7 @@ class Forward {
   void run(const Lane& lane, const Decoder<S, F>& model, const Cache& cache, std::size_t rows) noexcept {
     const auto& w = model.weights();
     A::for_kinds([&]<std::size_t kind>() {
-      if constexpr (is_t5_bias<typename A::template Position<kind>>)
+      if constexpr (BucketedPosition<typename A::template Position<kind>>)
         if (lane.index == 0) tables<kind>().spread(w.relative_bias);
       tables<kind>().rotate(lane, places_.data(), rows);
     });
@@ -131,8 +131,8 @@ class Forward {
       if constexpr (A::positions_learned) {
         w.positions.gather(places_[r].position, position);
         simd::add(x, position, x, S::dim);
-      } else if constexpr (std::is_same_v<typename S::Position, SinusoidalPositions>) {
-        for (std::size_t c = 0; c < S::dim; ++c) x[c] += SinusoidalPositions::value<T>(places_[r].position, c, S::dim);
+      } else if constexpr (ComputedPosition<typename S::Position>) {
+        for (std::size_t c = 0; c < S::dim; ++c) x[c] += S::Position::template value<T>(places_[r].position, c, S::dim);
       }
     }
   }

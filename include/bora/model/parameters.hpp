@@ -5,15 +5,14 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace bora::inline BORA_ABI {
 
 /// How the tensors of a model are called in files: a family's scheme, and the prefix that some copies leave out.
 struct CheckpointNames {
-  /// Whose scheme the names follow.
-  enum class Family { automatic, llama, mixtral, gpt2, falcon, mpt, gpt_neox };
-  Family family = Family::automatic;  ///< automatic: by the spec's shape
-  bool prefix = true;                 ///< GPT-2 and Falcon: names begin with "transformer."
+  std::string_view family = {};  ///< a model_type of io/families.hpp, whose names they are; empty: by the spec's shape
+  bool prefix = true;            ///< GPT-2 and Falcon: names begin with "transformer."
 };
 
 /// All tensors of S in one array, row-major [out, in], in the order of the visitor. It is what is stepped, clipped,

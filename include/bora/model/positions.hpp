@@ -21,7 +21,7 @@ struct PositionTables {
   Rows<T> cosine, sine;             ///< [rows, rotary / 2]
 
   static constexpr std::size_t reach() noexcept {
-    if constexpr (is_t5_bias<Position>)
+    if constexpr (BucketedPosition<Position>)
       return Position::max_distance + 1;
     else
       return 0;
@@ -29,15 +29,15 @@ struct PositionTables {
 
   PositionTables() : by_distance(Attention::heads * reach()), row_(reach() == 0 ? 0 : Attention::heads) {
     const FloatMode mode;
-    if constexpr (is_rope<Position>)
+    if constexpr (RotaryPosition<Position>)
       for (std::size_t c = 0; c < Attention::rotary / 2; ++c)
         frequencies.push_back(Position::frequency(c, Attention::head_dim));
-    if constexpr (is_alibi<Position>)
+    if constexpr (SlopedPosition<Position>)
       for (std::size_t h = 0; h < Attention::heads; ++h)
         slopes.push_back(static_cast<T>(Position::slope(h, Attention::heads)));
   }
   void carve(Arena& arena, std::size_t rows) noexcept {
-    if constexpr (is_rope<Position>) {
+    if constexpr (RotaryPosition<Position>) {
       cosine = take_rows<T>(arena, rows, Attention::rotary / 2);
       sine = take_rows<T>(arena, rows, Attention::rotary / 2);
     }
@@ -46,8 +46,8 @@ struct PositionTables {
   /// Fills this lane's rows of the rotations. Angles are computed in double: in float they would be the largest error
   /// of the whole model.
   void rotate(const Lane& lane, const RowPlace* places, std::size_t rows) noexcept {
-    if constexpr (is_rope<Position>) {
-      const double amplitude = Position::Scaling::amplitude();
+    if constexpr (RotaryPosition<Position>) {
+      const double amplitude = Position::amplitude();
       const Range share = lane.share(rows);
       for (std::size_t r = share.begin; r < share.end; ++r)
         for (std::size_t c = 0; c < frequencies.size(); ++c) {
@@ -60,7 +60,7 @@ struct PositionTables {
   /// Spreads T5's buckets over distances; lane 0 alone.
   template <class Matrix>
   void spread(const Matrix& table) noexcept {
-    if constexpr (is_t5_bias<Position>) {
+    if constexpr (BucketedPosition<Position>) {
       for (std::size_t d = 0; d < reach(); ++d) {
         table.gather(Position::bucket(d), row_.data());
         for (std::size_t h = 0; h < Attention::heads; ++h) by_distance[h * reach() + d] = row_[h];
@@ -69,7 +69,7 @@ struct PositionTables {
   }
   /// Folds gradients by distance [sequences, heads, reach] back into the buckets of g [buckets, heads].
   static void fold(const T* by_distance, std::size_t sequences, T* g) noexcept {
-    if constexpr (is_t5_bias<Position>)
+    if constexpr (BucketedPosition<Position>)
       for (std::size_t s = 0; s < sequences; ++s)
         for (std::size_t h = 0; h < Attention::heads; ++h)
           for (std::size_t d = 0; d < reach(); ++d)
@@ -77,7 +77,8 @@ struct PositionTables {
   }
 
   simd::ScoreBias<T> bias() const noexcept {
-    return {is_alibi<Position> ? slopes.data() : nullptr, is_t5_bias<Position> ? by_distance.data() : nullptr, reach()};
+    return {SlopedPosition<Position> ? slopes.data() : nullptr,
+            BucketedPosition<Position> ? by_distance.data() : nullptr, reach()};
   }
 
  private:

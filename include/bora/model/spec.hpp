@@ -134,7 +134,7 @@ struct Anatomy {
   template <std::size_t kind>
   using FeedForward = typename Kinds::template FeedForwardAt<Kinds::table.position[kind]>;
   template <std::size_t kind>
-  using Block = ResidualBlock<S::dim, Attention<kind>, FeedForward<kind>, typename S::Norm, typename S::Residual>;
+  using Block = typename S::Residual::template Block<S::dim, Attention<kind>, FeedForward<kind>, typename S::Norm>;
   using Norm = typename S::Norm::Layer;
 
   /// Layers of a kind, and which of them layer l is.
@@ -161,8 +161,8 @@ struct Anatomy {
   /// The first kind whose attention has one; `kinds` if none has.
   template <std::size_t kind = 0>
   static constexpr std::size_t find_bias_kind() noexcept {
-    if constexpr (is_t5_bias<Position<kind>> || kind + 1 == kinds)
-      return is_t5_bias<Position<kind>> ? kind : kinds;
+    if constexpr (BucketedPosition<Position<kind>> || kind + 1 == kinds)
+      return BucketedPosition<Position<kind>> ? kind : kinds;
     else
       return find_bias_kind<kind + 1>();
   }
@@ -170,13 +170,13 @@ struct Anatomy {
   static constexpr std::size_t bias_kind = has_bias_table ? find_bias_kind() : 0;
   template <std::size_t... kind>
   static constexpr bool shares_bias_table(std::index_sequence<kind...>) noexcept {
-    return ((!is_t5_bias<Position<kind>> || (std::is_same_v<Position<kind>, Position<bias_kind>> &&
-                                             Attention<kind>::heads == Attention<bias_kind>::heads)) &&
+    return ((!BucketedPosition<Position<kind>> || (std::is_same_v<Position<kind>, Position<bias_kind>> &&
+                                                   Attention<kind>::heads == Attention<bias_kind>::heads)) &&
             ...);
   }
   static_assert(shares_bias_table(std::make_index_sequence<kinds>()),
                 "bora: T5RelativeBias: all layers share one table; use the same heads, buckets and max_distance");
-  static constexpr bool positions_learned = std::is_same_v<typename S::Position, LearnedPositions>;
+  static constexpr bool positions_learned = LearnedPosition<typename S::Position>;
 
   template <class Store, std::size_t... kind>
   static auto layers_for(std::index_sequence<kind...>)

@@ -186,12 +186,16 @@ Json options_to_json(const Trainer<Model, TrainedBy>& trainer) {
           {"micro_batch", o.micro_batch},
           {"objective", facts_of(trainer.objective())}};
 }
-/// The options of a checkpoint's state. Those that earlier versions did not have had one meaning then.
-inline Json stored_options(const Json& state, const fs::path& file) {
+/// The options of a checkpoint's state. Those that earlier versions did not have had one meaning then; before version 3
+/// models were summed up in another way, and the checkpoint's config.json alone tells them apart.
+/// \param expected  the trainer's own
+inline Json stored_options(const Json& state, const Json& expected, const fs::path& file) {
   Json options = require_object(state, "options", file);
   options.emplace("micro_batch", 0);
   options.emplace("objective", NextTokenCrossEntropy().facts());
-  if (require_size(state, "version", file, "state") == 1)
+  const std::size_t version = require_size(state, "version", file, "state");
+  if (version < 3) options["model"] = expected.at("model");
+  if (version == 1)
     if (const auto rate = options.find("learning_rate"); rate != options.end() && rate->is_object())
       rate->update({{"cooldown_shape", static_cast<unsigned>(Cooldown::linear)}, {"cooldown_floor", 0.0}});
   return options;
@@ -269,7 +273,7 @@ template <class Model, class TrainedBy>
 Json state_to_json(const Trainer<Model, TrainedBy>& trainer, const TrainingState& run, const Json& options,
                    const std::string& best, const fs::path& folder) {
   Json state = {{"format", "bora-checkpoint"},
-                {"version", 2},
+                {"version", 3},
                 {"step", trainer.steps()},
                 {"data", {{"batches", run.data.batches}, {"fingerprint", hex(run.data.fingerprint)}}},
                 {"options", options_to_json(trainer)},
@@ -334,7 +338,7 @@ ReadCheckpoint<typename Model::Spec> read_checkpoint(const fs::path& folder, con
   const fs::path checkpoint = folder / found.last, file = checkpoint / "state.json";
   Json expected = options_to_json(trainer);
   expected.update(options);
-  check_options(stored_options(found.state, file), expected, file, schedule);
+  check_options(stored_options(found.state, expected, file), expected, file, schedule);
   check_files(checkpoint, require_object(found.state, "files", file), file);
 
   Parameters<S> parameters = load_parameters<S>(checkpoint);

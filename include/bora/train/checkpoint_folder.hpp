@@ -106,8 +106,8 @@ inline Json read_state(const fs::path& file) {
   const Json& state = require_object(all, "state", file);
   if (const std::string format = require_string(state, "format", file, "state"); format != "bora-checkpoint")
     refuse_file(file, "has format ", printable(format), ", expected 'bora-checkpoint'");
-  if (const std::size_t version = require_size(state, "version", file, "state"); version < 1 || version > 2)
-    refuse_file(file, "has version ", version, " of this format, expected 1 or 2");
+  if (const std::size_t version = require_size(state, "version", file, "state"); version < 1 || version > 3)
+    refuse_file(file, "has version ", version, " of this format, expected 1 to 3");
   const std::string sum = require_string(all, "checksum", file), found = hex(text_checksum(state.dump()));
   if (sum != found) refuse_file(file, "is damaged: its checksum is ", found, ", expected ", printable(sum));
   return state;

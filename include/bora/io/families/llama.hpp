@@ -1,0 +1,103 @@
+/// Llama 1 to 3, TinyLlama: rotary positions, RMSNorm, gated layers. Mistral, Mixtral and OLMo are like it.
+#pragma once
+#include <bora/io/family.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <string_view>
+
+namespace bora::inline BORA_ABI::detail {
+
+inline constexpr TensorNames llama_names{
+    .prefix = "model.",
+    .embedding = "embed_tokens",
+    .positions = "embed_positions",  // no published model of this family has any
+    .final_norm = "norm",
+    .head = "lm_head",
+    .layer = "layers.",
+    .attention_norm = "input_layernorm",
+    .query = "self_attn.q_proj",
+    .key = "self_attn.k_proj",
+    .value = "self_attn.v_proj",
+    .output = "self_attn.o_proj",
+    .feed_forward_norm = "post_attention_layernorm",
+    .gate = "mlp.gate_proj",
+    .up = "mlp.up_proj",
+    .down = "mlp.down_proj",
+    .has_experts = true,
+    .relative_bias = "relative_attention_bias",
+};
+
+inline ModelDescription llama_prototype() {
+  return prototype(norm_description("RmsNorm", 1, true, false), rotary_prototype(), swiglu_prototype());
+}
+
+/// What transformers takes missing keys for, where the families like Llama differ.
+struct LlamaDefaults {
+  std::size_t vocab_size = 32'000, hidden = 11'008, context = 2048;
+  std::size_t kv_heads = 0;  ///< 0: as many as heads
+  double theta = 1e4;
+};
+
+/// The keys that all of them have. `f` is the feed-forward layer, or an expert.
+inline void llama_like_keys(ConfigKeys& c, ModelDescription& d, PolicyDescription& f, const LlamaDefaults& defaults) {
+  PolicyDescription& a = d.attention.front();
+  std::size_t &heads = c.size_at(a, "heads"), &kv_heads = c.size_at(a, "kv_heads");
+  c.size("vocab_size", d.vocab_size, defaults.vocab_size);
+  c.size("hidden_size", d.dim, 4096);
+  c.size("num_hidden_layers", d.layers, 32);
+  c.size("num_attention_heads", heads, 32);
+  c.size("num_key_value_heads", kv_heads, defaults.kv_heads == 0 ? heads : defaults.kv_heads, heads);
+  c.check(heads % std::max<std::size_t>(kv_heads, 1) == 0, "a divisor of num_attention_heads, ", heads);
+  c.choose("hidden_act|hidden_activation", f, gated_words, "silu");
+  c.size("intermediate_size", c.size_at(f, "hidden"), defaults.hidden);
+  c.flag("tie_word_embeddings", d.tie_embeddings, false);
+  theta_key(c, "rope_theta|rotary_emb_base", a, defaults.theta);
+  c.expect("partial_rotary_factor|rotary_pct", 1);
+  c.expect("parallel_attn|use_parallel_residual", false);
+  c.context("max_position_embeddings", d.context, defaults.context);
+}
+/// The width of a head, where it has a key; and other names for the scale of scores, which is no other.
+inline void head_dim_key(ConfigKeys& c, ModelDescription& d) {
+  PolicyDescription& a = d.attention.front();
+  const std::size_t heads = std::max<std::size_t>(c.size_at(a, "heads"), 1);
+  std::size_t& head_dim = c.size_at(a, "head_dim");
+  c.size("head_dim", head_dim, d.dim / heads);
+  c.check(head_dim % 2 == 0, "an even number: rotary components turn in pairs");
+}
+inline void score_scale_keys(ConfigKeys& c, ModelDescription& d) {
+  const std::size_t head_dim = c.size_at(d.attention.front(), "head_dim");
+  c.expect("attention_multiplier", 1 / std::sqrt(static_cast<double>(head_dim)));
+  c.expect("query_pre_attn_scalar", head_dim);
+}
+/// `layer_types` must say that all layers are alike, where it is there.
+inline void layer_types_key(ConfigKeys& c, ModelDescription& d) {
+  const Json* types = c.raw("layer_types");
+  if (types == nullptr) return;
+  if (!types->is_array()) c.refuse({"key 'layer_types' is ", json_kind(*types), ", expected an array"});
+  const bool window = d.attention.front().policy("mask").name == "SlidingWindow";
+  const std::string_view expected = window ? "sliding_attention" : "full_attention";
+  for (std::size_t layer = 0; layer < types->size(); ++layer)
+    if ((*types)[layer] != expected)
+      c.refuse({"key 'layer_types[", layer, "]' is ", json_kind((*types)[layer]), ", expected the string '", expected,
+                "': layers of this family are alike"});
+}
+
+/// Defaults of transformers' LlamaConfig.
+inline void llama_keys(ConfigKeys& c, ModelDescription& d) {
+  PolicyDescription &a = d.attention.front(), &f = d.feed_forward.front();
+  llama_like_keys(c, d, f, {});
+  head_dim_key(c, d);
+  score_scale_keys(c, d);
+  c.real("rms_norm_eps", c.real_at(d.norm, "eps"), 1e-6);
+  c.expect("use_sliding_window", false);
+  c.option("attention_bias", a, "bias", description_of<Bias>(), false);
+  c.option("mlp_bias", f, "bias", description_of<Bias>(), false);
+  c.expect("clip_qkv", nullptr);
+  layer_types_key(c, d);
+  scaling_keys(c, a);
+}
+
+inline constexpr Family llama_family{"llama", "LlamaForCausalLM", &llama_names, llama_prototype, llama_keys};
+
+}  // namespace bora::inline BORA_ABI::detail

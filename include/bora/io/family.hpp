@@ -1,0 +1,136 @@
+/// A family of published checkpoints: what all its models have, the keys of its config.json, the names of its tensors.
+#pragma once
+#include <bora/io/config_keys.hpp>
+#include <bora/layers/residual.hpp>
+#include <bora/model/description.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <iterator>
+#include <span>
+#include <string_view>
+#include <utility>
+
+namespace bora::inline BORA_ABI {
+
+/// The words of a family's tensor names; ".weight" or ".bias" follows. Empty: the family has no such tensor. Where one
+/// name serves query, key and value they are fused.
+struct TensorNames {
+  /// How query, key and value share a tensor.
+  enum class Fused {
+    none,     ///< each has its own
+    stacked,  ///< all queries, all keys, all values
+    grouped,  ///< the query heads of a key/value head, that key head, that value head, and so on
+  };
+  std::string_view prefix, embedding, positions, final_norm, head, layer;
+  std::string_view attention_norm, query, key, value, output, feed_forward_norm, gate, up, down;
+  Fused fused = Fused::none;                                ///< of query, key and value
+  bool transposed = false;                                  ///< the matrices of the layers are [in, out]
+  bool has_experts = false;                                 ///< mixtures have names, Mixtral's
+  std::string_view relative_bias = {};                      ///< T5's table
+  std::string_view norms_of_parallel_layers[2] = {{}, {}};  ///< where attention and feed-forward have a norm each
+};
+
+/// A family. It is one file in io/families/, and an entry of the table in io/families.hpp.
+struct Family {
+  std::string_view model_type;                             ///< in config.json
+  std::string_view architecture;                           ///< the class in `architectures`; empty: none is written
+  const TensorNames* names;                                ///< of its files' tensors
+  ModelDescription (*prototype)();                         ///< what its keys do not say; numbers are placeholders
+  void (*keys)(ConfigKeys&, ModelDescription&);            ///< reads or writes the rest
+  std::span<const std::string_view> older_spellings = {};  ///< of its model_type, which are read too
+};
+
+namespace detail {
+
+/// The activations of an `Mlp` by their words.
+inline constexpr PolicyWord activation_words[]{{"gelu", description_of<Gelu>},
+                                               {"gelu_new", description_of<GeluTanh>},
+                                               {"relu", description_of<Relu>},
+                                               {"silu", description_of<Silu>}};
+/// Gated layers by their activations' words.
+inline constexpr PolicyWord gated_words[]{{"silu", description_of<SwiGlu<1>>}, {"gelu", description_of<GeGlu<1>>}};
+
+/// As many heads, each of its share of the width: what families say that have no key for its width.
+inline void share_width(ConfigKeys& c, ModelDescription& d, PolicyDescription& attention) {
+  const std::size_t heads = c.size_at(attention, "heads");
+  if (!c.reads() || heads == 0) return;
+  c.check(d.dim % heads == 0, "a divisor of the width, ", d.dim);
+  c.size_at(attention, "head_dim") = d.dim / heads;
+}
+
+/// One policy for a word of rotary scaling, and its numbers by their keys.
+struct ScalingWord {
+  struct Number {
+    std::string_view key, argument;
+    ConfigValue missing = {};
+  };
+  std::string_view word;
+  PolicyDescription (*description)();
+  Number numbers[4];
+};
+/// Rotary scaling (transformers, modeling_rope_utils.py). Its numbers have no defaults but those of YaRN.
+inline constexpr ScalingWord scaling_words[]{
+    {"default", description_of<NoScaling>, {}},
+    {"linear", description_of<LinearScaling<1.0>>, {{"factor", "factor"}}},
+    {"llama3",
+     description_of<Llama3Scaling<Llama3Settings{}>>,
+     {{"factor", "factor"},
+      {"original_max_position_embeddings", "original_context"},
+      {"low_freq_factor", "low_frequency"},
+      {"high_freq_factor", "high_frequency"}}},
+    {"yarn",
+     description_of<YarnScaling<YarnSettings{.factor = 1, .original_context = 1}>>,
+     {{"factor", "factor"},
+      {"original_max_position_embeddings", "original_context"},
+      {"beta_fast", "beta_fast", 32.0},
+      {"beta_slow", "beta_slow", 1.0}}},
+};
+
+inline void scaling_keys(ConfigKeys& c, PolicyDescription& attention) {
+  PolicyDescription& scaling = c.policy(attention, "position.scaling");
+  PolicyWord words[std::size(scaling_words)];
+  for (std::size_t i = 0; i < std::size(words); ++i) words[i] = {scaling_words[i].word, scaling_words[i].description};
+  c.enter("rope_scaling");
+  if (const Json* there = c.raw("rope_scaling"))
+    for (const char* key : {"rope_type", "type"})
+      if (const Json* type = find_json(*there, key); type != nullptr && *type == "dynamic")
+        c.refuse({"key ", c.path(key),
+                  " is 'dynamic': a base that grows with the text would change keys already cached; expected default, "
+                  "linear, yarn or llama3"});
+  c.choose("rope_type|type", scaling, words, "default");
+  const auto named = std::ranges::find_if(
+      scaling_words, [&](const ScalingWord& word) { return word.description().name == scaling.name; });
+  const ScalingWord& kind = named == std::end(scaling_words) ? scaling_words[0] : *named;
+  for (const ScalingWord::Number& number : kind.numbers) {
+    if (number.key.empty()) continue;
+    double& value = c.real_at(scaling, number.argument);
+    number.argument == "original_context" ? c.whole_real(number.key, value, number.missing)
+                                          : c.real(number.key, value, number.missing);
+    const bool stretches = number.argument == "factor";
+    c.check(stretches ? value >= 1 : value > 0, stretches ? "a number from 1" : "a number above 0");
+  }
+  if (kind.word == "llama3")
+    c.check(scaling.real("high_frequency") > scaling.real("low_frequency"), "a number above low_freq_factor");
+  if (kind.word == "default") c.expect("factor", 1);
+  const bool yarn = kind.word == "yarn";
+  if (yarn) c.check(scaling.real("beta_fast") > scaling.real("beta_slow"), "a number below beta_fast");
+  c.expect("attention_factor", yarn ? ConfigValue(0.1 * std::log(scaling.real("factor")) + 1) : ConfigValue(1));
+  if (yarn) {
+    c.expect("mscale", nullptr);
+    c.expect("mscale_all_dim", nullptr);
+    c.expect("truncate", true);
+  }
+  c.enter("");
+  if (kind.word == "default") c.write("rope_scaling", nullptr);
+}
+
+/// Base of the rotation.
+inline void theta_key(ConfigKeys& c, std::string_view names, PolicyDescription& attention, ConfigValue missing) {
+  double& theta = c.real_at(attention, "position.theta");
+  c.real(names, theta, missing);
+  c.check(theta > 1, "a number above 1");
+}
+
+}  // namespace detail
+}  // namespace bora::inline BORA_ABI

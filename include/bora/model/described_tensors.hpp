@@ -1,0 +1,154 @@
+/// All tensors of a model in the order of `Parameters`, by its type or by its description alone.
+#pragma once
+#include <bora/core/checked.hpp>
+#include <bora/core/error.hpp>
+#include <bora/layers/tensors.hpp>
+#include <bora/model/description.hpp>
+#include <algorithm>
+#include <cstddef>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace bora::inline BORA_ABI {
+
+/// A tensor of a model with its shape and its place among all the model's parameters.
+struct TensorEntry {
+  TensorId id;         ///< which tensor
+  TensorShape shape;   ///< as the model has it; a file's may be another
+  std::size_t offset;  ///< of its first element in `Parameters::values()`
+};
+
+/// All tensors of a model, in the order of `Parameters`.
+template <ModelSpec S>
+std::vector<TensorEntry> tensors_of() {
+  std::vector<TensorEntry> list;
+  std::size_t offset = 0;
+  detail::Anatomy<S>::visit([&](TensorId id, TensorShape shape) {
+    list.push_back({id, shape, offset});
+    offset += shape.size();
+  });
+  return list;
+}
+
+namespace detail {
+
+/// Lists tensors one after the other, as `Anatomy::visit` names them. Sizes may come from a file.
+class TensorList {
+ public:
+  void layer(std::size_t layer) { id_.layer = layer; }
+  void expert(std::size_t expert) { id_.expert = expert; }
+  void outside() { id_ = {}; }
+  void add(std::string_view name, TensorShape shape) {
+    id_.name = name;
+    list_.push_back({id_, shape, offset_.value()});
+    offset_ += CheckedSize(shape.rows) * std::max<std::size_t>(shape.cols, 1);
+  }
+  void add_if(bool present, std::string_view name, TensorShape shape) {
+    if (present) add(name, shape);
+  }
+  std::vector<TensorEntry> take() { return std::move(list_); }
+
+ private:
+  TensorId id_{};
+  CheckedSize offset_ = 0;
+  std::vector<TensorEntry> list_;
+};
+
+inline bool is_mixture(const PolicyDescription& feed_forward) { return feed_forward.size("experts") > 0; }
+
+inline void list_attention(TensorList& list, std::size_t dim, const PolicyDescription& a) {
+  const bool bias = a.has("bias");
+  const std::size_t query_width = a.size("heads") * a.size("head_dim"),
+                    key_width = a.size("kv_heads") * a.size("head_dim");
+  list.add("query", {query_width, dim});
+  list.add_if(bias, "query_bias", {query_width});
+  list.add("key", {key_width, dim});
+  list.add_if(bias, "key_bias", {key_width});
+  list.add("value", {key_width, dim});
+  list.add_if(bias, "value_bias", {key_width});
+  list.add("output", {dim, query_width});
+  list.add_if(bias, "output_bias", {dim});
+}
+inline void list_feed_forward(TensorList& list, std::size_t dim, const PolicyDescription& f) {
+  const bool bias = f.has("bias"), gated = f.size("gated") != 0;
+  const std::size_t hidden = f.size("hidden");
+  list.add_if(gated, "gate", {hidden, dim});
+  list.add_if(gated && bias, "gate_bias", {hidden});
+  list.add("up", {hidden, dim});
+  list.add_if(bias, "up_bias", {hidden});
+  list.add("down", {dim, hidden});
+  list.add_if(bias, "down_bias", {dim});
+}
+inline void list_norm(TensorList& list, const ModelDescription& d, std::string_view weight, std::string_view bias) {
+  list.add_if(d.norm.size("weight") != 0, weight, {d.dim});
+  list.add_if(d.norm.size("bias") != 0, bias, {d.dim});
+}
+
+/// Nobody outside knows the tensors of a policy of one's own, unless it says what a feed-forward layer has.
+inline void require_known_tensors(const PolicyDescription& policy) {
+  if (policy.form == PolicyDescription::Form::foreign && !policy.has("gated"))
+    throw ConfigError(message("the tensors of ", policy.name.empty() ? "a policy without a name" : policy.name,
+                              " are not known: expected one of the library's policies"));
+}
+/// The list of a description that is no model's, but a file's, could be as long as memory.
+inline void check_tensor_count(const ModelDescription& d) {
+  CheckedSize most = 0;
+  constexpr std::size_t limit = std::size_t{1} << 20;
+  for (const PolicyDescription& f : d.feed_forward)
+    most = std::max(most, CheckedSize(16) + CheckedSize(6) * f.size("experts"));
+  if (d.layers * most > limit)
+    throw ConfigError(message("a model of ", d.layers, " layers with so many experts has more than ", limit,
+                              " tensors: no checkpoint has"));
+}
+
+}  // namespace detail
+
+/// The same of a model that is known as a description only. Throws ConfigError for policies that are not the library's.
+inline std::vector<TensorEntry> tensors_of(const ModelDescription& d) {
+  detail::check_tensor_count(d);
+  detail::TensorList list;
+  list.add("embedding", {d.vocab_size, d.dim});
+  list.add_if(d.position.size("learned") != 0, "positions", {d.context, d.dim});
+  const auto bucketed =
+      std::ranges::find_if(d.attention, [](const PolicyDescription& a) { return a.policy("position").has("buckets"); });
+  if (bucketed != d.attention.end())  // all layers share one
+    list.add("relative_bias", {bucketed->size("position.buckets"), bucketed->size("heads")});
+  const bool shared_norm = d.residual.policy("norms").name == "SharedNorm";
+  for (const PolicyDescription* policy : {&d.norm, &d.residual}) detail::require_known_tensors(*policy);
+  for (std::size_t layer = 0; layer < d.layers; ++layer) {
+    const PolicyDescription &a = d.attention_of(layer), &f = d.feed_forward_of(layer);
+    detail::require_known_tensors(a);
+    list.layer(layer);
+    detail::list_norm(list, d, "attention_norm", "attention_norm_bias");
+    detail::list_attention(list, d.dim, a);
+    if (!shared_norm) detail::list_norm(list, d, "feed_forward_norm", "feed_forward_norm_bias");
+    const std::size_t experts = f.size("experts");
+    const PolicyDescription& one = experts > 0 ? f.policy("expert") : f;
+    detail::require_known_tensors(one);
+    list.add_if(experts > 0, "router", {experts, d.dim});
+    for (std::size_t expert = 0; expert < std::max<std::size_t>(experts, 1); ++expert) {
+      list.expert(expert);
+      detail::list_feed_forward(list, d.dim, one);
+    }
+    list.outside();
+  }
+  detail::list_norm(list, d, "final_norm", "final_norm_bias");
+  list.add_if(!d.tie_embeddings, "head", {d.vocab_size, d.dim});
+  return list.take();
+}
+
+namespace detail {
+
+/// What follows from the rest of a description that was read from a file.
+inline void count_parameters(ModelDescription& d) {
+  d.parameters = d.active_parameters = 0;
+  for (const TensorEntry& tensor : tensors_of(d)) {
+    d.parameters += tensor.shape.size();
+    const std::size_t chosen = d.feed_forward_of(tensor.id.layer).size("router.experts_per_token");
+    if (tensor.id.expert < std::max<std::size_t>(chosen, 1)) d.active_parameters += tensor.shape.size();
+  }
+}
+
+}  // namespace detail
+}  // namespace bora::inline BORA_ABI
