@@ -120,6 +120,7 @@ struct GroupedQueryAttention {
                 "bora: GroupedQueryAttention: an option is given twice; give Bias and ClipQkv<limit> at most once");
 
   static PolicyDescription describe(Described<GroupedQueryAttention> = {}) {
+    static_assert(rotary <= head_dim);  // asks for it, so that its rules are checked
     return detail::attention_description(shape, description_of<Mask>(), description_of<Position>(), has_bias, clip);
   }
 
