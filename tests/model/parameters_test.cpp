@@ -121,7 +121,8 @@ void check_tree(Parameters<S>& p) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("The tree of tensors points into the flat array, also after a move", "[model]", DenseAndMixture, Tied) {
+TEMPLATE_TEST_CASE("The tree of tensors points into the flat array, also after a move", "[model]", DenseAndMixture,
+                   Tied) {
   Parameters<TestType> p;
   check_tree(p);
   p.values()[5] = 3;

@@ -96,7 +96,9 @@ class AnyModel {
   AnyModel& operator=(const AnyModel&) = delete;
   virtual ~AnyModel() = default;
 
+  /// What it is, in numbers.
   virtual const AnyModelInfo& info() const = 0;
+  /// Keys and values of their own; the model must outlive them.
   virtual std::unique_ptr<AnySession> session(const AnySessionOptions& options = {}) = 0;
   /// Logits of chosen rows of a text that is read from its beginning: [rows.size(), vocab_size], row i after token
   /// rows[i]. Throws TokenError for rows that the text does not have.
@@ -110,16 +112,25 @@ class AnySequence {
   /// The session must outlive it.
   explicit AnySequence(AnySession& session, std::size_t sequence = 0) : session_(&session), sequence_(sequence) {}
 
+  /// Logits of a row.
   std::size_t vocab_size() const { return session_->vocab_size(); }
+  /// Most tokens it may hold; 0 without a bound.
   std::size_t limit() const { return session_->limit(); }
+  /// Tokens in it, the pending one included.
   std::size_t length() const { return session_->length(sequence_); }
+  /// The token that was appended last and is not run yet, if there is one.
   std::optional<std::int32_t> pending() const { return session_->pending(sequence_); }
+  /// Appends a text; logits after its last token.
   std::span<const float> prefill(std::span<const std::int32_t> tokens, const AnySession::Progress& progress = {}) {
     return session_->prefill(sequence_, tokens, progress);
   }
+  /// Appends a token; logits after it.
   std::span<const float> step(std::int32_t token) { return prefill({&token, 1}); }
+  /// Appends a token that the next call runs.
   void append(std::int32_t token) { session_->append(sequence_, token); }
+  /// Forgets what comes after `length` tokens.
   void rewind(std::size_t length) { session_->rewind(sequence_, length); }
+  /// Empties it.
   void reset() { session_->reset(sequence_); }
 
  private:

@@ -22,12 +22,25 @@ struct TensorNames {
     stacked,  ///< all queries, all keys, all values
     grouped,  ///< the query heads of a key/value head, that key head, that value head, and so on
   };
-  std::string_view prefix, embedding, positions, final_norm, head, layer;
-  std::string_view attention_norm, query, key, value, output, feed_forward_norm, gate, up, down;
-  Fused fused = Fused::none;                                ///< of query, key and value
-  bool transposed = false;                                  ///< the matrices of the layers are [in, out]
-  bool has_experts = false;                                 ///< mixtures have names, Mixtral's
-  std::string_view relative_bias = {};                      ///< T5's table
+  std::string_view prefix;              ///< of all names but the head's; files of a bare model leave it out
+  std::string_view embedding;           ///< the table of tokens
+  std::string_view positions;           ///< the table of learned positions
+  std::string_view final_norm;          ///< in front of the head
+  std::string_view head;                ///< what turns the stream into logits
+  std::string_view layer;               ///< in front of a layer's number
+  std::string_view attention_norm;      ///< after the number, as all that follow
+  std::string_view query;               ///< one name for three where they are fused
+  std::string_view key;                 ///< see query
+  std::string_view value;               ///< see query
+  std::string_view output;              ///< of attention
+  std::string_view feed_forward_norm;   ///< or the second norm of a layer
+  std::string_view gate;                ///< of a gated feed-forward layer
+  std::string_view up;                  ///< into the hidden layer
+  std::string_view down;                ///< out of it
+  Fused fused = Fused::none;            ///< of query, key and value
+  bool transposed = false;              ///< the matrices of the layers are [in, out]
+  bool has_experts = false;             ///< mixtures have names, Mixtral's
+  std::string_view relative_bias = {};  ///< T5's table
   std::string_view norms_of_parallel_layers[2] = {{}, {}};  ///< where attention and feed-forward have a norm each
 };
 

@@ -53,6 +53,7 @@ inline PolicyDescription attention_description(const HeadShape& shape, PolicyDes
 /// (MPT; OLMo's clip_qkv).
 template <auto limit_>
 struct ClipQkv {
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<ClipQkv> = {}) { return detail::clip_description(limit_); }
   static_assert(detail::fractional<decltype(limit_)>, "bora: ClipQkv: the limit is a double: write ClipQkv<8.0>");
   static_assert(limit_ > 0, "bora: ClipQkv: the limit must be positive; leave the option out for none");
@@ -119,6 +120,7 @@ struct GroupedQueryAttention {
   static_assert((0 + ... + std::is_same_v<Options, Bias>) <= 1 && (0 + ... + (detail::clip_limit<Options> != 0)) <= 1,
                 "bora: GroupedQueryAttention: an option is given twice; give Bias and ClipQkv<limit> at most once");
 
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<GroupedQueryAttention> = {}) {
     static_assert(rotary <= head_dim);  // asks for it, so that its rules are checked
     return detail::attention_description(shape, description_of<Mask>(), description_of<Position>(), has_bias, clip);

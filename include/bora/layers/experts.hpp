@@ -53,6 +53,7 @@ void softmax(std::size_t n, Score&& score, T* weight) noexcept {
 /// rounding, as a softmax over all experts renormalised over the chosen.
 template <std::size_t k>
 struct TopKRouter {
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<TopKRouter> = {}) { return detail::router_description("TopKRouter", k); }
   static_assert(k > 0, "bora: TopKRouter: a token needs at least one expert");
   static constexpr std::size_t choices = k;  ///< experts a token goes to
@@ -77,6 +78,7 @@ struct TopKRouter {
 /// sum to less than one, and even a single choice has a gradient.
 template <std::size_t k>
 struct SoftmaxTopKRouter {
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<SoftmaxTopKRouter> = {}) {
     return detail::router_description("SoftmaxTopKRouter", k);
   }
@@ -170,6 +172,7 @@ struct MixtureOfExperts {
   static constexpr std::size_t experts = experts_;                    ///< feed-forward layers to choose from
   static constexpr std::size_t choices = detail::choices_of<Router>;  ///< experts a token goes to
   static constexpr std::size_t hidden = detail::hidden_of<Expert>;    ///< inner width of one expert
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<MixtureOfExperts> = {}) {
     return detail::mixture_description(experts, choices, description_of<Router>(), description_of<Expert>());
   }

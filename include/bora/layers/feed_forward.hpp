@@ -22,21 +22,25 @@ namespace bora::inline BORA_ABI {
 /// max(0, x).
 struct Relu {
   using Function = simd::ReluFunction;
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<Relu> = {}) { return PolicyDescription("Relu"); }
 };
 /// x Phi(x), exact (Hendrycks and Gimpel 2016, §2).
 struct Gelu {
   using Function = simd::GeluFunction;
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<Gelu> = {}) { return PolicyDescription("Gelu"); }
 };
 /// GPT-2's approximation of GELU (Hendrycks and Gimpel 2016, §2, the tanh form).
 struct GeluTanh {
   using Function = simd::GeluTanhFunction;
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<GeluTanh> = {}) { return PolicyDescription("GeluTanh"); }
 };
 /// x sigmoid(x) (Elfwing et al. 2017; Ramachandran et al. 2017, "swish").
 struct Silu {
   using Function = simd::SiluFunction;
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<Silu> = {}) { return PolicyDescription("Silu"); }
 };
 
@@ -232,6 +236,7 @@ struct FeedForwardFacts {
 /// down(silu(gate(x)) * up(x)) (Shazeer 2020, "GLU variants", eq. 6).
 template <std::size_t hidden, class... Options>
 struct SwiGlu : detail::FeedForwardFacts<hidden, Silu, true, Options...> {
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<SwiGlu> = {}) { return SwiGlu::described("SwiGlu"); }
   static_assert(detail::FeedForwardRules<hidden, Options...>::stated);
 };
@@ -239,6 +244,7 @@ struct SwiGlu : detail::FeedForwardFacts<hidden, Silu, true, Options...> {
 /// down(gelu(gate(x)) * up(x)) (Shazeer 2020, eq. 6), with the exact GELU.
 template <std::size_t hidden, class... Options>
 struct GeGlu : detail::FeedForwardFacts<hidden, Gelu, true, Options...> {
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<GeGlu> = {}) { return GeGlu::described("GeGlu"); }
   static_assert(detail::FeedForwardRules<hidden, Options...>::stated);
 };
@@ -246,6 +252,7 @@ struct GeGlu : detail::FeedForwardFacts<hidden, Gelu, true, Options...> {
 /// down(f(up(x))) with f one of Relu, Gelu, GeluTanh, Silu (Vaswani et al. 2017, §3.3, with Relu).
 template <std::size_t hidden, class Activation = detail::LeftOut, class... Options>
 struct Mlp : detail::FeedForwardFacts<hidden, Activation, false, Options...> {
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<Mlp> = {}) { return Mlp::described("Mlp"); }
   static_assert(detail::FeedForwardRules<hidden, Options...>::stated);
   static_assert(detail::HasFunction<Activation>,

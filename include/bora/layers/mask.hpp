@@ -20,6 +20,7 @@ concept MaskPolicy = requires(std::size_t position) {
 /// Every key up to the query itself.
 struct Causal {
   static constexpr std::size_t window = 0;  ///< no bound
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<Causal> = {}) { return PolicyDescription("Causal"); }
   /// The first token.
   static constexpr std::size_t first_visible(std::size_t) noexcept { return 0; }
@@ -32,6 +33,7 @@ struct SlidingWindow {
   static_assert(keys > 0, "bora: SlidingWindow: the window counts the current token; use 1 or more");
   static_assert(keys <= 0xffffffff, "bora: SlidingWindow: no sequence is that long; use Causal");
   static constexpr std::size_t window = keys;  ///< keys a query sees at most, its own included
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<SlidingWindow> = {}) {
     PolicyDescription d("SlidingWindow");
     d.add("window", window);

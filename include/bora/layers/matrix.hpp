@@ -120,25 +120,32 @@ struct MixedMatrix {
   }
   /// Whether it reads the pairs of its input.
   bool wants_pairs() const noexcept { return kind == MatrixKind::bf16; }
+  /// y = x Wᵀ, by the format's own kernel.
   void multiply(Range share, const Input& x, std::size_t n, Rows<float> y) const noexcept {
     visit([&](const auto& w) { w.multiply(share, x, n, y); });
   }
+  /// dx += dy W.
   void multiply_transposed(Range share, Rows<const float> dy, std::size_t n, Rows<float> dx) const noexcept {
     visit([&](const auto& w) { w.multiply_transposed(share, dy, n, dx); });
   }
+  /// dw += dyᵀ x.
   void add_gradient(Range share, Rows<const float> dy, const Input& x, std::size_t n,
                     const Flat<float>::Matrix& dw) const noexcept {
     visit([&](const auto& w) { w.add_gradient(share, dy, x, n, dw); });
   }
+  /// Completes columns of row r of an input, if it reads pairs.
   void prepare(const Input& x, std::size_t r, Range columns) const noexcept { x.prepare(r, columns, wants_pairs()); }
+  /// out [cols] = row `row`, widened.
   template <class T>
   void gather(std::size_t row, T* out) const noexcept {
     visit([&](const auto& w) { w.gather(row, out); });
   }
+  /// Packs rows into `memory`, which is this matrix's.
   template <class T>
   void pack(const T* from, Range of_rows, std::byte* memory) const noexcept {
     visit([&](const auto& w) { w.pack(from, of_rows, memory); });
   }
+  /// Packs panels from a file; whether all their elements are finite.
   bool pack(const StoredTensor& from, Range panels, std::byte* memory) const noexcept {
     return visit([&](const auto& w) { return w.pack(from, panels, memory); });
   }
@@ -193,9 +200,11 @@ struct Packed<Mixed> {
   using Vector = const float*;
   using Input = MixedInput;
 
+  /// Memory for the input of products.
   static Input take_input(Arena& arena, std::size_t rows, std::size_t width) noexcept {
     return {take_rows<float>(arena, rows, width), take_rows<bfloat16>(arena, rows, width)};
   }
+  /// Memory for a matrix.
   static Matrix take_matrix(Arena& arena, TensorId id, TensorShape shape, const Recipe& recipe) {
     MixedMatrix m{nullptr, shape.rows, shape.cols, recipe ? recipe(id, shape) : MatrixKind::f32};
     m.visit([&]<class F>(const PackedMatrix<F>&) {
@@ -211,6 +220,7 @@ template <class T>
 void copy_input(const Rows<T>& x, std::size_t from, const Rows<T>& into, std::size_t to, std::size_t width) noexcept {
   std::copy_n(x.row(from), row_stride(width), into.row(to));
 }
+/// The same for an input in several forms.
 inline void copy_input(const MixedInput& x, std::size_t from, const MixedInput& into, std::size_t to,
                        std::size_t width) noexcept {
   copy_input(x.number, from, into.number, to, width);
@@ -220,6 +230,7 @@ inline void copy_input(const MixedInput& x, std::size_t from, const MixedInput& 
 /// Completes this lane's rows of x, which it has written, [rows, width]: the input of the matrices of a layer.
 template <class Layer, class Tensors, class T>
 void prepare_rows(const Lane&, const Tensors&, const Rows<T>&, std::size_t, std::size_t) noexcept {}
+/// The same for an input in several forms.
 template <class Layer, class Tensors>
 void prepare_rows(const Lane& lane, const Tensors& w, const MixedInput& x, std::size_t rows,
                   std::size_t width) noexcept {

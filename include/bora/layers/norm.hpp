@@ -13,6 +13,7 @@ namespace bora::inline BORA_ABI {
 
 /// Option of LayerNorm: a weight but no bias (MPT).
 struct NoBias {
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<NoBias> = {}) { return PolicyDescription("NoBias"); }
 };
 
@@ -98,6 +99,7 @@ struct RmsNorm {
   static constexpr bool has_bias = false;   ///< no b
   static constexpr bool centred = false;    ///< the mean stays
   using Layer = detail::NormLayer<RmsNorm>;
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<RmsNorm> = {}) {
     return detail::norm_description("RmsNorm", eps, has_weight, has_bias);
   }
@@ -113,6 +115,7 @@ struct LayerNorm {
   static constexpr bool has_bias = sizeof...(Options) == 0;  ///< b, [dim], unless NoBias
   static constexpr bool centred = true;                      ///< the mean is subtracted
   using Layer = detail::NormLayer<LayerNorm>;
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<LayerNorm> = {}) {
     return detail::norm_description("LayerNorm", eps, has_weight, has_bias);
   }
@@ -130,6 +133,7 @@ struct NonParametricLayerNorm {
   static constexpr bool has_bias = false;    ///< nothing learned
   static constexpr bool centred = true;      ///< the mean is subtracted
   using Layer = detail::NormLayer<NonParametricLayerNorm>;
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<NonParametricLayerNorm> = {}) {
     return detail::norm_description("NonParametricLayerNorm", eps, has_weight, has_bias);
   }

@@ -34,12 +34,14 @@ inline constexpr bool fractional = (std::is_floating_point_v<Numbers> && ...);
 
 /// No position encoding at this place.
 struct NoPosition {
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<NoPosition> = {}) { return PolicyDescription("NoPosition"); }
 };
 
 /// A learned vector per position, added to the token embedding (GPT-2). Positions end with the spec's context.
 struct LearnedPositions {
   static constexpr bool learned = true;  ///< a row of a table for each position
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<LearnedPositions> = {}) {
     PolicyDescription d("LearnedPositions");
     d.add_fact("learned", learned);
@@ -49,6 +51,7 @@ struct LearnedPositions {
 
 /// sin and cos of position / 10000^(2i/dim) (Vaswani et al. 2017, §3.5): even features the sine, odd the cosine.
 struct SinusoidalPositions {
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<SinusoidalPositions> = {}) {
     return PolicyDescription("SinusoidalPositions");
   }
@@ -64,6 +67,7 @@ struct SinusoidalPositions {
 /// Context scaling of rotary frequencies. A scaling maps f = theta^(-2c/R), component pair c of R rotated
 /// dims, to its scaled frequency, and says by what cos and sin are multiplied.
 struct NoScaling {
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<NoScaling> = {}) { return PolicyDescription("NoScaling"); }
   /// The frequency that is used for pair `c`, radians a position.
   static double frequency(double f, std::size_t, std::size_t, double) noexcept { return f; }
@@ -75,6 +79,8 @@ struct NoScaling {
 template <auto factor_>
 struct LinearScaling {
   static constexpr double factor = factor_;  ///< by which the context is stretched, 1 or more
+
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<LinearScaling> = {}) {
     return detail::number_description("LinearScaling", "factor", factor);
   }
@@ -92,6 +98,8 @@ struct LinearScaling {
 template <auto factor_>
 struct NtkScaling {
   static constexpr double factor = factor_;  ///< by which the context is stretched, 1 or more
+
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<NtkScaling> = {}) {
     return detail::number_description("NtkScaling", "factor", factor);
   }
@@ -128,6 +136,7 @@ struct YarnSettings {
 /// by 0.1 ln(factor) + 1.
 template <YarnSettings settings>
 struct YarnScaling {
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<YarnScaling> = {}) {
     PolicyDescription s("YarnSettings", PolicyDescription::Form::settings), d("YarnScaling");
     s.add("factor", settings.factor);
@@ -172,6 +181,7 @@ struct Llama3Settings {
 /// between blend.
 template <Llama3Settings settings>
 struct Llama3Scaling {
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<Llama3Scaling> = {}) {
     PolicyDescription s("Llama3Settings", PolicyDescription::Form::settings), d("Llama3Scaling");
     s.add("factor", settings.factor);
@@ -225,6 +235,7 @@ struct Rope {
   static constexpr double theta = theta_;        ///< base of the wavelengths, above 1
   static constexpr double fraction = fraction_;  ///< share of a head's components that turn, in (0, 1]
   using Scaling = Scaling_;
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<Rope> = {}) {
     return detail::rope_description(theta, fraction, description_of<Scaling>());
   }
@@ -259,6 +270,7 @@ struct Alibi {
                 "bora: Alibi: the bias exponent is a double: write Alibi<8.0>");
   static_assert(max_bias_ > 0, "bora: Alibi: the largest bias exponent must be positive (8 in the paper)");
   static constexpr double max_bias = max_bias_;  ///< the smallest slope is 2^-max_bias; 8 in the paper
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<Alibi> = {}) {
     return detail::number_description("Alibi", "max_bias", max_bias);
   }
@@ -281,6 +293,7 @@ struct T5RelativeBias {
                 "use an even number of buckets, 4 or more, and max_distance > buckets / 2");
   static constexpr std::size_t buckets = buckets_;            ///< learned scalars a head
   static constexpr std::size_t max_distance = max_distance_;  ///< positions; from there on all share the last bucket
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<T5RelativeBias> = {}) {
     PolicyDescription d("T5RelativeBias");
     d.add("buckets", buckets);

@@ -17,9 +17,11 @@ struct ResidualBlock;
 
 /// x + attention(norm(x)), then x + feed_forward(norm(x)): pre-norm, one after the other.
 struct SequentialResidual {
-  static constexpr bool parallel = false, shared_norm = false;  ///< neither
+  static constexpr bool parallel = false;     ///< whether attention and feed-forward read the same x
+  static constexpr bool shared_norm = false;  ///< whether they read one norm of it
   template <std::size_t dim, class Attention, class FeedForward, class Norm>
   using Block = detail::ResidualBlock<dim, Attention, FeedForward, Norm, SequentialResidual>;
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<SequentialResidual> = {}) {
     return PolicyDescription("SequentialResidual");
   }
@@ -27,20 +29,24 @@ struct SequentialResidual {
 
 /// Attention and feed-forward read one norm of x (Falcon-7B).
 struct SharedNorm {
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<SharedNorm> = {}) { return PolicyDescription("SharedNorm"); }
 };
 /// Each has its own norm of the same x (GPT-NeoX).
 struct SeparateNorms {
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<SeparateNorms> = {}) { return PolicyDescription("SeparateNorms"); }
 };
 
 /// x + attention(norm(x)) + feed_forward(norm(x)): both read the same x.
 template <class Norms>
 struct ParallelResidual {
+  /// Whether attention and feed-forward read the same x.
   static constexpr bool parallel = true;                                  ///< both read the same x
   static constexpr bool shared_norm = std::is_same_v<Norms, SharedNorm>;  ///< by one norm
   template <std::size_t dim, class Attention, class FeedForward, class Norm>
   using Block = detail::ResidualBlock<dim, Attention, FeedForward, Norm, ParallelResidual>;
+  /// Itself as a description: name and arguments.
   static PolicyDescription describe(Described<ParallelResidual> = {}) {
     PolicyDescription d("ParallelResidual");
     d.add("norms", description_of<Norms>());

@@ -44,6 +44,7 @@ struct PanelLayout {
 /// A matrix [rows, cols] in panels; a view to read.
 template <MatrixFormat Format>
 struct Panels {
+  /// Where each element is.
   using Layout = PanelLayout<Format>;
   const typename Format::Storage* data = nullptr;  ///< [count(), panel_size()]
   std::size_t rows = 0;                            ///< of the matrix, padding not counted
