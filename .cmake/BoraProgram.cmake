@@ -27,7 +27,7 @@ endfunction()
 
 function(bora_program target)
   target_link_libraries(${target} PRIVATE bora::bora)
-  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized> $<$<CONFIG:Release>:-O3 -g0>)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow $<$<CONFIG:Release>:-O3 -g0>)
   set_target_properties(${target} PROPERTIES COMPILE_WARNING_AS_ERROR ON)
   bora_native(${target})
 endfunction()

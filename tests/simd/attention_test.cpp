@@ -392,7 +392,7 @@ numbers::Worst worst_difference(const std::vector<double>& at, const std::vector
 
 }  // namespace
 
-TEST_CASE("The backward of attention is its derivative", "[simd]") {
+TEST_CASE("The backward of attention is its derivative", "[simd][double]") {
   const std::size_t head_dim = GENERATE(1, 7, 16, 40), time = GENERATE(1, 16, 21), window = GENERATE(0, 5, 17);
   const Bias bias = GENERATE(Bias::none, Bias::table);
   CAPTURE(head_dim, time, window);

@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 """Compiles the kernels, and a decoding program's syntax, for every processor that the compilers know, and runs the kernel
-tests on each kind of code that this machine, or an emulator, can run.
+tests once a compiler on each kind of code that this machine, or an emulator, can run.
 
     matrix.py BUILD_FOLDER [--compilers g++,clang++-19] [--targets NAME,...] [--highway DIR]
 
-Two targets are of one kind where the library's namespace has the same name: it names everything that decides which code is
-written (core/abi.hpp). --highway compiles with the Highway of another tree (its folder holds hwy/highway.h), on fewer targets.
-AArch64 is compiled by aarch64-linux-gnu-g++ and runs under qemu-aarch64. The last line is 'N passed, M failed, K skipped'; what
-is skipped is named.
+Two targets are of one kind where code.txt beside this script becomes the same words. --highway compiles with the Highway of
+another tree (its folder holds hwy/highway.h), on fewer targets. AArch64 is compiled by aarch64-linux-gnu-g++ and runs under
+qemu-aarch64. The last line is 'N passed, M failed, K skipped'; what is skipped is named.
 """
 import argparse
 import os
@@ -34,6 +33,8 @@ X86 = {
     "znver3+avx512+avxvnni+bf16": [*ODD, "-mavxvnni", "-mavx512bf16"],
 }
 FEW = ["x86-64-v2+aes", "haswell", "icelake-server", "sapphirerapids", "znver4", "znver3+avx512+avxvnni+bf16"]
+# Which kernel tests run: doubles are plain C++ on every target (simd/block.hpp), and most of the time.
+FLOATS = "~[double]~*F64"
 # Macros of instructions that compilers write by themselves, and what Linux calls them. AVX-VNNI is none of them: the kernels
 # multiply no bytes, so its targets run on processors without it.
 NEEDED = {
@@ -62,57 +63,57 @@ def processor_flags():
 class Target:
     """A compiler with its flags, and what it makes of them."""
 
-    def __init__(self, build, compiler, name, flags, includes):
-        self.compiler, self.name = compiler, name
-        self.command = [compiler, "-std=c++20", *WARNINGS, *flags, *includes, f"-I{ROOT}/include", f"-I{ROOT}/tests"]
-        self.folder = build / re.sub(r"\W+", "_", f"{compiler} {name}")
+    def __init__(self, build, compiler, name, flags, includes, emulator=(), link=()):
+        self.compiler, self.includes, self.emulator, self.link = compiler, includes, emulator, link
         self.title = f"{compiler} {name}"
+        self.command = [compiler, "-std=c++20", *WARNINGS, *flags, *includes, f"-I{ROOT}/include", f"-I{ROOT}/tests"]
+        self.folder = build / re.sub(r"\W+", "_", self.title)
         self.folder.mkdir(parents=True, exist_ok=True)
 
+    def complaint(self, *words):
+        """What the compiler says if it fails."""
+        answer = run([*self.command, *words])
+        return answer.stdout if answer.returncode else None
+
+    def object(self, source, *options):
+        """The object, or what the compiler said."""
+        made = self.folder / (source.stem + ".o")
+        return made, self.complaint("-O1", *options, "-c", source, "-o", made)
+
     def known(self):
-        return run([*self.command, "-E", "-x", "c++", "/dev/null"]).returncode == 0
+        return self.complaint("-E", "-x", "c++", "/dev/null") is None
 
     def macros(self):
         return set(re.findall(r"^#define (\w+)", run([*self.command, "-dM", "-E", "-x", "c++", "/dev/null"]).stdout, re.M))
 
     def kind(self):
-        """The library's namespace and Highway's."""
-        answer = run([*self.command, "-E", "-P", "-x", "c++", ROOT / "tests/versions/target_names.txt"])
-        found = re.search(r"(\S+) made (\S+)\s*$", answer.stdout)
-        return f"{found[1]}, {found[2]}" if answer.returncode == 0 and found else None
-
-    def compile(self, source, *options):
-        """The object, or what the compiler said."""
-        made = self.folder / (Path(source).stem + ".o")
-        answer = run([*self.command, "-O1", *options, "-c", source, "-o", made])
-        return made, None if answer.returncode == 0 else answer.stdout
+        """What decides the code of the kernels, or nothing where the library cannot be included."""
+        answer = run([*self.command, "-E", "-P", "-x", "c++", ROOT / "tests/targets/code.txt"])
+        return " ".join(answer.stdout.splitlines()[-1].split()) if answer.returncode == 0 else None
 
     def compiles(self):
-        _, complaint = self.compile(ROOT / "tests/support/kernels.cpp")
-        if complaint is None:
-            answer = run([*self.command, "-fsyntax-only", ROOT / "tests/targets/decode.cpp"])
-            complaint = answer.stdout if answer.returncode else None
-        return complaint
+        _, complaint = self.object(ROOT / "tests/support/kernels.cpp")
+        return complaint or self.complaint("-fsyntax-only", ROOT / "tests/targets/decode.cpp")
 
     def says_what_to_define(self):
         """Where Highway comes first, the processors that its old versions stop at must get a sentence of ours."""
-        answer = run([*self.command, "-include", "hwy/highway.h", "-fsyntax-only", ROOT / "tests/support/kernels.cpp"])
-        told = "bora: Highway was included before bora" in answer.stdout
-        return None if told or answer.returncode == 0 else answer.stdout
+        complaint = self.complaint("-include", "hwy/highway.h", "-E", ROOT / "tests/support/kernels.cpp", "-o", os.devnull)
+        return None if "bora: Highway was included before bora" in (complaint or "") else complaint
 
-    def kernel_tests(self, emulator, main_object, link):
-        """What went wrong with the kernel tests, or nothing."""
-        objects = [main_object]
-        for source in sorted((ROOT / "tests/simd").glob("*_test.cpp")):
-            made, complaint = self.compile(source)
-            if complaint:
-                return complaint
-            objects.append(made)
-        program = self.folder / "simd"
-        linked = run([self.compiler, *objects, "-o", program, *link])
+    def kernel_tests(self, main_object):
+        """What went wrong with the kernel tests, or nothing. One source includes them all, since parsing is half of their
+        cost, and calls the kernels of kernels.o."""
+        source = self.folder / "kernel_tests.cpp"
+        tests = sorted((ROOT / "tests/simd").glob("*_test.cpp"))
+        source.write_text("".join(f'#include "{file}"\n' for file in ["support/kernels.hpp", *tests]))
+        made, complaint = self.object(source)
+        if complaint:
+            return complaint
+        program = self.folder / "kernel_tests"
+        linked = run([self.compiler, main_object, made, self.folder / "kernels.o", "-o", program, *self.link])
         if linked.returncode:
             return linked.stdout
-        ran = run([*emulator, program], timeout=1500)
+        ran = run([*self.emulator, program, FLOATS], timeout=1500)
         return None if ran.returncode == 0 and "All tests passed" in ran.stdout else ran.stdout
 
 
@@ -121,7 +122,6 @@ class Matrix:
         self.build = build
         self.includes = ["-isystem", highway] if highway else []
         self.passed, self.failed, self.skipped = 0, [], []
-        self.tested = set()  # kinds whose kernel tests ran
         self.flags = processor_flags()
 
     def note(self, title, complaint, what):
@@ -136,70 +136,25 @@ class Matrix:
         self.skipped.append(what)
         print(f"skipped: {what}", flush=True)
 
-    def main_object(self, compiler, extra=()):
-        """Catch2's main(), for the least of a compiler's processors. Debian 12 has Catch2 2; 3 brings its own."""
-        target = Target(self.build, compiler, "main", extra, [])
-        made, complaint = target.compile(ROOT / "tests/support/main.cpp", "-w", "-O0")
-        if complaint:
-            sys.exit(complaint)
-        return made
-
-    def how_to_run(self, target):
-        """The words before the program, or nothing where it cannot run here."""
-        missing = {NEEDED[m] for m in target.macros() & NEEDED.keys()} - self.flags
-        emulated = {"avx", "avx2", "fma", "f16c", "bmi1", "bmi2", "abm", "movbe"}
-        if not missing:
+    def x86(self, compiler, names):
+        if not shutil.which(compiler):
+            self.skip(f"{compiler}: is not installed")
             return []
-        if missing <= emulated and shutil.which("qemu-x86_64"):
-            return ["qemu-x86_64", "-cpu", "max"]
-        return None
-
-    def x86(self, compilers, names):
         targets = []
-        for compiler in compilers:
-            if not shutil.which(compiler):
-                self.skip(f"{compiler}: is not installed")
-                continue
-            main_object = self.main_object(compiler)
-            for name in names:
-                target = Target(self.build, compiler, name, X86[name], self.includes)
-                if target.known():
-                    targets.append((target, main_object))
-                else:
-                    self.skip(f"{target.title}: the compiler does not know it")
-        self.all(self.one, targets)
-
-    def one(self, pair):
-        target, main_object = pair
-        kind = target.kind()
-        if kind is None:
-            return [(target.title, target.compiles() or "has no name", "compiles")]
-        answers = [(target.title, target.compiles(), f"{kind}, compiles")]
-        if answers[0][1] is None and (target.compiler, kind) not in self.tested:
-            answers.append((target.title, target.says_what_to_define(), "Highway included first"))
-            self.tested.add((target.compiler, kind))
-            emulator = self.how_to_run(target)
-            if emulator is None:
-                answers.append((None, None, f"{target.title}: kernel tests of {kind}: this machine lacks instructions"))
+        for name in names:
+            target = Target(self.build, compiler, name, X86[name], self.includes)
+            if target.known():
+                target.emulator = self.emulator(target)
+                targets.append(target)
             else:
-                how = f"kernel tests{' under ' + emulator[0] if emulator else ''}"
-                answers.append((target.title, target.kernel_tests(emulator, main_object, []), how))
-        return answers
-
-    def all(self, work, items):
-        with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
-            for answers in pool.map(work, items):
-                for title, complaint, what in answers:
-                    if title is None:
-                        self.skip(what)
-                    else:
-                        self.note(title, complaint, what)
+                self.skip(f"{target.title}: the compiler does not know it")
+        return targets
 
     def aarch64(self):
         compiler, emulator = "aarch64-linux-gnu-g++", shutil.which("qemu-aarch64")
         if not shutil.which(compiler) or not emulator:
             self.skip(f"AArch64: needs {compiler} and qemu-aarch64")
-            return
+            return []
         # The system's headers of libraries, without those of its C library.
         lent = self.build / "lent"
         lent.mkdir(exist_ok=True)
@@ -208,10 +163,53 @@ class Matrix:
             if not link.is_symlink():
                 link.symlink_to(Path("/usr/include") / library)
         includes = [*self.includes, "-isystem", lent]
-        target = Target(self.build, compiler, "armv8-a", ["-march=armv8-a"], includes)
-        self.note(target.title, target.compiles(), f"{target.kind()}, compiles")
-        main_object = self.main_object(compiler, ["-isystem", lent])
-        self.note(target.title, target.kernel_tests([emulator], main_object, ["-static"]), "kernel tests under qemu-aarch64")
+        return [Target(self.build, compiler, "armv8-a", ["-march=armv8-a"], includes, [emulator], ["-static"])]
+
+    def emulator(self, target):
+        """The words before a program of the target's, or None where it cannot run here."""
+        missing = {NEEDED[m] for m in target.macros() & NEEDED.keys()} - self.flags
+        emulated = {"avx", "avx2", "fma", "f16c", "bmi1", "bmi2", "abm", "movbe"}
+        if not missing:
+            return []
+        if missing <= emulated and shutil.which("qemu-x86_64"):
+            return ["qemu-x86_64", "-cpu", "max"]
+        return None
+
+    def main_object(self, like):
+        """Catch2's main(), for the least of a compiler's processors. Debian 12 has Catch2 2; 3 brings its own."""
+        made, complaint = Target(self.build, like.compiler, "main", [], like.includes).object(
+            ROOT / "tests/support/main.cpp", "-w", "-O0")
+        if complaint:
+            sys.exit(complaint)
+        return made
+
+    def check(self, targets):
+        """Every target, and for each compiler and kind of code one that this machine can run with the kernel tests."""
+        with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
+            kinds = dict(zip(targets, pool.map(Target.kind, targets)))
+            chosen = {}
+            for target in sorted(targets, key=lambda t: t.emulator is None):
+                chosen.setdefault((target.compiler, kinds[target]), target)
+            chosen = set(chosen.values())
+            mains = {t.compiler: pool.submit(self.main_object, t) for t in {t.compiler: t for t in targets}.values()}
+            ordered = sorted(targets, key=lambda t: t not in chosen)  # what takes longest is not left for the end
+            jobs = [pool.submit(self.one, t, t in chosen, mains[t.compiler]) for t in ordered]
+            for target, job in zip(ordered, jobs):
+                for what, complaint in job.result().items():
+                    self.note(target.title, complaint, f"{kinds[target]}: {what}")
+                if target in chosen and target.emulator is None:
+                    self.skip(f"{target.title}: kernel tests of {kinds[target]}: this machine lacks instructions")
+
+    @staticmethod
+    def one(target, chosen, main):
+        """{what was checked: what went wrong, or nothing}"""
+        answers = {"compiles": target.compiles()}
+        if chosen and answers["compiles"] is None:
+            answers["Highway included first"] = target.says_what_to_define()
+            if target.emulator is not None:
+                under = f" under {target.emulator[0]}" if target.emulator else ""
+                answers[f"kernel tests{under}"] = target.kernel_tests(main.result())
+        return answers
 
 
 def main():
@@ -231,9 +229,10 @@ def main():
         sys.exit(f"no such target: {', '.join(sorted(unknown))}; there are {', '.join(X86)}, aarch64")
 
     matrix = Matrix(build, arguments.highway)
-    matrix.x86(arguments.compilers.split(","), [name for name in names if name != "aarch64"])
-    if "aarch64" in names:
-        matrix.aarch64()
+    targets = matrix.aarch64() if "aarch64" in names else []
+    for compiler in arguments.compilers.split(","):
+        targets += matrix.x86(compiler, [name for name in names if name != "aarch64"])
+    matrix.check(targets)
     for title in matrix.failed:
         print(f"failed: {title}")
     print(f"{matrix.passed} passed, {len(matrix.failed)} failed, {len(matrix.skipped)} skipped")

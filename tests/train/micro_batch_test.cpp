@@ -105,7 +105,7 @@ TEST_CASE("Items in order are held as few sums; sums of elsewhere fit in", "[tra
   Tree tree;
   std::size_t most = 0;
   for (std::size_t i = 0; i < 100; ++i) {
-    most = std::max(most, tree.nodes().size() + 1);
+    most = std::max(most, tree.size() + 1);
     tree.insert(leaf(i), add);
   }
   CHECK(most == 7);  // floor(log2(100)) + 1
@@ -113,9 +113,9 @@ TEST_CASE("Items in order are held as few sums; sums of elsewhere fit in", "[tra
   for (std::size_t i = 0; i < 5; ++i) low.insert(leaf(i), add);
   for (std::size_t i = 5; i < 11; ++i) high.insert(leaf(i), add);
   for (Tree* part : {&high, &low})
-    for (Node& node : part->nodes()) both.insert(std::move(node), add);
+    for (Node& node : part->release()) both.insert(std::move(node), add);
   CHECK(both.take(add).sum == sum_in_order({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10}));
-  CHECK(both.nodes().empty());
+  CHECK(both.size() == 0);
 }
 
 TEST_CASE("A sum that lacks an item or has one twice is refused", "[train]") {

@@ -3,6 +3,8 @@
 #include <bora/core/error.hpp>
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -25,41 +27,54 @@ class SummationTree {
   template <class Add>
   void insert(Node node, Add&& add) {
     check(node);
-    for (auto sibling = find_sibling(node); sibling != nodes_.end(); sibling = find_sibling(node)) {
-      if (sibling->first < node.first) std::swap(*sibling, node);
-      add(node, std::move(*sibling));
+    while (true) {
+      const bool is_left = node.first % (2 * node.count) == 0;
+      const auto sibling = nodes_.find(is_left ? node.first + node.count : node.first - node.count);
+      if (sibling == nodes_.end() || sibling->second.count != node.count) break;
+      Node other = std::move(nodes_.extract(sibling).mapped());
+      if (is_left) {
+        add(node, std::move(other));
+      } else {
+        add(other, std::move(node));
+        node = std::move(other);
+      }
       node.count *= 2;
-      nodes_.erase(sibling);
     }
-    nodes_.push_back(std::move(node));
+    const std::size_t first = node.first;
+    nodes_.emplace(first, std::move(node));
   }
 
   /// The sum of all, which leaves the tree empty. Throws ConfigError where the items do not begin with 0 or lack one in
   /// between.
   template <class Add>
   Node take(Add&& add) {
-    std::ranges::sort(nodes_, {}, &Node::first);
     std::size_t next = 0;
-    for (const Node& node : nodes_) {
-      if (node.first != next)
-        throw ConfigError(message("micro-batch ", next, " is missing: expected the gradients of all before ",
-                                  node.first + node.count));
+    for (const auto& [first, node] : nodes_) {
+      if (first != next)
+        throw ConfigError(
+            message("micro-batch ", next, " is missing: expected the gradients of all before ", first + node.count));
       next += node.count;
     }
     if (nodes_.empty()) throw ConfigError("no micro-batch was given, expected the gradients of at least one");
     while (nodes_.size() > 1) {
-      Node right = std::move(nodes_.back());
-      nodes_.pop_back();
-      add(nodes_.back(), std::move(right));
+      Node right = take_last();
+      add(nodes_.rbegin()->second, std::move(right));
     }
-    Node sum = std::move(nodes_.back());
+    Node sum = take_last();
     sum.count = next;
-    nodes_.clear();
     return sum;
   }
 
-  /// What is there so far.
-  std::vector<Node>& nodes() noexcept { return nodes_; }
+  /// How many nodes there are.
+  std::size_t size() const noexcept { return nodes_.size(); }
+  /// The nodes, from the first on, which leaves the tree empty.
+  std::vector<Node> release() {
+    std::vector<Node> all;
+    all.reserve(nodes_.size());
+    for (auto& [first, node] : nodes_) all.push_back(std::move(node));
+    nodes_.clear();
+    return all;
+  }
 
  private:
   void check(const Node& node) const {
@@ -67,17 +82,13 @@ class SummationTree {
     if (count == 0 || (count & (count - 1)) != 0 || first % count != 0)
       throw ConfigError(message("micro-batches ", first, " to ", first + count,
                                 " are no node of the tree, expected a power of two, from a multiple of it on"));
-    for (const Node& other : nodes_)
-      if (first < other.first + other.count && other.first < first + count)
-        throw ConfigError(message("micro-batch ", std::max(first, other.first), " was given twice"));
+    auto after = nodes_.lower_bound(first + count);
+    if (after != nodes_.begin() && (--after)->first + after->second.count > first)
+      throw ConfigError(message("micro-batch ", std::max(first, after->first), " was given twice"));
   }
-  auto find_sibling(const Node& node) {
-    const std::size_t first = node.first % (2 * node.count) == 0 ? node.first + node.count : node.first - node.count;
-    return std::ranges::find_if(nodes_,
-                                [&](const Node& other) { return other.first == first && other.count == node.count; });
-  }
+  Node take_last() { return std::move(nodes_.extract(std::prev(nodes_.end())).mapped()); }
 
-  std::vector<Node> nodes_;
+  std::map<std::size_t, Node> nodes_;  // by their first item
 };
 
 }  // namespace bora::inline BORA_ABI::detail

@@ -123,7 +123,7 @@ class Trainer {
     const detail::FloatMode mode;
     return undone_on_failure([&] {
       add_micro_batches(batches, first);
-      return std::exchange(tree_.nodes(), {});
+      return tree_.release();
     });
   }
   /// One step by gradients that were computed elsewhere, of all micro-batches from the first on, in any order: the bits
@@ -209,10 +209,10 @@ class Trainer {
       for (std::size_t row = 0; row < batch.batch(); row += rows_of(batch)) {
         const Range rows{row, std::min(batch.batch(), row + rows_of(batch))};
         const detail::BatchShape shape = detail::shape_of(batch, rows);
-        Part part{.first = first++, .count = 1, .loss = {}, .gradients = empty_gradients()};
-        part.loss = pass(shape).add(*model_, {&batch, rows, i, sequences}, loss_options(), objective_, part.gradients);
+        Parameters<Spec, T> gradients = empty_gradients();
+        LossSum loss = pass(shape).add(*model_, {&batch, rows, i, sequences}, loss_options(), objective_, gradients);
         sequences += shape.sequences;
-        insert(std::move(part));
+        insert({first++, 1, std::move(loss), std::move(gradients)});
       }
     }
   }
@@ -242,8 +242,7 @@ class Trainer {
     try {
       return work();
     } catch (...) {
-      for (Part& part : tree_.nodes()) spare_.push_back(std::move(part.gradients));
-      tree_.nodes().clear();
+      for (Part& part : tree_.release()) spare_.push_back(std::move(part.gradients));
       if (gradients_.values().empty()) gradients_ = empty_gradients();
       throw;
     }
