@@ -8,6 +8,7 @@
 #include <limits>
 #include <string>
 #include <utility>
+#include <vector>
 
 using bora::Buffer;
 
@@ -106,5 +107,19 @@ TEST_CASE("Memory that is not written to is not taken", "[core]") {
   buffer.allow_huge_pages(size / 2, size);
   buffer[0] = buffer[size / 2] = buffer[size - 1] = std::byte{1};
   CHECK(resident_bytes() < before + (std::size_t{32} << 20));
+}
+
+TEST_CASE("A buffer that grew to its end takes its bytes, not a huge page more", "[core]") {
+  std::string modes;
+  std::getline(std::ifstream("/sys/kernel/mm/transparent_hugepage/enabled"), modes);
+  if (modes.find("[always]") != std::string::npos) return;  // the system gives huge pages to whoever did not ask, too
+  constexpr std::size_t size = (std::size_t{4} << 20) + 4096, buffers = 16;
+  const std::size_t before = resident_bytes();
+  std::vector<Buffer<std::byte>> all;
+  for (std::size_t i = 0; i < buffers; ++i) {
+    all.emplace_back(size, "a tail", bora::Use::as_it_grows).allow_huge_pages(size / 2, size);
+    std::fill(all.back().begin(), all.back().end(), std::byte{1});
+  }
+  CHECK(resident_bytes() < before + buffers * size + (std::size_t{8} << 20));
 }
 #endif

@@ -103,7 +103,7 @@ class Buffer {
     if (size == 0) return;
     data_ = static_cast<T*>(detail::allocate_zeroed(size * sizeof(T), what));
     size_ = size;
-    if (use == Use::whole) allow_huge_pages(0, bytes());
+    if (use == Use::whole) allow_huge_pages(0, round_up(bytes(), detail::huge_page));  // as much is mapped
   }
   /// Leaves `other` empty.
   Buffer(Buffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
@@ -117,12 +117,11 @@ class Buffer {
     if (data_ != nullptr) detail::free_zeroed(data_, bytes());
   }
 
-  /// Lets the bytes [begin, end) of a large buffer have huge pages: what is written to there becomes resident 2 MB at a
-  /// time. For Use::as_it_grows.
+  /// Lets the bytes [begin, end) of a large buffer have huge pages, as far as these lie within: what is written to
+  /// there becomes resident 2 MB at a time. For Use::as_it_grows.
   void allow_huge_pages(std::size_t begin, std::size_t end) noexcept {
     if (bytes() < detail::large_block) return;
     auto* memory = reinterpret_cast<std::byte*>(data_);
-    if (end == bytes()) end = round_up(end, detail::huge_page);  // as much is mapped
     if (begin < end) detail::advise_huge(memory + begin, memory + end);
   }
 
