@@ -34,7 +34,7 @@ template <CacheFormat E>
 struct Attend {
   Keys<E> keys;
   std::size_t first, count;
-  Buffer<float> queries = numbers<float>(group * head_dim), log_sum_exp = Buffer<float>(simd::query_tile);
+  Buffer<float> queries = numbers<float>(group * head_dim);
   Buffer<float> memory = Buffer<float>(simd::AttentionScratch<float>::size(head_dim));
 
   void operator()() noexcept {
@@ -45,8 +45,7 @@ struct Attend {
         simd::QueryRow<float> rows[simd::query_tile] = {};
         std::size_t n = 0;
         for (std::size_t t = p; t < std::min(first + count, p + tokens); ++t)
-          for (std::size_t h = 0; h < group; ++h, ++n)
-            rows[n] = {h, t, 0, queries.data() + h * head_dim, log_sum_exp.data() + n};
+          for (std::size_t h = 0; h < group; ++h) rows[n++] = {h, t, 0, queries.data() + h * head_dim};
         simd::attend(keys.runs, head, rows, n, 1 / std::sqrt(static_cast<float>(head_dim)), simd::ScoreBias<float>{},
                      scratch);
       }

@@ -19,7 +19,7 @@ void check_forward(const std::string& name) {
   const bora::TokenBatch batch = expected.token_batch("input_ids");
   const auto model = bora::load<S, F>(folder);
   bora::detail::BatchForward<S, F> forward(bora::detail::shape_of(batch, {0, batch.batch()}), 1,
-                                           bora::detail::Keep::everything);
+                                           bora::Keep::everything);
   forward.place(batch);
   forward.run(bora::Lane{}, model);
   golden::check_streams<S, F>(forward, expected);

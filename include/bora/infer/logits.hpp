@@ -18,7 +18,7 @@ Tensor<typename F::Number, 3> logits(const Decoder<S, F>& model, const TokenBatc
   const std::size_t time = batch.time();
   detail::BatchShape shape;  // a row at a time
   for (std::size_t b = 0; b < batch.batch(); ++b) shape = shape.joined(detail::shape_of(batch, {b, b + 1}));
-  detail::BatchForward<S, F> forward(shape, detail::lanes_of(pool), detail::Keep::nothing);
+  detail::BatchForward<S, F> forward(shape, detail::lanes_of(pool), Keep::nothing);
   detail::Head<S, F> head(std::min(time, head_rows));
   Tensor<T, 3> result({batch.batch(), time, S::vocab_size});
   for (std::size_t b = 0; b < batch.batch(); ++b) {

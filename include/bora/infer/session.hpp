@@ -94,7 +94,7 @@ class BatchSession {
         pool_(options_.pool),
         cache_(Cache(), detail::cache_layers<Spec>(),
                {options_.capacity, options_.chunk, options_.rewind, options_.sequences}),
-        forward_(std::max(options_.chunk, options_.sequences), detail::lanes_of(options_.pool), detail::Keep::nothing),
+        forward_(std::max(options_.chunk, options_.sequences), detail::lanes_of(options_.pool), Keep::nothing),
         head_(options_.sequences),
         pending_(options_.sequences, none),
         seen_(options_.sequences) {}
@@ -119,6 +119,8 @@ class BatchSession {
   }
   /// Bytes of the keys and values of all sequences, as they lie in memory.
   std::size_t cache_bytes() const noexcept { return cache_.bytes(); }
+  /// Bytes reserved for the activations of a chunk and the logits; taken once a prompt is as long as the chunk.
+  std::size_t scratch_bytes() const noexcept { return forward_.bytes() + head_.bytes(); }
 
   /// Appends a prompt to a sequence, in chunks; returns the logits after its last token: [vocab_size], valid until the
   /// next call. A pending token is run in front of the prompt, which may then be empty. Throws TokenError for an empty
@@ -384,6 +386,8 @@ class Session {
   std::optional<TokenId> pending() const { return batch_.pending(0); }
   /// Bytes of the keys and values, as they lie in memory.
   std::size_t cache_bytes() const noexcept { return batch_.cache_bytes(); }
+  /// Bytes reserved for the activations of a chunk and the logits. See BatchSession::scratch_bytes.
+  std::size_t scratch_bytes() const noexcept { return batch_.scratch_bytes(); }
   /// The most tokens it may hold, 0 without a bound.
   std::size_t limit() const noexcept { return batch_.limit(); }
 

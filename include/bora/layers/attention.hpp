@@ -79,7 +79,6 @@ struct AttentionContext {
   Rows<const T> sine;            ///< [rows, rotary / 2]
   simd::ScoreBias<T> bias;       ///< ALiBi's slopes or T5's table; otherwise none
   T* scratch;                    ///< this lane's
-  bool keep_sums = true;         ///< for backward
 };
 
 /// Grouped-query attention (Ainslie et al. 2023, §2.2): query head h reads key/value head
@@ -171,14 +170,18 @@ struct GroupedQueryAttention {
     struct Kept {
       using T = typename Store::Number;
       Rows<T> projected_query, projected_key, projected_value;  ///< before clipping and rotation
-      Rows<T> query;                                            ///< after them
-      Rows<T> log_sum_exp;                                      ///< [rows, heads]
-      typename Store::Input output;                             ///< the heads' outputs, input of the last product
+      Rows<T> query;                 ///< after them; in place unless backward reads what was clipped
+      typename Store::Input output;  ///< the heads' outputs, input of the last product
+      static constexpr bool overlays = !Store::reads_padding(query_width);
 
       static Kept carve(Arena& arena, std::size_t rows) noexcept {
-        return {take_rows<T>(arena, rows, query_width), take_rows<T>(arena, rows, key_width),
-                take_rows<T>(arena, rows, key_width),   take_rows<T>(arena, rows, query_width),
-                take_rows<T>(arena, rows, heads),       Store::take_input(arena, rows, query_width)};
+        Kept k;
+        k.projected_query = take_rows<T>(arena, rows, query_width);
+        k.projected_key = take_rows<T>(arena, rows, key_width);
+        k.projected_value = take_rows<T>(arena, rows, key_width);
+        k.query = clip != 0 && arena.saves() ? take_rows<T>(arena, rows, query_width) : k.projected_query;
+        k.output = Store::take_input(arena, rows, query_width);
+        return k;
       }
     };
     /// Memory of one lane, in numbers.
@@ -250,7 +253,7 @@ struct GroupedQueryAttention {
     template <class T>
     static const T* clipped(const T* projected, T* memory) noexcept {
       if constexpr (clip == 0) return projected;
-      simd::copy_row(projected, memory, head_dim);
+      if (projected != memory) simd::copy_row(projected, memory, head_dim);
       simd::clip(static_cast<T>(clip), memory, head_dim);
       return memory;
     }
@@ -301,8 +304,7 @@ struct GroupedQueryAttention {
     static simd::QueryRow<T> query_row(const AttentionContext<T, E>& context, const Kept<Store>& kept, std::size_t r,
                                        std::size_t h) noexcept {
       const std::size_t position = context.places[r].position;
-      return {h, position, static_cast<std::size_t>(Mask::first_visible(position)), kept.query.row(r) + h * head_dim,
-              context.keep_sums ? kept.log_sum_exp.row(r) + h : nullptr};
+      return {h, position, static_cast<std::size_t>(Mask::first_visible(position)), kept.query.row(r) + h * head_dim};
     }
 
     template <class Store, CacheFormat E, class T>

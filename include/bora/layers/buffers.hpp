@@ -1,7 +1,9 @@
-/// Memory of a forward pass: rows of numbers, cut from one block.
+/// Memory of a forward pass: rows of activations, cut from one block.
 #pragma once
+#include <bora/core/lane.hpp>
 #include <bora/core/memory.hpp>
 #include <bora/simd/block.hpp>
+#include <algorithm>
 #include <cstddef>
 #include <type_traits>
 
@@ -14,14 +16,18 @@ struct RowPlace {
   std::size_t position;  ///< in that sequence, from 0
 };
 
+/// Whether forward saves what backward reads, layer by layer, or lets all layers share one set of buffers.
+enum class Keep { nothing, everything };
+
 /// A bump allocator over memory that was sized by a dry run of the same carving.
 class Arena {
  public:
   Arena() = default;  ///< dry: counts, and hands out null
-  /// Cuts from `memory`, as large as a dry run said.
-  explicit Arena(std::byte* memory) : memory_(memory) {}
+  /// Cuts from `memory`, as large as a dry run said, what a forward on so many lanes takes.
+  explicit Arena(std::byte* memory, Keep keep = Keep::everything, std::size_t lanes = 1) noexcept
+      : memory_(memory), keep_(keep), lanes_(lanes) {}
 
-  /// Room for `count` numbers on a boundary of `alignment`; null while dry.
+  /// Room for `count` elements on a boundary of `alignment`; null while dry.
   template <class T>
   T* take(std::size_t count) noexcept {
     used_ = round_up(used_, alignment);
@@ -29,26 +35,47 @@ class Arena {
     used_ += count * sizeof(T);
     return block;
   }
+  /// Calls the parts. What they take is never in use at the same time: it shares one place if it `may` and nothing is
+  /// saved.
+  template <class... Part>
+  void overlay(bool may, Part&&... part) {
+    const std::size_t begin = used_;
+    std::size_t end = begin;
+    ((used_ = may && !saves() ? begin : end, part(), end = std::max(end, used_)), ...);
+    used_ = end;
+  }
   /// Bytes handed out so far.
   std::size_t used() const noexcept { return round_up(used_, alignment); }
-  /// Gives back what was taken since `used()` said so.
-  void rewind(std::size_t used) noexcept { used_ = used; }
+  /// Whether backward will read what forward writes: nothing may be overwritten until then.
+  bool saves() const noexcept { return keep_ == Keep::everything; }
+  /// Lanes that work at the same time, at most.
+  std::size_t lanes() const noexcept { return lanes_; }
 
  private:
   std::byte* memory_ = nullptr;
   std::size_t used_ = 0;
+  Keep keep_ = Keep::everything;
+  std::size_t lanes_ = 1;
 };
 
 /// One block for all that `carve(Arena&)` takes: counted dry, then cut. Throws MemoryError, which says what it was for.
 template <class Carve>
-Buffer<std::byte> carve_buffer(const char* what, Carve&& carve) {
-  Arena counting;
+Buffer<std::byte> carve_buffer(const char* what, Carve&& carve, Keep keep = Keep::everything, std::size_t lanes = 1) {
+  Arena counting(nullptr, keep, lanes);
   carve(counting);
   Buffer<std::byte> memory(counting.used(), what);
-  Arena arena(memory.data());
+  Arena arena(memory.data(), keep, lanes);
   carve(arena);
   return memory;
 }
+
+/// Whether a `Kept` may share its place with others that are not in use at the same time: if it says so. It may not
+/// where a product reads padding, which must stay zero: that of a width which is odd for the format.
+template <class Kept>
+inline constexpr bool overlays = false;
+template <class Kept>
+  requires requires { Kept::overlays; }
+inline constexpr bool overlays<Kept> = Kept::overlays;
 
 /// Elements between rows of an activation buffer: whole blocks, the padding stays zero. Strides that are a multiple of
 /// a page would send all rows of a tile to the same sets of the first-level cache; they get a cache line more.
@@ -66,6 +93,8 @@ struct Rows {
   T* row(std::size_t r) const noexcept { return data + r * stride; }
   /// The rows from r on.
   Rows from(std::size_t r) const noexcept { return {data + r * stride, stride}; }
+  /// The columns from c on.
+  Rows columns(std::size_t c) const noexcept { return {data + c, stride}; }
   /// Read-only.
   operator Rows<const T>() const noexcept  // NOLINT: reading is always allowed
     requires(!std::is_const_v<T>)
@@ -74,10 +103,45 @@ struct Rows {
   }
 };
 
-/// Memory for `rows` rows of `width` numbers, each padded to `row_stride(width)`.
+/// Memory for `rows` rows of `width` elements, each padded to `row_stride(width)`.
 template <class T>
 Rows<T> take_rows(Arena& arena, std::size_t rows, std::size_t width) noexcept {
   return {arena.take<T>(rows * row_stride(width)), row_stride(width)};
+}
+
+/// Activations that only the lane which computed them reads, and backward. Where backward follows, all columns are
+/// saved; in a session each lane has memory for a block of its columns, and computes block after block in it.
+template <class T>
+struct LaneRows : Rows<T> {
+  std::size_t lane_size = 0;  ///< elements of a lane's block; 0: all columns are saved
+
+  /// A block of this size stays in L2. simd::matmul groups 96, 192 or 384 columns: fewer would read x more often.
+  static constexpr std::size_t block_columns = 192, block_rows = 512;
+
+  /// Columns of a block of `rows` rows.
+  std::size_t block_width(std::size_t rows) const noexcept {
+    if (lane_size == 0) return this->stride;
+    const std::size_t fit = lane_size / rows;
+    return fit - fit % (fit < block_columns ? simd::block_lanes : block_columns);
+  }
+  /// A lane's memory for some of its columns: rows begin with the first of them.
+  Rows<T> block(const Lane& lane, Range columns) const noexcept {
+    if (lane_size == 0) return this->columns(columns.begin);
+    return {this->data + lane.index * lane_size, round_up(columns.size(), simd::block_lanes)};
+  }
+  /// The rows from r on.
+  LaneRows from(std::size_t r) const noexcept { return lane_size == 0 ? LaneRows{Rows<T>::from(r)} : *this; }
+};
+
+/// Memory for `rows` rows of `width` elements.
+template <class T>
+LaneRows<T> take_lane_rows(Arena& arena, std::size_t rows, std::size_t width) noexcept {
+  using R = LaneRows<T>;
+  if (arena.saves()) return {take_rows<T>(arena, rows, width)};
+  const std::size_t panels = (width + simd::block_lanes - 1) / simd::block_lanes;
+  const std::size_t share = (panels + arena.lanes() - 1) / arena.lanes() * simd::block_lanes;
+  const std::size_t size = std::min(rows * share, std::max(rows, R::block_rows) * R::block_columns);
+  return {{arena.take<T>(arena.lanes() * size), 0}, size};
 }
 
 }  // namespace bora::inline BORA_ABI

@@ -218,6 +218,7 @@ struct MixtureOfExperts {
       typename Store::Input input;  ///< [rows * choices, dim], sorted by expert
       typename One::template Kept<Store> expert;
       Rows<T> output;  ///< [rows * choices, dim]
+      static constexpr bool overlays = !Store::reads_padding(dim) && bora::overlays<typename One::template Kept<Store>>;
 
       static Kept carve(Arena& arena, std::size_t rows) noexcept {
         Kept k;
@@ -227,9 +228,10 @@ struct MixtureOfExperts {
         k.slot = take_rows<std::uint32_t>(arena, rows, choices);
         k.begin = arena.take<std::uint32_t>(experts + 1);
         k.token = arena.take<std::uint32_t>(rows * choices);
-        k.input = Store::take_input(arena, rows * choices, dim);
         k.expert = One::template Kept<Store>::carve(arena, rows * choices);
-        k.output = take_rows<T>(arena, rows * choices, dim);
+        const auto input = [&] { k.input = Store::take_input(arena, rows * choices, dim); };
+        const auto output = [&] { k.output = take_rows<T>(arena, rows * choices, dim); };
+        arena.overlay(overlays, input, output);
         return k;
       }
     };

@@ -102,32 +102,28 @@ struct FeedForwardLayer {
     template <class Store>
     struct Kept {
       using T = typename Store::Number;
-      Rows<T> gate, up;             ///< before the activation
+      LaneRows<T> gate, up;         ///< before the activation
       typename Store::Input inner;  ///< after it: the input of `down`
+      static constexpr bool overlays = !Store::reads_padding(hidden);
 
       static Kept carve(Arena& arena, std::size_t rows) noexcept {
-        return {gated ? take_rows<T>(arena, rows, hidden) : Rows<T>{}, take_rows<T>(arena, rows, hidden),
+        return {gated ? take_lane_rows<T>(arena, rows, hidden) : LaneRows<T>{}, take_lane_rows<T>(arena, rows, hidden),
                 Store::take_input(arena, rows, hidden)};
       }
       /// The rows from `r` on: one expert's part.
-      Kept from(std::size_t r) const noexcept { return {gated ? gate.from(r) : Rows<T>{}, up.from(r), inner.from(r)}; }
+      Kept from(std::size_t r) const noexcept {
+        return {gated ? gate.from(r) : LaneRows<T>{}, up.from(r), inner.from(r)};
+      }
     };
 
     /// The hidden layer, on this lane's share of its width.
     template <class Store>
     static void expand(const Lane& lane, const Tensors<Store>& w, const typename Store::Input& x, std::size_t rows,
                        const Kept<Store>& kept) noexcept {
-      const Range share = linear(lane, w.up, w.up_bias, x, rows, kept.up);
-      if constexpr (gated) linear(lane, w.gate, w.gate_bias, x, rows, kept.gate);
-      for (std::size_t r = 0; r < rows; ++r) {
-        auto* out = kept.inner.row(r) + share.begin;
-        if constexpr (gated)
-          simd::activate_gated<Function>(kept.gate.row(r) + share.begin, kept.up.row(r) + share.begin, out,
-                                         share.size());
-        else
-          simd::activate<Function>(kept.up.row(r) + share.begin, out, share.size());
-        w.down.prepare(kept.inner, r, share);
-      }
+      const Range share = lane_columns(lane, hidden);
+      const std::size_t width = kept.up.block_width(rows);
+      for (std::size_t c = share.begin; c < share.end; c += width)
+        expand_columns(lane, w, {c, std::min(share.end, c + width)}, x, rows, kept);
     }
     /// y on this lane's share of its columns, returned.
     template <class Store>
@@ -192,6 +188,24 @@ struct FeedForwardLayer {
       contract_backward(lane, w, g, kept, rows, dy, d);
       lane.sync();
       expand_backward(lane, w, g, x, rows, d, dx);
+    }
+
+   private:
+    template <class Store>
+    static void expand_columns(const Lane& lane, const Tensors<Store>& w, Range columns, const typename Store::Input& x,
+                               std::size_t rows, const Kept<Store>& kept) noexcept {
+      const Rows<typename Store::Number> up = kept.up.block(lane, columns);
+      linear(w.up, w.up_bias, columns, x, rows, up);
+      [[maybe_unused]] Rows<typename Store::Number> gate;
+      if constexpr (gated) linear(w.gate, w.gate_bias, columns, x, rows, gate = kept.gate.block(lane, columns));
+      for (std::size_t r = 0; r < rows; ++r) {
+        auto* out = kept.inner.row(r) + columns.begin;
+        if constexpr (gated)
+          simd::activate_gated<Function>(gate.row(r), up.row(r), out, columns.size());
+        else
+          simd::activate<Function>(up.row(r), out, columns.size());
+        w.down.prepare(kept.inner, r, columns);
+      }
     }
   };
 };

@@ -15,16 +15,22 @@ namespace bora::inline BORA_ABI {
 /// The columns [begin, end) of y that a lane computes in `linear`, of `width` in all.
 inline Range lane_columns(const Lane& lane, std::size_t width) noexcept { return lane.share(width, simd::block_lanes); }
 
+/// Some columns of x Wᵀ + b: whole panels of 16, but for the last of all. A row of y begins with the first of them.
+template <Matrix M, class Vector>
+void linear(const M& w, const Vector& bias, Range columns, const typename M::Input& x, std::size_t rows,
+            Rows<typename M::Number> y) noexcept {
+  w.multiply({columns.begin / simd::block_lanes, (columns.end + simd::block_lanes - 1) / simd::block_lanes}, x, rows,
+             y);
+  if constexpr (!std::is_same_v<Vector, Absent>)
+    for (std::size_t r = 0; r < rows; ++r) simd::add(y.row(r), bias + columns.begin, y.row(r), columns.size());
+}
+
 /// y = x Wᵀ + b on this lane's share of the outputs, returned; no barrier.
 template <Matrix M, class Vector>
 Range linear(const Lane& lane, const M& w, const Vector& bias, const typename M::Input& x, std::size_t rows,
              Rows<typename M::Number> y) noexcept {
   const Range columns = lane_columns(lane, w.rows);
-  w.multiply({columns.begin / simd::block_lanes, (columns.end + simd::block_lanes - 1) / simd::block_lanes}, x, rows,
-             y);
-  if constexpr (!std::is_same_v<Vector, Absent>)
-    for (std::size_t r = 0; r < rows; ++r)
-      simd::add(y.row(r) + columns.begin, bias + columns.begin, y.row(r) + columns.begin, columns.size());
+  linear(w, bias, columns, x, rows, y.columns(columns.begin));
   return columns;
 }
 

@@ -34,9 +34,9 @@ struct PackedMatrix : simd::Panels<F> {
   using Number = typename F::Number;
   using Input = Rows<typename F::Activation>;
 
-  /// y = x Wᵀ for the outputs of panels [share.begin, share.end).
+  /// y = x Wᵀ for the outputs of panels [share.begin, share.end), of which a row of y begins with the first.
   void multiply(Range share, const Input& x, std::size_t n, Rows<Number> y) const noexcept {
-    simd::matmul<F>(*this, share, x.data, x.stride, n, y.data, y.stride);
+    simd::matmul<F>(this->from(share.begin), {0, share.size()}, x.data, x.stride, n, y.data, y.stride);
   }
   /// dx += dy W for the inputs of `share`, which begins at a multiple of 16.
   void multiply_transposed(Range share, Rows<const Number> dy, std::size_t n, Rows<Number> dx) const noexcept {
@@ -186,6 +186,10 @@ struct Packed {
   static Input take_input(Arena& arena, std::size_t rows, std::size_t width) noexcept {
     return take_rows<typename F::Activation>(arena, rows, width);
   }
+  /// Whether a product reads the padding of an input of that width: it must be zero.
+  static constexpr bool reads_padding(std::size_t width) noexcept {
+    return simd::PanelLayout<F>::padded_cols(width) != width;
+  }
   /// Memory for a matrix.
   static Matrix take_matrix(Arena& arena, TensorId, TensorShape shape, const Recipe&) noexcept {
     return {
@@ -204,6 +208,8 @@ struct Packed<Mixed> {
   static Input take_input(Arena& arena, std::size_t rows, std::size_t width) noexcept {
     return {take_rows<float>(arena, rows, width), take_rows<bfloat16>(arena, rows, width)};
   }
+  /// Whether a product reads the padding of an input of that width: it must be zero.
+  static constexpr bool reads_padding(std::size_t width) noexcept { return Packed<Bf16>::reads_padding(width); }
   /// Memory for a matrix.
   static Matrix take_matrix(Arena& arena, TensorId id, TensorShape shape, const Recipe& recipe) {
     MixedMatrix m{nullptr, shape.rows, shape.cols, recipe ? recipe(id, shape) : MatrixKind::f32};

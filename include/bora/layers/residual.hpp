@@ -94,9 +94,9 @@ namespace detail {
 /// What forward and backward write on the way and no layer keeps: rows of the model's width.
 template <class T>
 struct BlockScratch {
-  Rows<T> first, second;
+  Rows<T> first, second;  ///< the second in backward only
   static BlockScratch carve(Arena& arena, std::size_t rows, std::size_t dim) noexcept {
-    return {take_rows<T>(arena, rows, dim), take_rows<T>(arena, rows, dim)};
+    return {take_rows<T>(arena, rows, dim), arena.saves() ? take_rows<T>(arena, rows, dim) : Rows<T>{}};
   }
 };
 
@@ -130,18 +130,23 @@ struct ResidualBlock {
     typename Store::Input attention_input, feed_forward_input;  ///< the norms' outputs
     Statistics *attention_statistics, *feed_forward_statistics;
     typename Attention::template Kept<Store> attention;
-    Rows<T> middle;  ///< the stream between the two; sequential only
+    Rows<T> middle;  ///< the stream between the two: sequential only, and in its place unless it is saved
     typename FeedForward::template Kept<Store> feed_forward;
+    static constexpr bool overlays =
+        !Store::reads_padding(dim) && bora::overlays<decltype(attention)> && bora::overlays<decltype(feed_forward)>;
 
     static Kept carve(Arena& arena, std::size_t rows) noexcept {
+      const bool one_input = shared_norm || (!parallel && !arena.saves());
       Kept k;
       k.attention_input = Store::take_input(arena, rows, dim);
-      k.feed_forward_input = shared_norm ? k.attention_input : Store::take_input(arena, rows, dim);
+      k.feed_forward_input = one_input ? k.attention_input : Store::take_input(arena, rows, dim);
       k.attention_statistics = arena.take<Statistics>(rows);
-      k.feed_forward_statistics = shared_norm ? k.attention_statistics : arena.take<Statistics>(rows);
-      k.attention = decltype(k.attention)::carve(arena, rows);
-      k.middle = parallel ? Rows<T>{} : take_rows<T>(arena, rows, dim);
-      k.feed_forward = decltype(k.feed_forward)::carve(arena, rows);
+      k.feed_forward_statistics = one_input ? k.attention_statistics : arena.take<Statistics>(rows);
+      k.middle = parallel || !arena.saves() ? Rows<T>{} : take_rows<T>(arena, rows, dim);
+      // In parallel, a lane begins feed-forward while others are at attention.
+      arena.overlay(
+          overlays && !parallel, [&] { k.attention = decltype(k.attention)::carve(arena, rows); },
+          [&] { k.feed_forward = decltype(k.feed_forward)::carve(arena, rows); });
       return k;
     }
   };
@@ -162,23 +167,24 @@ struct ResidualBlock {
       lane.sync();
       const Range columns = Attention::template forward<Store>(lane, w.attention, kept.attention_input, context,
                                                                kept.attention, scratch.first);
-      FeedForward::template forward<Store>(lane, w.feed_forward, kept.feed_forward_input, rows, kept.feed_forward,
-                                           scratch.second);
       add_columns(columns, x, scratch.first, rows, out);
-      add_columns(columns, out, scratch.second, rows, out);
+      FeedForward::template forward<Store>(lane, w.feed_forward, kept.feed_forward_input, rows, kept.feed_forward,
+                                           scratch.first);
+      add_columns(columns, out, scratch.first, rows, out);
     } else {
+      const Rows<T> middle = kept.middle.data != nullptr ? kept.middle : out;
       lane.sync();
       const Range columns = Attention::template forward<Store>(lane, w.attention, kept.attention_input, context,
                                                                kept.attention, scratch.first);
-      add_columns(columns, x, scratch.first, rows, kept.middle);
+      add_columns(columns, x, scratch.first, rows, middle);
       lane.sync();
-      Norm::template forward<Store>(lane, w.feed_forward_norm, kept.middle, rows, dim, kept.feed_forward_input,
+      Norm::template forward<Store>(lane, w.feed_forward_norm, middle, rows, dim, kept.feed_forward_input,
                                     kept.feed_forward_statistics);
       prepare_rows<FeedForward>(lane, w.feed_forward, kept.feed_forward_input, rows, dim);
       lane.sync();
       FeedForward::template forward<Store>(lane, w.feed_forward, kept.feed_forward_input, rows, kept.feed_forward,
-                                           scratch.second);
-      add_columns(columns, kept.middle, scratch.second, rows, out);
+                                           scratch.first);
+      add_columns(columns, middle, scratch.first, rows, out);
     }
     lane.sync();
   }

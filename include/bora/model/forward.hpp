@@ -26,9 +26,6 @@ std::vector<CacheLayer> cache_layers() {
   return layers;
 }
 
-/// Whether forward keeps what backward needs, layer by layer, or lets all layers share one set of buffers.
-enum class Keep { nothing, everything };
-
 /// The memory of a forward over at most `rows` rows, and the forward itself.
 template <ModelSpec S, WeightFormat F>
 class Forward {
@@ -43,9 +40,11 @@ class Forward {
   /// \param time  most tokens of a sequence in backward; 0 where nothing is kept
   Forward(std::size_t rows, std::size_t lanes, Keep keep, std::size_t time = 0)
       : keep_(keep), lane_scratch_(row_stride(lane_numbers(time))), lanes_(lanes), places_(rows), tokens_(rows) {
-    memory_ = carve_buffer("the numbers of a forward pass", [&](Arena& arena) { carve(arena, rows); });
+    memory_ = carve_buffer("the activations of a forward pass", [&](Arena& arena) { carve(arena, rows); }, keep, lanes);
   }
 
+  /// Bytes of all activations.
+  std::size_t bytes() const noexcept { return memory_.bytes(); }
   /// Where the caller puts the rows of the next run.
   std::vector<RowPlace>& places() noexcept { return places_; }
   std::vector<TokenId>& tokens() noexcept { return tokens_; }
@@ -87,14 +86,8 @@ class Forward {
   AttentionContext<T, typename Cache::Format> context(const Lane& lane, const Cache& cache, std::size_t l,
                                                       std::size_t rows) noexcept {
     auto& t = tables<kind>();
-    return {places_.data(),
-            rows,
-            cache.layer(l),
-            t.cosine,
-            t.sine,
-            t.bias(),
-            lane_memory_ + lane.index * lane_scratch_,
-            keep_ == Keep::everything};
+    return {
+        places_.data(), rows, cache.layer(l), t.cosine, t.sine, t.bias(), lane_memory_ + lane.index * lane_scratch_};
   }
 
  private:
@@ -111,12 +104,15 @@ class Forward {
     const bool all = keep_ == Keep::everything;
     streams_.clear();
     for (std::size_t l = 0; l < (all ? S::layers + 1 : 1); ++l) streams_.push_back(take_rows<T>(arena, rows, S::dim));
-    A::for_kinds([&]<std::size_t kind>() {
+    A::for_kinds([&]<std::size_t kind>() { tables<kind>().carve(arena, rows); });
+    const auto carve_kind = [&]<std::size_t kind>() {
       auto& kept = std::get<kind>(kept_);
       kept.clear();
       for (std::size_t l = 0; l < (all ? A::layers_of(kind) : 1); ++l) kept.push_back(Kept<kind>::carve(arena, rows));
-      tables<kind>().carve(arena, rows);
-    });
+    };
+    [&]<std::size_t... kind>(std::index_sequence<kind...>) {
+      arena.overlay((Kept<kind>::overlays && ...), [&] { carve_kind.template operator()<kind>(); }...);
+    }(Kinds());
     scratch_ = BlockScratch<T>::carve(arena, rows, S::dim);
     lane_memory_ = arena.take<T>(lanes_ * lane_scratch_);
   }
@@ -164,9 +160,11 @@ class Head {
   using T = typename F::Number;
 
   explicit Head(std::size_t rows) {
-    memory_ = carve_buffer("the numbers of a forward pass", [&](Arena& arena) { carve(arena, rows); });
+    memory_ = carve_buffer("the activations of a forward pass", [&](Arena& arena) { carve(arena, rows); });
   }
 
+  /// Bytes of all activations.
+  std::size_t bytes() const noexcept { return memory_.bytes(); }
   /// The hidden states of `rows` rows of the last stream: `input`.
   void normalise(const Lane& lane, const Decoder<S, F>& model, Rows<const T> x, std::size_t rows) noexcept {
     A::Norm::template forward<Packed<F>>(lane, model.weights().final_norm, x, rows, S::dim, input, statistics);

@@ -320,7 +320,6 @@ BORA_NOINLINE void attend(const KeyRuns<E>& keys, std::size_t kv_head, const Que
     T* output = scratch.output + m * stride;
     const B factor = B::broadcast(T(1) / state[m].sum);
     for (std::size_t i = 0; i < stride; i += block_lanes) (B::load(output + i) * factor).store(output + i);
-    if (row[m].log_sum_exp != nullptr) *row[m].log_sum_exp = state[m].largest + std::log(state[m].sum);
   }
 }
 

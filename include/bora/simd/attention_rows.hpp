@@ -44,7 +44,6 @@ struct QueryRow {
   std::size_t position;       ///< of the query, and the last key that it sees
   std::size_t first_visible;  ///< the first key that it sees
   const T* query;             ///< [head_dim], after the position encoding
-  T* log_sum_exp;             ///< of its scaled, biased scores; kept for backward; null: not wanted
 };
 
 namespace detail {

@@ -13,6 +13,7 @@
 #include <bora/core/format.hpp>
 #include <bora/core/memory.hpp>
 #include <bora/simd/block.hpp>
+#include <algorithm>
 #include <cstddef>
 #include <type_traits>
 
@@ -56,6 +57,10 @@ struct Panels {
   std::size_t panel_size() const noexcept { return Layout::panel_size(cols); }
   /// Where a panel begins.
   const typename Format::Storage* panel(std::size_t p) const noexcept { return data + p * panel_size(); }
+  /// The panels from p on.
+  Panels from(std::size_t p) const noexcept {
+    return {data + p * panel_size(), rows - std::min(rows, p * block_lanes), cols};
+  }
 };
 
 /// The same, to be packed.

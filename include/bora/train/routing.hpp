@@ -47,8 +47,7 @@ std::vector<std::vector<double>> expert_shares(const Decoder<S, F>& model, std::
   std::optional<detail::BatchForward<S, F>> forward;
   for (const TokenBatch& batch : batches) {
     const detail::BatchShape shape = detail::shape_of(batch, {0, batch.batch()});
-    if (!forward || !forward->shape().holds(shape))
-      forward.emplace(shape, detail::lanes_of(pool), detail::Keep::everything);
+    if (!forward || !forward->shape().holds(shape)) forward.emplace(shape, detail::lanes_of(pool), Keep::everything);
     forward->place(batch);
     run_gang(pool, [&](const Lane& lane) noexcept { forward->run(lane, model); });
     detail::count_choices(*forward, shares);
