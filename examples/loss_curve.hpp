@@ -1,6 +1,6 @@
 // A loss curve as a picture: an SVG of a few kilobytes, without any library.
 #pragma once
-#include <bora/core/atomic_file.hpp>
+#include <bora/files/atomic_file.hpp>
 #include <bora/train/progress.hpp>
 #include <algorithm>
 #include <cmath>

@@ -12,7 +12,7 @@
 #include "pocket_text.hpp"
 #include "program/program.hpp"
 #include "training_line.hpp"
-#include <bora/core/atomic_file.hpp>
+#include <bora/files/atomic_file.hpp>
 #include <bora/core/executor.hpp>
 #include <bora/io/load.hpp>
 #include <bora/io/save.hpp>

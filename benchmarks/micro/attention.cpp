@@ -8,8 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI::benchmarks {
-namespace {
+namespace bora { inline namespace BORA_ABI { namespace benchmarks { namespace {
 
 constexpr std::size_t kv_heads = 8, group = 4, head_dim = 128;
 
@@ -111,5 +110,4 @@ void add_all() {
 
 [[maybe_unused]] const bool added = (add_all<F32>(), add_all<Bf16>(), add_all<Q8>(), add_backward(512), true);
 
-}  // namespace
-}  // namespace bora::inline BORA_ABI::benchmarks
+}}}}  // namespace bora::BORA_ABI::benchmarks

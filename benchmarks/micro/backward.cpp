@@ -4,8 +4,7 @@
 #include <string>
 #include <utility>
 
-namespace bora::inline BORA_ABI::benchmarks {
-namespace {
+namespace bora { inline namespace BORA_ABI { namespace benchmarks { namespace {
 
 struct Shape {
   std::size_t rows, inputs, outputs;
@@ -46,5 +45,4 @@ void add_outer_product(const Shape& s) {
   return true;
 }();
 
-}  // namespace
-}  // namespace bora::inline BORA_ABI::benchmarks
+}}}}  // namespace bora::BORA_ABI::benchmarks

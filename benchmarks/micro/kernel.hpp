@@ -14,7 +14,7 @@
 #include <string>
 
 // The backend's namespace: the three copies of these functions differ.
-namespace bora::inline BORA_ABI::benchmarks {
+namespace bora { inline namespace BORA_ABI { namespace benchmarks {
 
 /// What one call of a kernel does, and which limits of the machine it could reach.
 struct Work {
@@ -72,4 +72,4 @@ Buffer<T> numbers(std::size_t size) {
   return out;
 }
 
-}  // namespace bora::inline BORA_ABI::benchmarks
+}}}  // namespace bora::BORA_ABI::benchmarks

@@ -4,8 +4,7 @@
 #include <string>
 #include <utility>
 
-namespace bora::inline BORA_ABI::benchmarks {
-namespace {
+namespace bora { inline namespace BORA_ABI { namespace benchmarks { namespace {
 
 template <MatrixFormat Format>
 auto make_matmul(std::size_t rows, std::size_t outputs, std::size_t inputs) {
@@ -35,5 +34,4 @@ void add_matmul() {
 
 [[maybe_unused]] const bool added = (add_matmul<F32>(), add_matmul<F16>(), add_matmul<Bf16>(), true);
 
-}  // namespace
-}  // namespace bora::inline BORA_ABI::benchmarks
+}}}}  // namespace bora::BORA_ABI::benchmarks

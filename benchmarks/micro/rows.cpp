@@ -9,8 +9,7 @@
 #include <algorithm>
 #include <vector>
 
-namespace bora::inline BORA_ABI::benchmarks {
-namespace {
+namespace bora { inline namespace BORA_ABI { namespace benchmarks { namespace {
 
 constexpr std::size_t width = 4096, rows = 8;
 
@@ -114,5 +113,4 @@ void add_adamw() {
 [[maybe_unused]] const bool added =
     (add_norms(), add_softmax(), add_rotation(), add_activations(), add_conversions(), add_adamw(), true);
 
-}  // namespace
-}  // namespace bora::inline BORA_ABI::benchmarks
+}}}}  // namespace bora::BORA_ABI::benchmarks

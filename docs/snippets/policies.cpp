@@ -161,11 +161,11 @@ struct Bilinear {
       }
     };
 
-    /// dx += the gradient with respect to x; g += those of the weights. `Balance` is for mixtures of experts.
-    template <class Store, class Balance, class T = typename Store::Number>
+    /// dx += the gradient with respect to x; g += those of the weights.
+    template <class Store, class T = typename Store::Number>
     static void backward(const bora::Lane& lane, const Tensors<Store>& w, const Tensors<bora::Flat<T>>& g,
                          const typename Store::Input& x, std::size_t rows, const Kept<Store>& kept,
-                         const Gradients<Store>& d, const Balance&, bora::Rows<const T> dy, bora::Rows<T> dx) noexcept {
+                         const Gradients<Store>& d, bora::Rows<const T> dy, bora::Rows<T> dx) noexcept {
       bora::clear_columns(lane, d.product, rows, hidden);
       const bora::Range columns = bora::linear_backward(lane, w.down, dy, rows, d.product);
       for (std::size_t r = 0; r < rows; ++r)

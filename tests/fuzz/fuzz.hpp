@@ -2,7 +2,7 @@
 /// good files, so that no corpus has to be kept.
 #pragma once
 #include <bora/core/error.hpp>
-#include <bora/core/file_words.hpp>
+#include <bora/files/file_words.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>

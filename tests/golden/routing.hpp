@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -53,11 +54,11 @@ void check_routing(const std::string& name) {
   using Experts = typename S::FeedForward;
   constexpr double tolerance = Tolerance<F>::values;
   check("router.logits", Experts::experts, expected.read("router.logits"), tolerance,
-        [](const auto& kept) { return kept.logits; });
+        [](const auto& kept) { return kept.router.logits; });
   check("router.weights", Experts::choices, expected.read("router.weights"), tolerance,
-        [](const auto& kept) { return kept.weight; });
+        [](const auto& kept) { return kept.router.weight; });
   check("router.choices", Experts::choices, read_integers(expected, "router.choices"), 0,
-        [](const auto& kept) { return kept.choice; });
+        [](const auto& kept) { return kept.router.choice; });
 
   const auto check_loss = [&](const char* what, const std::vector<double>& found) {
     INFO(what);
@@ -65,7 +66,14 @@ void check_routing(const std::string& name) {
   };
   check_loss("aux.hf_load_balancing", {loss.load_balancing});
   check_loss("loss", {loss.cross_entropy});
-  check_loss("aux.switch_per_layer", pass.balance().per_layer());
+  std::vector<double> per_layer;
+  using Router = typename Experts::template Layer<S::dim>::Router;
+  for (std::size_t l = 0; l < S::layers; ++l) {
+    const auto* layer = &pass.forward().template kept<0>(l).feed_forward.router;
+    per_layer.push_back(Router::template losses<bora::Packed<F>>(std::span(&layer, 1), batch.ids().size(),
+                                                                 {bora::BalanceLoss::per_layer}));
+  }
+  check_loss("aux.switch_per_layer", per_layer);
   CHECK(loss.total == loss.load_balancing);
   check_tensors(gradients, expected, "grad_aux.", Tolerance<F>::vanishing, Tolerance<F>::gradients);
 }

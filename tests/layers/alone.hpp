@@ -166,9 +166,12 @@ class NormAlone final : public Alone<NormLayer<Norm, dim>, F> {
 template <class Policy, class Kept>
 void add_feed_forward_pattern(const Kept& kept, std::size_t rows, Pattern& pattern) {
   if constexpr (Policy::experts > 0) {
-    for (std::size_t r = 0; r < rows; ++r)
-      for (std::size_t c = 0; c < Policy::choices; ++c)
-        pattern.add(static_cast<std::uint64_t>(kept.choice.row(r)[c]) + 2);
+    const auto add = [&](const auto& experts, std::size_t n) {
+      for (std::size_t r = 0; r < rows; ++r)
+        for (std::size_t c = 0; c < n; ++c) pattern.add(static_cast<std::uint64_t>(experts.row(r)[c]) + 2);
+    };
+    add(kept.router.choice, Policy::choices);
+    if constexpr (requires { kept.router.order; }) add(kept.router.order, kept.router.ordered);  // decides as well
     add_feed_forward_pattern<typename Policy::Expert>(kept.expert, rows * Policy::choices, pattern);
   } else if constexpr (requires { requires std::is_same_v<typename Policy::ActivationType, bora::Relu>; }) {
     for (std::size_t r = 0; r < rows; ++r)
@@ -189,8 +192,7 @@ void add_attention_pattern(const Kept& kept, std::size_t rows, Pattern& pattern)
   }
 }
 
-/// A feed-forward layer; of a mixture, the objective also has the routers' mean probabilities, as a load-balancing loss
-/// would.
+/// A feed-forward layer; of a mixture, the objective also has the losses of its router.
 template <class Policy, std::size_t dim, bora::WeightFormat F>
 class FeedForwardAlone final : public Alone<typename Policy::template Layer<dim>, F> {
  public:
@@ -201,35 +203,40 @@ class FeedForwardAlone final : public Alone<typename Policy::template Layer<dim>
       kept_ = decltype(kept_)::carve(arena, this->rows());
       d_ = decltype(d_)::carve(arena, this->rows());
     });
-    for (std::size_t e = 0; e < Policy::experts; ++e) balance_.push_back(T(0.25) * static_cast<T>(e * e) - T(1));
   }
 
  private:
   void forward(const bora::Lane& lane) noexcept override {
-    Layer::template forward<bora::Packed<F>>(lane, this->w, this->x, this->rows(), kept_, this->y);
+    if constexpr (Policy::experts > 0) {
+      Layer::template forward<bora::Packed<F>>(lane, this->w, this->x, this->rows(),
+                                               {.places = nullptr, .layer = 1, .training = true, .seed = 3}, kept_,
+                                               this->y);
+    } else {
+      Layer::template forward<bora::Packed<F>>(lane, this->w, this->x, this->rows(), kept_, this->y);
+    }
   }
   void backward(const bora::Lane& lane) noexcept override {
-    const bora::BalanceGradient<T> balance{balance_.empty() ? nullptr : balance_.data()};
-    Layer::template backward<bora::Packed<F>>(lane, this->w, this->g, this->x, this->rows(), kept_, d_, balance,
+    if (lane.index == 0) losses();
+    lane.sync();
+    Layer::template backward<bora::Packed<F>>(lane, this->w, this->g, this->x, this->rows(), kept_, d_,
                                               bora::Rows<const T>(this->dy), this->dx);
   }
-  double more() const override {
-    double sum = 0;
-    if constexpr (Policy::experts > 0)
-      for (std::size_t r = 0; r < this->rows(); ++r) {
-        std::vector<double> p(Policy::experts);
-        bora::detail::softmax(
-            Policy::experts, [&](std::size_t e) { return static_cast<double>(kept_.logits.row(r)[e]); }, p.data());
-        for (std::size_t e = 0; e < Policy::experts; ++e) sum += p[e] * static_cast<double>(balance_[e]);
-      }
-    return sum;
+  /// Of the routers, whose gradient backward adds.
+  double losses() const {
+    if constexpr (Policy::experts > 0) {
+      const auto* layer = &kept_.router;
+      const double coefficient = 3;
+      return coefficient * Layer::Router::template losses<bora::Packed<F>>(
+                               std::span(&layer, 1), this->rows(), {bora::BalanceLoss::all_layers, coefficient});
+    }
+    return 0;
   }
+  double more() const override { return losses(); }
   void add_pattern(Pattern& pattern) const override { add_feed_forward_pattern<Policy>(kept_, this->rows(), pattern); }
 
   bora::Buffer<std::byte> carved_;
   typename Layer::template Kept<bora::Packed<F>> kept_;
   typename Layer::template Gradients<bora::Packed<F>> d_;
-  std::vector<T> balance_;
 };
 
 template <class Attention, std::size_t dim, bora::WeightFormat F>

@@ -59,7 +59,7 @@ def bare_concepts(name, text):
     """Concepts outside `detail` whose template line has no comment above it."""
     lines, inside, problems = text.split("\n"), False, []
     for i, line in enumerate(lines):
-        inside = line.startswith("namespace detail") or ("::detail {" in line) or (inside and line != "}  // namespace detail")
+        inside = "namespace detail {" in line or (inside and line != "}  // namespace detail")
         found = re.match(r"concept (\w+)", line)
         if found and not inside and not (i >= 2 and lines[i - 2].startswith("///")):
             problems.append(f"{name}:{i + 1}: Concept {found.group(1)} is not documented.")

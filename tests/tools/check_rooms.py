@@ -13,14 +13,15 @@ from pathlib import Path
 # What each room may include; what those may include is allowed too. docs/rooms.svg shows what they do include.
 MAY_INCLUDE = {
     "core": [],
+    "files": ["core"],
     "simd": ["core"],
     "layers": ["core", "simd"],
     "cache": ["core", "simd"],
     "model": ["layers", "cache"],
-    "io": ["model", "text"],
-    "infer": ["model"],
+    "io": ["model", "text", "files"],
+    "infer": ["model", "files"],
     "train": ["model", "io"],
-    "text": ["core"],
+    "text": ["core", "files"],
     "data": ["text", "io"],
     "any": ["infer", "io"],
 }

@@ -14,11 +14,12 @@ from pathlib import Path
 
 HOLDS = {
     "core": "errors, memory, threads",
+    "files": "whole or not at all",
     "simd": "kernels",
     "layers": "policies, both ways",
     "cache": "keys and values",
     "model": "specs, decoder, zoo",
-    "io": "files",
+    "io": "checkpoints",
     "infer": "sessions, sampling",
     "train": "gradients, trainer",
     "text": "tokenizers",

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstring>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -33,9 +34,12 @@ Measured<S> measure(const bora::Parameters<S, double>& p, const bora::TokenBatch
   bora::detail::TrainingPass<S, bora::F64> pass(batch.batch(), batch.time(), 1);
   Measured<S> m;
   m.loss = pass.run(model, batch, options, m.gradients);
-  m.per_layer = pass.balance().per_layer();
   for (std::size_t l = 0; l < S::layers; ++l) {
-    const auto& kept = pass.forward().template kept<0>(l).feed_forward;
+    using Router = typename S::FeedForward::template Layer<S::dim>::Router;
+    const auto& kept = pass.forward().template kept<0>(l).feed_forward.router;
+    const auto* layer = &kept;
+    m.per_layer.push_back(Router::template losses<bora::Packed<bora::F64>>(std::span(&layer, 1), batch.ids().size(),
+                                                                           {BalanceLoss::per_layer}));
     Routed routed;
     for (std::size_t r = 0; r < batch.ids().size(); ++r) {
       routed.logits.emplace_back(kept.logits.row(r), kept.logits.row(r) + S::FeedForward::experts);

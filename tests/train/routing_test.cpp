@@ -27,7 +27,8 @@ std::vector<double> counted(const Decoder<Spec, F32>& model, const bora::TokenBa
   bora::Parameters<Spec> gradients;
   pass.run(model, batch, {}, gradients);
   std::vector<double> counts(4);
-  const auto& choice = pass.forward().template kept<bora::detail::Anatomy<Spec>::kinds - 1>(layer).feed_forward.choice;
+  const auto& choice =
+      pass.forward().template kept<bora::detail::Anatomy<Spec>::kinds - 1>(layer).feed_forward.router.choice;
   for (std::size_t r = 0; r < batch.ids().size(); ++r)
     for (std::size_t c = 0; c < 2; ++c) ++counts[static_cast<std::size_t>(choice.row(r)[c])];
   return counts;

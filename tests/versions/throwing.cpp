@@ -1,5 +1,5 @@
 // A library that throws what bora throws, one kind of error a number, and at last what bora itself throws.
-#include <bora/core/mapped_file.hpp>
+#include <bora/files/mapped_file.hpp>
 
 #define EXPORTED __attribute__((visibility("default")))
 

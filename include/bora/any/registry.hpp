@@ -22,7 +22,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// How a checkpoint becomes a model.
 struct OpenOptions {
@@ -178,4 +178,4 @@ inline std::unique_ptr<AnyModel> open_model(const std::filesystem::path& path, c
                                     options.format.empty() ? "" : " in format ", options.format, " fits:", reasons));
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// One attention layer as the cache sees it.
 struct CacheLayer {
@@ -282,4 +282,4 @@ class KeyValueCache {
   std::vector<std::uint32_t> owners_, free_;
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -4,7 +4,7 @@
 #include <concepts>
 #include <cstddef>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// Where the runs of a layer lie.
 enum class CacheKind { linear, rolling, paged };
@@ -59,4 +59,4 @@ concept CachePolicy = requires(std::size_t window) {
   { C::needs_window } -> std::convertible_to<bool>;
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <limits>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// A std::size_t whose arithmetic throws FileError where it would wrap.
 class CheckedSize {
@@ -46,4 +46,4 @@ class CheckedSize {
   std::size_t value_;
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// What a ThreadPool does when its lanes do not get a core each: the process may use fewer cores than it has lanes
 /// (`taskset`, a container), or other programs run on them.
@@ -82,4 +82,4 @@ class Crowd {
 };
 
 }  // namespace detail
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

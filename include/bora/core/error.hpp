@@ -49,8 +49,7 @@ struct BORA_VISIBLE TokenError : Error {
   using Error::Error;
 };
 
-inline namespace BORA_ABI {
-namespace detail {
+inline namespace BORA_ABI { namespace detail {
 
 /// The shortest text that reads as this number again, whole numbers in full: "0.01", "1e-50", "1000000"; "NaN".
 inline std::string number_text(double number) {
@@ -127,6 +126,5 @@ std::string shape_text(const Range& shape) {
   return text + "]";
 }
 
-}  // namespace detail
-}  // namespace BORA_ABI
+}}  // namespace BORA_ABI::detail
 }  // namespace bora

@@ -19,7 +19,7 @@
 #include <pthread.h>
 #endif
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
@@ -370,4 +370,4 @@ void run_gang(Executor* pool, Work&& work) {
     pool->run_as_gang(gang);
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

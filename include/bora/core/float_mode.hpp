@@ -3,7 +3,7 @@
 #include <bora/core/abi.hpp>
 #include <cstdint>
 
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 /// While it lives, the thread rounds to nearest, computes subnormal numbers and does not trap; then the caller's mode
 /// is back. A caller may have another one without knowing: loading a library that was built with -ffast-math makes
@@ -67,4 +67,4 @@ class FloatMode {
   const bool differs_;
 };
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail

@@ -9,7 +9,7 @@
 #include <string_view>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// The upper half of an IEEE binary32: 8 bits of exponent, 7 of fraction.
 struct bfloat16 {
@@ -130,5 +130,5 @@ constexpr std::size_t element_size(ElementType type) noexcept {
   return type == ElementType::f64 ? 8 : type == ElementType::f32 ? 4 : 2;
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI
 BORA_AFTER_NAMESPACE();

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
@@ -67,4 +67,4 @@ struct Lane {
   }
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #endif
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// Bytes that panels, rows of caches and scratch start on.
 inline constexpr std::size_t alignment = 64;
@@ -144,4 +144,4 @@ class Buffer {
   std::size_t size_ = 0;
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -6,7 +6,7 @@
 #include <new>
 #include <type_traits>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// A callable `bool(std::size_t done, std::size_t total)`, or none: work calls it with what is done of a total, and
 /// ends with Cancelled where it returns false. What it throws passes through.
@@ -55,4 +55,4 @@ class ProgressFunction {
   alignas(void*) unsigned char memory_[room] = {};
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

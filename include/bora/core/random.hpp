@@ -6,7 +6,7 @@
 #include <numbers>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// A counter-based generator: the k-th number of a stream is a hash of (seed, stream, k) (the finaliser of
 /// SplitMix64, Steele et al. 2014, over a Weyl sequence). Copyable, jumpable, the same everywhere.
@@ -70,5 +70,5 @@ class Random {
   std::uint64_t counter_ = 0;
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI
 BORA_AFTER_NAMESPACE();

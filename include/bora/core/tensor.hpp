@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// A dense row-major array that owns its numbers; the last index runs fastest.
 template <class T, std::size_t rank>
@@ -75,4 +75,4 @@ class Tensor {
   std::vector<T> values_;
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// A token's id. Range-checked wherever it enters the library.
 using TokenId = std::int32_t;
@@ -146,4 +146,4 @@ inline void check_tokens(std::span<const TokenId> ids, std::size_t vocab_size) {
   for (const TokenId id : ids) check_token(id, vocab_size);
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -11,7 +11,7 @@
 #include <sched.h>
 #endif
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
@@ -136,4 +136,4 @@ inline std::size_t usable_cores() {
 #endif
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -11,7 +11,7 @@
 #include <unistd.h>
 #endif
 
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 inline void relax() noexcept {
 #if defined(__x86_64__) || defined(__i386__)
@@ -110,4 +110,4 @@ class alignas(alignment) WaitWord {
   std::atomic<std::uint32_t> naps_{0};
 };
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail

@@ -1,7 +1,7 @@
 /// From text to token files.
 #pragma once
 #include <bora/core/error.hpp>
-#include <bora/core/mapped_file.hpp>
+#include <bora/files/mapped_file.hpp>
 #include <bora/data/text_reader.hpp>
 #include <bora/io/json.hpp>
 #include <bora/io/token_file.hpp>
@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// What turns a text into ids below a vocabulary's size.
 template <class T>
@@ -280,4 +280,4 @@ PackReport pack_jsonl(const Tokenizer& tokenizer, std::span<const std::filesyste
   return packer.commit();
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -2,7 +2,7 @@
 /// there.
 #pragma once
 #include <bora/core/error.hpp>
-#include <bora/core/mapped_file.hpp>
+#include <bora/files/mapped_file.hpp>
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
@@ -14,7 +14,7 @@
 #include <string_view>
 #include <utility>
 
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 /// A file's bytes from front to back, a part at a time.
 class PartReader {
@@ -120,4 +120,4 @@ class DocumentCutter {
   std::string waiting_;
 };
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail

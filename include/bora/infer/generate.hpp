@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// How `generate` draws tokens and when it stops. See SamplingOptions for the filters.
 struct GenerateOptions {
@@ -166,4 +166,4 @@ Generation<Session> generate(Session&, const Text&, GenerateOptions = {}) {
                 "bora: generate: a prompt is tokens, not text; use generate(session, tokenizer.encode(text))");
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

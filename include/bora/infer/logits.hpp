@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// Logits at every position, without a session: [batch, time, vocab], zeros at padding. Row t equals, bit for bit, what
 /// a session with an F32 cache says after token t of the sequence.
@@ -38,4 +38,4 @@ Tensor<typename F::Number, 3> logits(const Decoder<S, F>& model, const TokenBatc
   return result;
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

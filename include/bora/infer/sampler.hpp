@@ -13,7 +13,7 @@
 #include <vector>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// How a token is drawn. Ids beyond `vocab_size` are left out first; then the filters apply in the order written here,
 /// each to what the one before left.
@@ -161,5 +161,5 @@ class Sampler {
   std::vector<Candidate> candidates_;
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI
 BORA_AFTER_NAMESPACE();

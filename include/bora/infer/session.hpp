@@ -13,7 +13,7 @@
 #include <type_traits>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// What a session is made for. All memory is reserved when it is made; the system hands it out as keys are written.
 struct SessionOptions {
@@ -422,4 +422,4 @@ class Session {
 template <class Model>
 Session(const Model&, SessionOptions = {}) -> Session<Model>;
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

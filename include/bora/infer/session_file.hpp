@@ -12,10 +12,10 @@
 /// The version is 5 where a token is pending, else 4. `length` counts what was run. Versions 2 and 3 summed up specs
 /// in another way, and are refused.
 #pragma once
-#include <bora/core/atomic_file.hpp>
+#include <bora/files/atomic_file.hpp>
 #include <bora/core/checked.hpp>
-#include <bora/core/file_words.hpp>
-#include <bora/core/mapped_file.hpp>
+#include <bora/files/file_words.hpp>
+#include <bora/files/mapped_file.hpp>
 #include <bora/infer/session.hpp>
 #include <bora/model/fingerprint.hpp>
 #include <algorithm>
@@ -31,7 +31,7 @@
 #include <string_view>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
@@ -267,4 +267,4 @@ void restore_session(Session<Model, Cache>& session, const std::filesystem::path
   restore_session(session.batch(), 0, path);
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -23,7 +23,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// What a key of config.json holds, as far as models go: null, true or false, a number or a word.
 struct ConfigValue {
@@ -441,4 +441,4 @@ class ConfigKeys {
   std::list<PolicyArgument> absent_;  ///< places that a description has not
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -19,7 +19,7 @@
 #include <string>
 #include <string_view>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// All families. A model is saved as the first that can hold it; "bora" holds every model, in Llama's names.
 inline constexpr Family families[]{detail::mixtral_family,  detail::llama_family,  detail::mistral_family,
@@ -78,4 +78,4 @@ inline const Family& saved_family(const CheckpointNames& names, const ModelDescr
 /// The family whose names a model gets that was not read from a file: the first that can hold it.
 inline std::string_view family_of(const ModelDescription& d) { return saved_family({}, d).model_type; }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

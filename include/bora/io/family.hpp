@@ -11,7 +11,7 @@
 #include <string_view>
 #include <utility>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// The words of a family's tensor names; ".weight" or ".bias" follows. Empty: the family has no such tensor. Where one
 /// name serves query, key and value they are fused.
@@ -146,4 +146,4 @@ inline void theta_key(ConfigKeys& c, std::string_view names, PolicyDescription& 
 }
 
 }  // namespace detail
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -1,10 +1,10 @@
 /// One writer a folder.
 #pragma once
-#include <bora/core/file_lock.hpp>
+#include <bora/files/file_lock.hpp>
 #include <cerrno>
 #include <filesystem>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// Holds the file `lock` of a folder for as long as it lives. Where the file system has no locks, nothing is held.
 class FolderLock {
@@ -22,4 +22,4 @@ class FolderLock {
   detail::FileLock lock_;
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -1,8 +1,8 @@
 /// What stands where a model's file should: pointers, pages, archives and other programs' formats, told by their first
 /// bytes, and what to do about each.
 #pragma once
-#include <bora/core/folder.hpp>
-#include <bora/core/mapped_file.hpp>
+#include <bora/files/folder.hpp>
+#include <bora/files/mapped_file.hpp>
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
@@ -10,7 +10,7 @@
 #include <string_view>
 #include <system_error>
 
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 /// A kind of file by what it begins with.
 struct ForeignKind {
@@ -134,4 +134,4 @@ inline std::string instead_of_weights(const std::filesystem::path& folder) {
   return rank == std::size(foreign_names) ? "" : message("; it holds ", printable(found), foreign_names[rank].what);
 }
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail

@@ -1,6 +1,6 @@
 /// Where generation stops: the end-of-sequence ids that a Hugging Face folder names.
 #pragma once
-#include <bora/core/mapped_file.hpp>
+#include <bora/files/mapped_file.hpp>
 #include <bora/core/tensor.hpp>
 #include <bora/io/json.hpp>
 #include <cstddef>
@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
@@ -49,4 +49,4 @@ inline std::vector<TokenId> stop_ids(const std::filesystem::path& folder) {
   return ids.empty() ? detail::stop_ids_in(place / "config.json") : ids;
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

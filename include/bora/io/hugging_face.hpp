@@ -1,7 +1,7 @@
 /// A Hugging Face folder: config.json checked against a model's type, and the model's tensors from its files.
 #pragma once
 #include <bora/core/error.hpp>
-#include <bora/core/mapped_file.hpp>
+#include <bora/files/mapped_file.hpp>
 #include <bora/core/executor.hpp>
 #include <bora/core/float_mode.hpp>
 #include <bora/io/families.hpp>
@@ -22,7 +22,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
@@ -401,4 +401,4 @@ class HuggingFaceFolder {
   std::string strange_name_;  ///< one that ends as a tensor of the model does, behind something unknown
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

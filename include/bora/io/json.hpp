@@ -2,7 +2,7 @@
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/core/float_mode.hpp>
-#include <bora/core/mapped_file.hpp>
+#include <bora/files/mapped_file.hpp>
 #include <bora/io/foreign_file.hpp>
 #include <algorithm>
 #include <cstddef>
@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// A JSON value.
 using Json = nlohmann::json;
@@ -311,4 +311,4 @@ inline const Json& require_array(const Json& object, std::string_view key, const
                                "an array");
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -1,9 +1,9 @@
 /// llama2.c checkpoints (karpathy/llama2.c: export.py, run.c): Llama models in float32, as its version 0 ("legacy") and
 /// version 1 lay them out. Version 0 is written.
 #pragma once
-#include <bora/core/atomic_file.hpp>
+#include <bora/files/atomic_file.hpp>
 #include <bora/core/checked.hpp>
-#include <bora/core/mapped_file.hpp>
+#include <bora/files/mapped_file.hpp>
 #include <bora/core/executor.hpp>
 #include <bora/layers/tensors.hpp>
 #include <bora/model/described_tensors.hpp>
@@ -22,7 +22,7 @@
 #include <string_view>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// The facts in front of a llama2.c checkpoint.
 struct Llama2cHeader {
@@ -400,4 +400,4 @@ inline void write_llama2c(const std::filesystem::path& file, const ModelDescript
   out.commit();
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -2,7 +2,7 @@
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/core/executor.hpp>
-#include <bora/core/mapped_file.hpp>
+#include <bora/files/mapped_file.hpp>
 #include <bora/core/progress_function.hpp>
 #include <bora/io/open_checkpoint.hpp>
 #include <bora/model/accounting.hpp>
@@ -15,7 +15,7 @@
 #include <span>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// How a checkpoint is read.
 struct LoadOptions {
@@ -97,4 +97,4 @@ Parameters<S> load_parameters(const std::filesystem::path& path, const LoadOptio
   return parameters;
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <utility>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// What a config.json says: the family, and the model.
 struct ConfigDescription {
@@ -110,4 +110,4 @@ inline Json config_of(const Family& family, const ModelDescription& d, std::stri
   return config;
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

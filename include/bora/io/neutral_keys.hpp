@@ -6,8 +6,7 @@
 #include <span>
 #include <string_view>
 
-namespace bora::inline BORA_ABI {
-namespace detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 /// Switches; off they change nothing. Names are those of transformers and of the families' own code.
 inline constexpr std::string_view switches_off[]{
@@ -110,5 +109,4 @@ inline bool is_harmless(std::string_view within, std::string_view key) {
   return within == "ffn_config" && in(harmless_in_mpt);
 }
 
-}  // namespace detail
-}  // namespace bora::inline BORA_ABI
+}}}  // namespace bora::BORA_ABI::detail

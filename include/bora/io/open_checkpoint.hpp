@@ -2,7 +2,7 @@
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/core/executor.hpp>
-#include <bora/core/mapped_file.hpp>
+#include <bora/files/mapped_file.hpp>
 #include <bora/io/foreign_file.hpp>
 #include <bora/io/hugging_face.hpp>
 #include <bora/io/llama2c.hpp>
@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
@@ -113,4 +113,4 @@ inline void check_checkpoint(const std::filesystem::path& path, const ModelDescr
   static_cast<void>(detail::OpenCheckpoint(path, model, tensors_of(model)));
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

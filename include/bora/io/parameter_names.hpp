@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// How a file departs from the names and shapes that its family's files have here: other programs' dialects, which are
 /// read and never written. Where nothing is set there is no such departure.
@@ -262,4 +262,4 @@ inline std::vector<FileTensor> file_tensors(CheckpointNames names, const ModelDe
   return list;
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

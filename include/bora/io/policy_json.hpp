@@ -15,7 +15,7 @@
 #include <string_view>
 #include <utility>
 
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 inline Json policy_json(const PolicyDescription& d) {
   Json json{{"policy", d.name}};
@@ -73,4 +73,4 @@ inline PolicyDescription policy_of(const Json& json, const std::string& path, co
   return d;
 }
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail

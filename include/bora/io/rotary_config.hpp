@@ -8,8 +8,7 @@
 #include <string_view>
 #include <utility>
 
-namespace bora::inline BORA_ABI {
-namespace detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 template <class... Parts>
 [[noreturn]] void refuse_config(const std::filesystem::path& file, const Parts&... parts) {
@@ -95,5 +94,4 @@ class RotaryConfig {
   std::map<std::string, std::string> moved_;  ///< paths of keys that stand elsewhere in the file: there
 };
 
-}  // namespace detail
-}  // namespace bora::inline BORA_ABI
+}}}  // namespace bora::BORA_ABI::detail

@@ -4,7 +4,7 @@
 #include <bora/core/checked.hpp>
 #include <bora/core/float_mode.hpp>
 #include <bora/core/format.hpp>
-#include <bora/core/mapped_file.hpp>
+#include <bora/files/mapped_file.hpp>
 #include <bora/core/tensor.hpp>
 #include <bora/io/foreign_file.hpp>
 #include <bora/io/json.hpp>
@@ -25,7 +25,7 @@
 #include <vector>
 
 BORA_BEFORE_NAMESPACE();  // as in format.hpp, or its conversions would not be inlined here
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
@@ -385,5 +385,5 @@ class SafeTensors {
   std::map<std::string, std::string> metadata_;
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI
 BORA_AFTER_NAMESPACE();

@@ -1,6 +1,6 @@
 /// Writing the safetensors format; safetensors.hpp reads it.
 #pragma once
-#include <bora/core/atomic_file.hpp>
+#include <bora/files/atomic_file.hpp>
 #include <bora/core/checked.hpp>
 #include <bora/core/format.hpp>
 #include <bora/core/tensor.hpp>
@@ -22,7 +22,7 @@
 #include <vector>
 
 BORA_BEFORE_NAMESPACE();  // as in format.hpp, or its conversions would not be inlined here
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// Collects tensors and writes them as one safetensors file. `add` copies; `add_later` asks for the numbers when the
 /// file is written, one tensor at a time. All throw ConfigError for a name that is taken or no UTF-8, and for values
@@ -183,5 +183,5 @@ class SafeTensorsWriter {
   std::map<std::string, std::string> metadata_{{"format", "pt"}};
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI
 BORA_AFTER_NAMESPACE();

@@ -1,10 +1,10 @@
 /// Models and parameters into Hugging Face folders.
 #pragma once
-#include <bora/core/atomic_file.hpp>
+#include <bora/files/atomic_file.hpp>
 #include <bora/core/error.hpp>
-#include <bora/core/file_lock.hpp>
-#include <bora/core/folder.hpp>
-#include <bora/core/mapped_file.hpp>
+#include <bora/files/file_lock.hpp>
+#include <bora/files/folder.hpp>
+#include <bora/files/mapped_file.hpp>
 #include <bora/core/tensor.hpp>
 #include <bora/io/families.hpp>
 #include <bora/io/json.hpp>
@@ -26,7 +26,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// What a checkpoint's numbers are held in.
 enum class StoredNumbers { f32, bf16 };
@@ -269,4 +269,4 @@ void save(const Decoder<S, F>& model, const std::filesystem::path& folder, const
   save(model.parameters(), folder, options);
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

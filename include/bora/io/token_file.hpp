@@ -9,11 +9,11 @@
 ///
 /// The counts come last, so that a corpus of any size is written in one pass.
 #pragma once
-#include <bora/core/atomic_file.hpp>
+#include <bora/files/atomic_file.hpp>
 #include <bora/core/checked.hpp>
 #include <bora/core/executor.hpp>
-#include <bora/core/file_words.hpp>
-#include <bora/core/mapped_file.hpp>
+#include <bora/files/file_words.hpp>
+#include <bora/files/mapped_file.hpp>
 #include <bora/core/tensor.hpp>
 #include <algorithm>
 #include <array>
@@ -27,7 +27,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
@@ -328,4 +328,4 @@ class TokenFile {
 #endif
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -1,7 +1,7 @@
 /// Hugging Face's `tokenizer.json`, of the Llama and Mixtral kind.
 #pragma once
-#include <bora/core/atomic_file.hpp>
-#include <bora/core/mapped_file.hpp>
+#include <bora/files/atomic_file.hpp>
+#include <bora/files/mapped_file.hpp>
 #include <bora/io/json.hpp>
 #include <bora/text/bpe_tokenizer.hpp>
 #include <algorithm>
@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
@@ -450,4 +450,4 @@ inline void save_tokenizer(const BpeTokenizer& tokenizer, const std::filesystem:
   write_file(file, root.dump(1) + "\n");
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -1,6 +1,6 @@
 /// The tensors of a checkpoint, in one safetensors file or in several with an index, under their plain names.
 #pragma once
-#include <bora/core/mapped_file.hpp>
+#include <bora/files/mapped_file.hpp>
 #include <bora/io/foreign_file.hpp>
 #include <bora/io/json.hpp>
 #include <bora/io/safetensors.hpp>
@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
@@ -215,4 +215,4 @@ class WeightFiles {
   std::map<std::string, std::string, std::less<>> complaints_;  ///< what `require` throws
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

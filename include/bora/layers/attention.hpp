@@ -18,7 +18,7 @@
 #endif
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// The heads of one attention layer. Named, so that 32, 8 and 128 cannot be swapped unseen.
 struct HeadShape {
@@ -437,5 +437,5 @@ concept AttentionPolicy = requires {
   typename A::Position;
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI
 BORA_AFTER_NAMESPACE();

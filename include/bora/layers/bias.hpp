@@ -2,7 +2,7 @@
 #pragma once
 #include <bora/layers/policy_description.hpp>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// Option of attention and feed-forward: every linear layer has a bias.
 struct Bias {
@@ -10,4 +10,4 @@ struct Bias {
   static PolicyDescription describe(Described<Bias> = {}) { return PolicyDescription("Bias"); }
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -8,7 +8,7 @@
 #include <type_traits>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// Rows that one forward works on: where each stands in its sequence.
 struct RowPlace {
@@ -116,7 +116,8 @@ struct LaneRows : Rows<T> {
   std::size_t lane_size = 0;  ///< elements of a lane's block; 0: all columns are saved
 
   /// A block of this size stays in L2. simd::matmul groups 96, 192 or 384 columns: fewer would read x more often.
-  static constexpr std::size_t block_columns = 192, block_rows = 512;
+  static constexpr std::size_t block_columns = 192;
+  static constexpr std::size_t block_rows = 512;  ///< of the block whose size that is
 
   /// Columns of a block of `rows` rows.
   std::size_t block_width(std::size_t rows) const noexcept {
@@ -144,5 +145,5 @@ LaneRows<T> take_lane_rows(Arena& arena, std::size_t rows, std::size_t width) no
   return {{arena.take<T>(arena.lanes() * size), 0}, size};
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI
 BORA_AFTER_NAMESPACE();

@@ -17,7 +17,7 @@
 #include <utility>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// max(0, x).
 struct Relu {
@@ -180,11 +180,11 @@ struct FeedForwardLayer {
       lane.sync();
       return contract(lane, w, kept, rows, y);
     }
-    /// dx += the gradient with respect to x; g += those of the weights. `balance` is for mixtures of experts.
-    template <class Store, class Balance, class T = typename Store::Number>
+    /// dx += the gradient with respect to x; g += those of the weights.
+    template <class Store, class T = typename Store::Number>
     static void backward(const Lane& lane, const Tensors<Store>& w, const Tensors<Flat<T>>& g,
                          const typename Store::Input& x, std::size_t rows, const Kept<Store>& kept,
-                         const Gradients<Store>& d, const Balance&, Rows<const T> dy, Rows<T> dx) noexcept {
+                         const Gradients<Store>& d, Rows<const T> dy, Rows<T> dx) noexcept {
       contract_backward(lane, w, g, kept, rows, dy, d);
       lane.sync();
       expand_backward(lane, w, g, x, rows, d, dx);
@@ -288,5 +288,5 @@ concept FeedForwardPolicy = requires {
   { F::experts } -> std::convertible_to<std::size_t>;
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI
 BORA_AFTER_NAMESPACE();

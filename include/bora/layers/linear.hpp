@@ -10,7 +10,7 @@
 #include <type_traits>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// The columns [begin, end) of y that a lane computes in `linear`, of `width` in all.
 inline Range lane_columns(const Lane& lane, std::size_t width) noexcept { return lane.share(width, simd::block_lanes); }
@@ -62,5 +62,5 @@ void clear_columns(const Lane& lane, Rows<T> x, std::size_t rows, std::size_t wi
   for (std::size_t r = 0; r < rows; ++r) std::fill(x.row(r) + share.begin, x.row(r) + share.end, T(0));
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI
 BORA_AFTER_NAMESPACE();

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <type_traits>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// A type with `first_visible(position)`, non-decreasing and at most `position`, and `window`: the most keys a
 /// query ever sees, 0 if there is no bound. A model checks these rules over its context while it is compiled.
@@ -127,4 +127,4 @@ struct MaskCheck<SlidingWindow<keys>, context> {
 
 }  // namespace detail
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -20,7 +20,7 @@
 #endif
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// A format that a matrix of a `Mixed` model has.
 enum class MatrixKind : std::uint8_t { f32, f16, bf16 };
@@ -250,5 +250,5 @@ void prepare_rows(const Lane& lane, const Tensors& w, const MixedInput& x, std::
   for (std::size_t r = share.begin; r < share.end; ++r) x.prepare(r, {0, width}, wants_pairs);
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI
 BORA_AFTER_NAMESPACE();

@@ -9,7 +9,7 @@
 #include <type_traits>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// Option of LayerNorm: a weight but no bias (MPT).
 struct NoBias {
@@ -149,5 +149,5 @@ concept NormPolicy = requires {
   typename N::Layer;
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI
 BORA_AFTER_NAMESPACE();

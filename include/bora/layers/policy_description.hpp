@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 struct PolicyArgument;
 
@@ -212,4 +212,4 @@ PolicyDescription description_of() {
     return PolicyDescription(detail::policy_name<P>(), PolicyDescription::Form::foreign);
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -14,7 +14,7 @@
 #include <utility>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
@@ -348,5 +348,5 @@ concept ComputedPosition = requires(std::size_t n) {
 template <class P>
 concept EmbeddingPosition = std::same_as<P, NoPosition> || LearnedPosition<P> || ComputedPosition<P>;
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI
 BORA_AFTER_NAMESPACE();

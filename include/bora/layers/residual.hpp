@@ -8,7 +8,7 @@
 #include <type_traits>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 template <std::size_t dim, class Attention, class FeedForward, class Norm, class Residual>
@@ -154,7 +154,8 @@ struct ResidualBlock {
   /// out = block(x); out may be x. Ends with a barrier.
   template <class Store, CacheFormat E, class T = typename Store::Number>
   static void forward(const Lane& lane, const Tensors<Store>& w, Rows<const T> x, const AttentionContext<T, E>& context,
-                      const Kept<Store>& kept, const BlockScratch<T>& scratch, Rows<T> out) noexcept {
+                      const RoutingContext& routing, const Kept<Store>& kept, const BlockScratch<T>& scratch,
+                      Rows<T> out) noexcept {
     const std::size_t rows = context.rows;
     Norm::template forward<Store>(lane, w.attention_norm, x, rows, dim, kept.attention_input,
                                   kept.attention_statistics);
@@ -168,8 +169,7 @@ struct ResidualBlock {
       const Range columns = Attention::template forward<Store>(lane, w.attention, kept.attention_input, context,
                                                                kept.attention, scratch.first);
       add_columns(columns, x, scratch.first, rows, out);
-      FeedForward::template forward<Store>(lane, w.feed_forward, kept.feed_forward_input, rows, kept.feed_forward,
-                                           scratch.first);
+      feed_forward<Store>(lane, w, rows, routing, kept, scratch.first);
       add_columns(columns, out, scratch.first, rows, out);
     } else {
       const Rows<T> middle = kept.middle.data != nullptr ? kept.middle : out;
@@ -182,8 +182,7 @@ struct ResidualBlock {
                                     kept.feed_forward_statistics);
       prepare_rows<FeedForward>(lane, w.feed_forward, kept.feed_forward_input, rows, dim);
       lane.sync();
-      FeedForward::template forward<Store>(lane, w.feed_forward, kept.feed_forward_input, rows, kept.feed_forward,
-                                           scratch.first);
+      feed_forward<Store>(lane, w, rows, routing, kept, scratch.first);
       add_columns(columns, middle, scratch.first, rows, out);
     }
     lane.sync();
@@ -202,15 +201,13 @@ struct ResidualBlock {
   template <class Store, CacheFormat E, class T = typename Store::Number>
   static void backward(const Lane& lane, const Tensors<Store>& w, const Tensors<Flat<T>>& g, Rows<const T> x,
                        const AttentionContext<T, E>& context, const Kept<Store>& kept, const Gradients<Store>& d,
-                       const BalanceGradient<T>& balance, T* d_bias, const BlockScratch<T>& scratch,
-                       Rows<T> dx) noexcept {
+                       T* d_bias, const BlockScratch<T>& scratch, Rows<T> dx) noexcept {
     const std::size_t rows = context.rows;
     const Rows<T> d_attention = scratch.first, d_feed_forward = shared_norm ? scratch.first : scratch.second;
     clear_columns(lane, d_attention, rows, dim);
     if constexpr (!shared_norm) clear_columns(lane, d_feed_forward, rows, dim);
     FeedForward::template backward<Store>(lane, w.feed_forward, g.feed_forward, kept.feed_forward_input, rows,
-                                          kept.feed_forward, d.feed_forward, balance, Rows<const T>(dx),
-                                          d_feed_forward);
+                                          kept.feed_forward, d.feed_forward, Rows<const T>(dx), d_feed_forward);
     if constexpr (!parallel) {
       lane.sync();
       Norm::template backward<Store, T>(lane, w.feed_forward_norm, g.feed_forward_norm, kept.middle, rows, dim,
@@ -229,6 +226,16 @@ struct ResidualBlock {
   }
 
  private:
+  /// A layer that routes is told where forward stands.
+  template <class Store, class T>
+  static void feed_forward(const Lane& lane, const Tensors<Store>& w, std::size_t rows, const RoutingContext& routing,
+                           const Kept<Store>& kept, Rows<T> y) noexcept {
+    if constexpr (FeedForward_::experts > 0)
+      FeedForward::template forward<Store>(lane, w.feed_forward, kept.feed_forward_input, rows, routing,
+                                           kept.feed_forward, y);
+    else
+      FeedForward::template forward<Store>(lane, w.feed_forward, kept.feed_forward_input, rows, kept.feed_forward, y);
+  }
   template <class T>
   static void add_columns(Range columns, Rows<const T> a, Rows<const T> b, std::size_t rows, Rows<T> out) noexcept {
     for (std::size_t r = 0; r < rows; ++r)
@@ -245,5 +252,5 @@ struct ResidualBlock {
 };
 
 }  // namespace detail
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI
 BORA_AFTER_NAMESPACE();

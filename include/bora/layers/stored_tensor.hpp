@@ -4,7 +4,7 @@
 #include <bora/simd/pack.hpp>
 #include <cstddef>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// What goes from a file into the weights: where its elements are, in the file's own type and order.
 ///
@@ -38,4 +38,4 @@ struct StoredTensor {
   }
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -10,7 +10,7 @@
 #include <type_traits>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// Which tensor of a model. Names are the library's own ("query", "gate", "final_norm_bias"); file formats
 /// translate them.
@@ -50,5 +50,5 @@ struct Absent {};
 template <bool present, class T>
 using PresentIf = std::conditional_t<present, T, Absent>;
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI
 BORA_AFTER_NAMESPACE();

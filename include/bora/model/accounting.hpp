@@ -5,7 +5,7 @@
 #include <concepts>
 #include <cstddef>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
@@ -109,4 +109,4 @@ constexpr double flops_per_token(std::size_t tokens = S::context) {
   return 2.0 * static_cast<double>(detail::count_multiplied<S>()) + static_cast<double>(attention);
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cstddef>
 
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 /// Calls f(row, begin, end) for each sequence of the rows of a batch: its tokens [begin, end).
 template <class F>
@@ -70,4 +70,4 @@ void check_targets(const TokenBatch& batch) {
 /// Rows of a batch whose logits are in memory at a time.
 inline constexpr std::size_t head_rows = 256;
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail

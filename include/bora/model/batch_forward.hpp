@@ -10,7 +10,7 @@
 #include <vector>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 /// Keys and values of a batch: in each layer one block, in which sequences of any lengths follow one another.
 template <CacheFormat E>
@@ -96,5 +96,5 @@ class BatchForward : public Forward<S, F> {
   std::size_t rows_ = 0;
 };
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail
 BORA_AFTER_NAMESPACE();

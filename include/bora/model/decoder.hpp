@@ -16,7 +16,7 @@
 #include <vector>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// The model: what forward and backward read. Const, it serves many sessions on many threads.
 ///
@@ -228,5 +228,5 @@ Decoder<S, F> random_model(std::uint64_t seed) {
   });
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI
 BORA_AFTER_NAMESPACE();

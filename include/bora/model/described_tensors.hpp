@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// A tensor of a model with its shape and its place among all the model's parameters.
 struct TensorEntry {
@@ -151,4 +151,4 @@ inline void count_parameters(ModelDescription& d) {
 }
 
 }  // namespace detail
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -1,6 +1,6 @@
 /// A spec as data: what code that is compiled once for all models (file readers, printing) looks at.
 #pragma once
-#include <bora/core/file_words.hpp>
+#include <bora/core/checksum.hpp>
 #include <bora/layers/policy_description.hpp>
 #include <bora/model/accounting.hpp>
 #include <cstddef>
@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// A model's sizes and what its policies say of themselves.
 struct ModelDescription {
@@ -134,4 +134,4 @@ ModelDescription describe() {
   return d;
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

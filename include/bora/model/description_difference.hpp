@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// One place at which two descriptions differ, and what each has there: numbers, names of policies, or "none".
 struct DescriptionDifference {
@@ -102,4 +102,4 @@ inline std::optional<DescriptionDifference> first_difference(const ModelDescript
   return detail::first_difference("residual", a.residual, b.residual);
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

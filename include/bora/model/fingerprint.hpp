@@ -1,13 +1,13 @@
 /// What tells two models' types apart in files.
 #pragma once
-#include <bora/core/file_words.hpp>
+#include <bora/core/checksum.hpp>
 #include <bora/model/description.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
 
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 inline void add_text(Checksum& sum, std::string_view text) noexcept {
   sum.add(static_cast<std::uint64_t>(text.size()));
@@ -39,4 +39,4 @@ inline std::uint64_t fingerprint(const ModelDescription& d) noexcept {
   return sum.value();
 }
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail

@@ -6,13 +6,14 @@
 #include <bora/model/positions.hpp>
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 /// The layers of a spec as a cache sees them.
 template <ModelSpec S>
@@ -65,9 +66,14 @@ class Forward {
     for (std::size_t l = 0; l < S::layers; ++l)
       A::with_kind(l, [&]<std::size_t kind>() {
         Block<kind>::template forward<Packed<F>>(lane, w.template layer<kind>(l), Rows<const T>(stream(l)),
-                                                 context<kind>(lane, cache, l, rows), kept<kind>(l), scratch_,
-                                                 stream(l + 1));
+                                                 context<kind>(lane, cache, l, rows), routing(l), kept<kind>(l),
+                                                 scratch_, stream(l + 1));
       });
+  }
+  /// Runs from now on are steps of a training, with noise of that seed.
+  void train(std::uint64_t seed) noexcept {
+    training_ = true;
+    noise_ = seed;
   }
 
   /// The residual stream: after the embedding (0), after layer l (l + 1).
@@ -91,6 +97,7 @@ class Forward {
   }
 
  private:
+  RoutingContext routing(std::size_t l) const noexcept { return {places_.data(), l, training_, noise_}; }
   static std::size_t lane_numbers(std::size_t time) noexcept {
     std::size_t most = S::dim;
     A::for_kinds([&]<std::size_t kind>() {
@@ -150,6 +157,8 @@ class Forward {
   decltype(tables_for(Kinds())) tables_;
   BlockScratch<T> scratch_;
   T* lane_memory_ = nullptr;
+  bool training_ = false;
+  std::uint64_t noise_ = 0;
 };
 
 /// The head: final norm and logits of some rows.
@@ -192,5 +201,5 @@ class Head {
   Buffer<std::byte> memory_;
 };
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail
 BORA_AFTER_NAMESPACE();

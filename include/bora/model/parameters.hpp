@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// How the tensors of a model are called in files: a family's scheme, and the prefix that some copies leave out.
 struct CheckpointNames {
@@ -77,4 +77,4 @@ class Parameters {
   Tree tree_;
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -9,7 +9,7 @@
 #include <vector>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 /// Tables for one kind of attention.
 template <class Attention, class T>
@@ -85,5 +85,5 @@ struct PositionTables {
   std::vector<T> row_;
 };
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail
 BORA_AFTER_NAMESPACE();

@@ -10,7 +10,7 @@
 #include <type_traits>
 #include <utility>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// What every decoder-only spec inherits and may restate. A spec states facts and computes nothing: a sum made in a
 /// base would not follow an override in a derived spec.
@@ -238,4 +238,4 @@ struct Anatomy {
 };
 
 }  // namespace detail
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

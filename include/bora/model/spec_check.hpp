@@ -12,7 +12,7 @@
 #include <limits>
 #include <type_traits>
 
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 template <class S>
 concept LooksLikeFormat = requires { typename S::Storage; };
@@ -164,4 +164,4 @@ concept SoundSpec = SpecCheck<S>::sound;
 template <class F>
 concept SoundFormat = FormatCheck<F>::sound;
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail

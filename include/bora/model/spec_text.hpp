@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
@@ -99,4 +99,4 @@ inline std::string spec_text(const ModelDescription& d, std::string_view name = 
       d.residual.name == "SequentialResidual" ? "" : detail::using_text("Residual", d.residual), "};\n");
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

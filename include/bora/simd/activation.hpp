@@ -8,7 +8,7 @@
 #include <type_traits>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI::simd {
+namespace bora { inline namespace BORA_ABI { namespace simd {
 
 namespace detail {
 
@@ -174,5 +174,5 @@ void activate_gated_backward(const T* gate, const T* up, T* d, T* d_gate, std::s
   });
 }
 
-}  // namespace bora::inline BORA_ABI::simd
+}}}  // namespace bora::BORA_ABI::simd
 BORA_AFTER_NAMESPACE();

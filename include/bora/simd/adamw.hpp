@@ -5,7 +5,7 @@
 #include <limits>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI::simd {
+namespace bora { inline namespace BORA_ABI { namespace simd {
 
 /// The numbers of one step.
 struct AdamwStep {
@@ -44,5 +44,5 @@ void adamw(const AdamwStep& s, const T* gradient, T* m, T* v, T* w, std::size_t 
   });
 }
 
-}  // namespace bora::inline BORA_ABI::simd
+}}}  // namespace bora::BORA_ABI::simd
 BORA_AFTER_NAMESPACE();

@@ -7,7 +7,7 @@
 #include <utility>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI::simd {
+namespace bora { inline namespace BORA_ABI { namespace simd {
 
 /// Memory of one lane of attention's backward: keys and values of one sequence and head in the layouts that
 /// the forward cache does not have, and their gradients.
@@ -133,5 +133,5 @@ BORA_NOINLINE Range attend_backward(const KeyRuns<E>& keys, std::size_t kv_head,
   return range;
 }
 
-}  // namespace bora::inline BORA_ABI::simd
+}}}  // namespace bora::BORA_ABI::simd
 BORA_AFTER_NAMESPACE();

@@ -7,7 +7,7 @@
 #include <type_traits>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI::simd {
+namespace bora { inline namespace BORA_ABI { namespace simd {
 
 /// Keys whose share of a sum is gathered before it is merged with that of the others.
 inline constexpr std::size_t segment_length = 512;
@@ -139,5 +139,5 @@ View common_view(const QueryRow<T>* row, std::size_t rows) noexcept {
 
 }  // namespace detail
 
-}  // namespace bora::inline BORA_ABI::simd
+}}}  // namespace bora::BORA_ABI::simd
 BORA_AFTER_NAMESPACE();

@@ -8,7 +8,7 @@
 #endif
 #include <concepts>
 
-namespace bora::inline BORA_ABI::simd {
+namespace bora { inline namespace BORA_ABI { namespace simd {
 
 #if defined(BORA_BACKEND_SCALAR)
 using FloatBlock = ScalarBlock<float>;
@@ -40,4 +40,4 @@ struct BlockFor<double> {
 template <class T>
 using Block = typename detail::BlockFor<T>::type;
 
-}  // namespace bora::inline BORA_ABI::simd
+}}}  // namespace bora::BORA_ABI::simd

@@ -17,7 +17,7 @@
 #endif
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI::simd {
+namespace bora { inline namespace BORA_ABI { namespace simd {
 
 #if HWY_HAVE_SCALABLE
 // Vectors of unknown length cannot be members of a block; the compiler vectorises the twin instead.
@@ -202,5 +202,5 @@ struct Widen<B> {
 using HighwayBlock = detail::Widen<HighwayVector>::type;
 #endif
 
-}  // namespace bora::inline BORA_ABI::simd
+}}}  // namespace bora::BORA_ABI::simd
 BORA_AFTER_NAMESPACE();

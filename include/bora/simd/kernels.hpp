@@ -15,7 +15,7 @@
 
 #if !defined(DOXYGEN)  // each is described where it is defined
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI::simd {
+namespace bora { inline namespace BORA_ABI { namespace simd {
 
 BORA_KERNEL void matmul<F32>(const Panels<F32>&, Range, const float*, std::size_t, std::size_t, float*,
                              std::size_t) noexcept;
@@ -56,7 +56,7 @@ BORA_KERNEL Range attend_backward(const KeyRuns<F32>&, std::size_t, const QueryR
 BORA_KERNEL Range attend_backward(const KeyRuns<F64>&, std::size_t, const QueryRow<double>*, std::size_t, double,
                                   const ScoreBias<double>&, AttentionGradients<double>&) noexcept;
 
-}  // namespace bora::inline BORA_ABI::simd
+}}}  // namespace bora::BORA_ABI::simd
 BORA_AFTER_NAMESPACE();
 #endif
 

@@ -19,7 +19,7 @@
 #include <type_traits>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI::simd {
+namespace bora { inline namespace BORA_ABI { namespace simd {
 
 /// Positions in a run, aligned to absolute positions.
 inline constexpr std::size_t run_length = block_lanes;
@@ -134,5 +134,5 @@ void store_key_value(const KeyRuns<E>& runs, std::size_t position, std::size_t k
   }
 }
 
-}  // namespace bora::inline BORA_ABI::simd
+}}}  // namespace bora::BORA_ABI::simd
 BORA_AFTER_NAMESPACE();

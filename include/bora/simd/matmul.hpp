@@ -11,7 +11,7 @@
 #include <cstddef>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI::simd {
+namespace bora { inline namespace BORA_ABI { namespace simd {
 
 namespace detail {
 
@@ -351,5 +351,5 @@ void outer_product(Range share, const T* dy, std::size_t dy_stride, const X* x, 
     stripe(k, std::integral_constant<std::size_t, 1>{}, std::min(block_lanes, cols - k));
 }
 
-}  // namespace bora::inline BORA_ABI::simd
+}}}  // namespace bora::BORA_ABI::simd
 BORA_AFTER_NAMESPACE();

@@ -10,7 +10,7 @@
 #include <type_traits>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI::simd {
+namespace bora { inline namespace BORA_ABI { namespace simd {
 
 /// A row in a file.
 struct StoredRow {
@@ -127,5 +127,5 @@ bool pack_panel(ElementType type, const StoredRow* rows, std::size_t p, const Wr
   return finite;
 }
 
-}  // namespace bora::inline BORA_ABI::simd
+}}}  // namespace bora::BORA_ABI::simd
 BORA_AFTER_NAMESPACE();

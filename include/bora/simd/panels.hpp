@@ -18,7 +18,7 @@
 #include <type_traits>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI::simd {
+namespace bora { inline namespace BORA_ABI { namespace simd {
 
 /// How a format lays out a panel: `group` columns are interleaved.
 template <MatrixFormat Format>
@@ -109,5 +109,5 @@ void unpack(const Panels<Format>& from, T* out) noexcept {
   for (std::size_t r = 0; r < from.rows; ++r) unpack_row(from, r, out + r * from.cols);
 }
 
-}  // namespace bora::inline BORA_ABI::simd
+}}}  // namespace bora::BORA_ABI::simd
 BORA_AFTER_NAMESPACE();

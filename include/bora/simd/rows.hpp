@@ -10,7 +10,7 @@
 #include <type_traits>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI::simd {
+namespace bora { inline namespace BORA_ABI { namespace simd {
 
 namespace detail {
 
@@ -291,5 +291,5 @@ void exp_shifted(const T* x, T shift, T factor, T* out, std::size_t n) noexcept 
   });
 }
 
-}  // namespace bora::inline BORA_ABI::simd
+}}}  // namespace bora::BORA_ABI::simd
 BORA_AFTER_NAMESPACE();

@@ -10,7 +10,7 @@
 #include <cstdint>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI::simd {
+namespace bora { inline namespace BORA_ABI { namespace simd {
 
 /// Lanes of every block on every target, so that panels, runs of keys and sums have one shape.
 inline constexpr std::size_t block_lanes = 16;
@@ -165,5 +165,5 @@ struct ScalarBlock {
   }
 };
 
-}  // namespace bora::inline BORA_ABI::simd
+}}}  // namespace bora::BORA_ABI::simd
 BORA_AFTER_NAMESPACE();

@@ -3,7 +3,7 @@
 #include <bora/simd/block.hpp>
 #include <string>
 
-namespace bora::inline BORA_ABI::simd {
+namespace bora { inline namespace BORA_ABI { namespace simd {
 
 /// Whether matrix products of `Bf16` run on the target's own dot product of bfloat16 pairs; without one they are
 /// widened.
@@ -23,4 +23,4 @@ inline std::string target_report() {
          "; VNNI: " + (int8_dot_products ? "yes" : "no");
 }
 
-}  // namespace bora::inline BORA_ABI::simd
+}}}  // namespace bora::BORA_ABI::simd

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI::simd {
+namespace bora { inline namespace BORA_ABI { namespace simd {
 
 /// Every operation on both halves. See `ScalarBlock` for what the operations mean.
 template <class Half>
@@ -83,5 +83,5 @@ struct Twice {
   }
 };
 
-}  // namespace bora::inline BORA_ABI::simd
+}}}  // namespace bora::BORA_ABI::simd
 BORA_AFTER_NAMESPACE();

@@ -19,7 +19,7 @@
 #endif
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI::simd {
+namespace bora { inline namespace BORA_ABI { namespace simd {
 
 #if defined(XSIMD_NO_SUPPORTED_ARCHITECTURE)
 using XsimdBlock = ScalarBlock<float>;
@@ -149,5 +149,5 @@ using XsimdBlock = std::conditional_t<
 static_assert(XsimdBlock::lanes == block_lanes);
 #endif
 
-}  // namespace bora::inline BORA_ABI::simd
+}}}  // namespace bora::BORA_ABI::simd
 BORA_AFTER_NAMESPACE();

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// A token that a vocabulary was extended by, as `added_tokens` of a tokenizer.json describes it.
 struct AddedToken {
@@ -171,4 +171,4 @@ class AddedTokenSplitter {
 };
 
 }  // namespace detail
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

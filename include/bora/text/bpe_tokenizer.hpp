@@ -22,7 +22,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// Where encoding puts a space in front. Added tokens that a text spells cut it into stretches.
 enum class LeadingSpace {
@@ -480,4 +480,4 @@ class BpeTokenizer {
   detail::BpeTable table_;
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

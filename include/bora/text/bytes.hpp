@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// Raw bytes as tokens: id = byte, 256 of them, no BOS, no EOS. `decode(encode(text)) == text`
 /// for any bytes.
@@ -72,4 +72,4 @@ class ByteTokenizer {
   static constexpr bool is_byte(TokenId id) noexcept { return id >= 0 && id < 256; }
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -2,7 +2,7 @@
 #pragma once
 #include <bora/core/abi.hpp>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// Which added tokens a text can spell. A chat template names tokens such as `<|im_start|>`; a text from a stranger
 /// that spells one must not be able to end a turn, so special tokens are plain text unless `all` is asked for.
@@ -20,4 +20,4 @@ struct EncodeOptions {
   AddedTokens added = AddedTokens::words;
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

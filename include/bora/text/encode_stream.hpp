@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// Encodes a text that arrives in parts, to the ids of the whole. Comes from a tokenizer's `encode_stream`, and the
 /// tokenizer must outlive it.
@@ -32,4 +32,4 @@ class EncodeStream {
   Encoder encoder_;
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -1,7 +1,7 @@
 /// Llama 2's tokenizer as llama2.c stores it (`tokenizer.py`, `run.c`): byte-pair merges by score, with bytes
 /// for what has no piece.
 #pragma once
-#include <bora/core/mapped_file.hpp>
+#include <bora/files/mapped_file.hpp>
 #include <bora/core/tensor.hpp>
 #include <bora/text/encode_options.hpp>
 #include <bora/text/encode_stream.hpp>
@@ -22,7 +22,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
@@ -335,4 +335,4 @@ class Llama2cTokenizer {
   detail::PieceTable table_;
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 /// The code point of a whole character.
 constexpr char32_t code_point(std::string_view character) noexcept {
@@ -181,4 +181,4 @@ struct MergeVocabulary {
   }
 };
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail

@@ -10,7 +10,7 @@
 #include <limits>
 #include <vector>
 
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 /// Joins adjacent tokens, the lowest rank first, leftmost first among equals, until no two join. Short stretches are
 /// searched from left to right for each merge; in long ones tokens are a linked list and possible merges a heap, so
@@ -191,4 +191,4 @@ class StretchEncoder {
   Prefix prefix_ = Prefix::none;
 };
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail

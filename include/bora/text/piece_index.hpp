@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 /// "<0x0A>": how vocabularies spell a byte.
 inline std::string byte_piece(std::size_t byte) {
@@ -81,4 +81,4 @@ class PieceIndex {
   std::vector<Entry> entries_;
 };
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail

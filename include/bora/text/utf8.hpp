@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// What becomes of bytes that are no UTF-8.
 enum class InvalidBytes {
@@ -102,4 +102,4 @@ class Utf8Stream {
   std::string waiting_;
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

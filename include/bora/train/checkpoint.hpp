@@ -11,9 +11,9 @@
 /// A checkpoint is written under another name, brought to the disk, renamed, and only then does `last` change, in one
 /// rename. What `last` names decides: whatever else an interruption left behind is removed by the next save.
 #pragma once
-#include <bora/core/atomic_file.hpp>
+#include <bora/files/atomic_file.hpp>
 #include <bora/core/error.hpp>
-#include <bora/core/mapped_file.hpp>
+#include <bora/files/mapped_file.hpp>
 #include <bora/io/folder_lock.hpp>
 #include <bora/io/json.hpp>
 #include <bora/io/load.hpp>
@@ -40,7 +40,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// Which schedule a run resumes with, where its checkpoint has another one than the trainer.
 enum class ScheduleOnResume {
@@ -184,6 +184,7 @@ Json options_to_json(const Trainer<Model, TrainedBy>& trainer) {
           {"load_balancing", o.load_balancing},
           {"balance", static_cast<unsigned>(o.balance)},
           {"micro_batch", o.micro_batch},
+          {"noise", o.noise},
           {"objective", facts_of(trainer.objective())}};
 }
 /// The options of a checkpoint's state. Those that earlier versions did not have had one meaning then; before version 3
@@ -192,6 +193,7 @@ Json options_to_json(const Trainer<Model, TrainedBy>& trainer) {
 inline Json stored_options(const Json& state, const Json& expected, const fs::path& file) {
   Json options = require_object(state, "options", file);
   options.emplace("micro_batch", 0);
+  options.emplace("noise", 0);
   options.emplace("objective", NextTokenCrossEntropy().facts());
   const std::size_t version = require_size(state, "version", file, "state");
   if (version < 3) options["model"] = expected.at("model");
@@ -383,4 +385,4 @@ TrainingState restore_checkpoint(const std::filesystem::path& folder, Trainer<Mo
   return std::move(found.run);
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -1,9 +1,9 @@
 /// The folder of a run's checkpoints: their names, the links to the last and the best, and what interruptions leave.
 #pragma once
 #include <bora/core/error.hpp>
-#include <bora/core/file_words.hpp>
-#include <bora/core/folder.hpp>
-#include <bora/core/mapped_file.hpp>
+#include <bora/files/file_words.hpp>
+#include <bora/files/folder.hpp>
+#include <bora/files/mapped_file.hpp>
 #include <bora/io/json.hpp>
 #include <bora/io/save.hpp>
 #include <bora/train/progress.hpp>
@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 namespace fs = std::filesystem;
 
@@ -209,4 +209,4 @@ class PartialFolder {
   fs::path target_, partial_;
 };
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail

@@ -17,7 +17,7 @@
 #include <vector>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// What a model lost on held-out text.
 struct Evaluation {
@@ -110,5 +110,5 @@ inline std::vector<TokenBatch> held_out_batches(const TokenFile& file, std::size
   return batches;
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI
 BORA_AFTER_NAMESPACE();

@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// How long a run is, and what happens along the way.
 struct FitOptions {
@@ -245,4 +245,4 @@ FitResult fit(Trainer<Model, TrainedBy>& trainer, TokenMixture& mixture, const F
   return detail::Fit<Model, TrainedBy>(trainer, mixture, options).run(progress);
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

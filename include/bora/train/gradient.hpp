@@ -3,21 +3,22 @@
 #include <bora/core/tensor.hpp>
 #include <bora/model/batch.hpp>
 #include <bora/model/batch_forward.hpp>
-#include <bora/train/balance.hpp>
 #include <bora/train/cross_entropy.hpp>
 #include <bora/train/objective.hpp>
 #include <bora/train/option_check.hpp>
+#include <bora/train/router_losses.hpp>
 #include <bora/train/target_head.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// What is added up: an objective's mean over the targets, and the load-balancing loss.
 struct LossOptions {
@@ -25,6 +26,7 @@ struct LossOptions {
   BalanceLoss balance = BalanceLoss::all_layers;  ///< which load-balancing loss
   double cross_entropy = 1;                       ///< coefficient of the objective, which is cross entropy by default
   Executor* pool = nullptr;                       ///< who works; the calling thread alone without one
+  std::uint64_t noise = 0;                        ///< seed of the noise of routers that have some
 };
 
 /// The parts of a loss.
@@ -74,12 +76,14 @@ class TrainingPass {
   LossSum add(const Decoder<S, F>& model, const Piece& piece, const LossOptions& options, const O& objective,
               Parameters<S, T>& g) {
     forward_.place(*piece.batch, piece.rows);
+    forward_.train(options.noise);
     head_.list.find(*piece.batch, piece.index, piece.sequences_before, piece.rows);
     run_gang(options.pool, [&](const Lane& lane) noexcept { forward_.run(lane, model); });
     const Rows<const T> x = forward_.stream(S::layers);
     LossSum sum = head_.prepare(model, objective, x, options.pool);
     // Between the gangs: it allocates, and may throw.
-    sum.load_balancing = sum.count * measure_balance(options, options.load_balancing * sum.count);
+    sum.load_balancing = sum.count * RouterLosses<S, F>::measure(forward_, rows(),
+                                                                 {options.balance, options.load_balancing * sum.count});
     sum.tokens = rows();
     run_gang(options.pool, [&](const Lane& lane) noexcept {
       clear_columns(lane, d_stream_, rows(), S::dim);
@@ -103,7 +107,6 @@ class TrainingPass {
   }
 
   BatchForward<S, F>& forward() noexcept { return forward_; }
-  const Balance<S, F>& balance() const noexcept { return balance_; }
 
  private:
   std::size_t rows() const noexcept { return forward_.rows(); }
@@ -127,20 +130,12 @@ class TrainingPass {
     std::fill(d_bias_ + share.begin, d_bias_ + share.end, T(0));
   }
 
-  double measure_balance([[maybe_unused]] const LossOptions& options, [[maybe_unused]] double coefficient) {
-    if constexpr (Balance<S, F>::any)
-      return balance_.measure(forward_, rows(), options.balance, coefficient);
-    else
-      return 0;
-  }
-
   void layer_backward(const Lane& lane, const Decoder<S, F>& model, std::size_t l, Parameters<S, T>& g) noexcept {
     A::with_kind(l, [&]<std::size_t kind>() {
       A::template Block<kind>::template backward<Packed<F>>(
           lane, model.weights().template layer<kind>(l), g.tree().template layer<kind>(l),
           Rows<const T>(forward_.stream(l)), forward_.template context<kind>(lane, forward_.keys(), l, rows()),
-          forward_.template kept<kind>(l), std::get<kind>(d_blocks_), balance_.gradient(l), d_bias_, forward_.scratch(),
-          d_stream_);
+          forward_.template kept<kind>(l), std::get<kind>(d_blocks_), d_bias_, forward_.scratch(), d_stream_);
     });
   }
 
@@ -166,7 +161,6 @@ class TrainingPass {
 
   BatchForward<S, F> forward_;
   TargetHead<S, F, O> head_;
-  Balance<S, F> balance_;
   Buffer<std::byte> memory_;
   Rows<T> d_stream_;
   decltype(gradients_for(std::make_index_sequence<A::kinds>())) d_blocks_;
@@ -199,5 +193,5 @@ LossAndGradients<S, typename F::Number> loss_and_gradients(const Decoder<S, F>& 
   return result;
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI
 BORA_AFTER_NAMESPACE();

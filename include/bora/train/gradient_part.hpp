@@ -7,7 +7,7 @@
 #include <cstddef>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// The gradients of the micro-batches [first, first + count) of a step: a node of the fixed tree that they are summed
 /// in. Sums, not means.
@@ -32,5 +32,5 @@ void add_parameters(Executor* pool, const Parameters<S, T>& from, Parameters<S, 
 }
 
 }  // namespace detail
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI
 BORA_AFTER_NAMESPACE();

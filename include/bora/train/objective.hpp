@@ -12,7 +12,7 @@
 #include <span>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// A row that an objective sees: where a prediction is asked for.
 struct Target {
@@ -144,4 +144,4 @@ struct TargetList {
 };
 
 }  // namespace detail
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

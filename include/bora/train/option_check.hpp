@@ -4,7 +4,7 @@
 #include <cmath>
 #include <string_view>
 
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 /// Throws ConfigError, "WHO: NAME is -1, expected EXPECTED", unless `holds`.
 inline void check_option(bool holds, std::string_view who, std::string_view name, double value,
@@ -18,4 +18,4 @@ inline void check_not_negative(std::string_view who, std::string_view name, doub
   check_option(std::isfinite(value) && value >= 0, who, name, value, "a finite number from 0");
 }
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail

@@ -11,7 +11,7 @@
 #include <sys/resource.h>
 #endif
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// A point of a loss curve.
 struct LossPoint {
@@ -104,4 +104,4 @@ inline std::size_t most_memory() noexcept {
 }
 
 }  // namespace detail
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -10,7 +10,7 @@
 #include <span>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
@@ -22,9 +22,10 @@ void count_choices(const BatchForward<S, F>& forward, std::vector<std::vector<do
     A::with_kind(l, [&]<std::size_t kind>() {
       using Policy = typename A::template FeedForward<kind>;
       if constexpr (Policy::experts > 0) {
-        const auto& choice = forward.template kept<kind>(l).feed_forward.choice;
+        const auto& choice = forward.template kept<kind>(l).feed_forward.router.choice;
         for (std::size_t r = 0; r < forward.rows(); ++r)
-          for (std::size_t c = 0; c < Policy::choices; ++c) ++counts[l][static_cast<std::size_t>(choice.row(r)[c])];
+          for (std::size_t c = 0; c < Policy::choices; ++c)
+            if (choice.row(r)[c] >= 0) ++counts[l][static_cast<std::size_t>(choice.row(r)[c])];
       }
     });
 }
@@ -60,4 +61,4 @@ std::vector<std::vector<double>> expert_shares(const Decoder<S, F>& model, std::
   return shares;
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -9,7 +9,7 @@
 #include <optional>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// How the rate falls after the warm-up. Checkpoints store the values: new ones are appended.
 enum class Decay { cosine, linear, constant, inverse_sqrt };
@@ -117,5 +117,5 @@ struct LearningRate {
   static double ratio(std::size_t a, std::size_t b) noexcept { return static_cast<double>(a) / static_cast<double>(b); }
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI
 BORA_AFTER_NAMESPACE();

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// A permutation of 0 .. size - 1, decided by (seed, stream): a Feistel network (Luby and Rackoff 1988) over the next
 /// even number of bits, walked along its cycle until it lands inside (Black and Rogaway 2002, §3). Fewer than four
@@ -46,4 +46,4 @@ class ShuffledOrder {
   Random keys_;
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

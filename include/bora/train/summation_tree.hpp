@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 /// The sum of items 0, 1, …, n - 1 as a tree: items 2i and 2i + 1 are added first, then pairs of pairs, and so on; what
 /// is left over at the right end is added from right to left.
@@ -91,4 +91,4 @@ class SummationTree {
   std::map<std::size_t, Node> nodes_;  // by their first item
 };
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail

@@ -10,7 +10,7 @@
 #include <vector>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 /// Only rows that are targets pass through the head, gathered `head_rows` at a time: logits of a whole batch never
 /// exist. An objective that must see all rows before it knows a gradient has the head run twice.
@@ -181,5 +181,5 @@ class TargetHead {
   std::vector<double> together_;  ///< [targets]: the losses that a sequence objective is given
 };
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail
 BORA_AFTER_NAMESPACE();

@@ -2,7 +2,7 @@
 #pragma once
 #include <bora/core/checked.hpp>
 #include <bora/core/error.hpp>
-#include <bora/core/file_words.hpp>
+#include <bora/files/file_words.hpp>
 #include <bora/core/tensor.hpp>
 #include <bora/io/token_file.hpp>
 #include <bora/train/shuffled_order.hpp>
@@ -17,7 +17,7 @@
 #include <utility>
 #include <vector>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// A token file and its share of the rows, relative to the other sources'.
 struct TokenSource {
@@ -210,4 +210,4 @@ class TokenMixture {
   TokenMixtureState state_;
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -1,5 +1,6 @@
 /// The trainer: F32 parameters and moments, stepped by AdamW, in front of a packed model of any format.
 #pragma once
+#include <bora/core/random.hpp>
 #include <bora/simd/adamw.hpp>
 #include <bora/train/gradient.hpp>
 #include <bora/train/gradient_part.hpp>
@@ -10,6 +11,7 @@
 #include <bit>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <span>
@@ -17,7 +19,7 @@
 #include <vector>
 
 BORA_BEFORE_NAMESPACE();
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// AdamW (Loshchilov and Hutter 2019). The decay is decoupled and touches matrices only, embeddings and head included.
 struct AdamwOptions {
@@ -39,6 +41,7 @@ struct TrainerOptions {
   /// Gradients of micro-batches are added in a fixed tree, by their number in the step: what the step comes to depends
   /// on where micro-batches begin and end, not on which of them share a batch, nor on who computes them.
   std::size_t micro_batch = 0;
+  std::uint64_t noise = 0;  ///< seed of the noise of routers that have some: each micro-batch of each step has its own
 };
 
 /// What a step did.
@@ -198,8 +201,11 @@ class Trainer {
     }
     return *pass_;
   }
-  LossOptions loss_options() const noexcept {
-    return {.load_balancing = options_.load_balancing, .balance = options_.balance, .pool = options_.pool};
+  LossOptions loss_options(std::size_t micro_batch = 0) const noexcept {
+    return {.load_balancing = options_.load_balancing,
+            .balance = options_.balance,
+            .pool = options_.pool,
+            .noise = Random(options_.noise, steps_).at(micro_batch)};
   }
 
   void add_micro_batches(std::span<const TokenBatch> batches, std::size_t first) {
@@ -210,7 +216,8 @@ class Trainer {
         const Range rows{row, std::min(batch.batch(), row + rows_of(batch))};
         const detail::BatchShape shape = detail::shape_of(batch, rows);
         Parameters<Spec, T> gradients = empty_gradients();
-        LossSum loss = pass(shape).add(*model_, {&batch, rows, i, sequences}, loss_options(), objective_, gradients);
+        LossSum loss =
+            pass(shape).add(*model_, {&batch, rows, i, sequences}, loss_options(first), objective_, gradients);
         sequences += shape.sequences;
         insert({first++, 1, std::move(loss), std::move(gradients)});
       }
@@ -358,5 +365,5 @@ class Trainer {
   std::size_t steps_ = 0;
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI
 BORA_AFTER_NAMESPACE();

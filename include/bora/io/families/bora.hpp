@@ -8,7 +8,7 @@
 #include <string_view>
 #include <utility>
 
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 inline ModelDescription own_prototype() { return {}; }
 inline void own_keys(ConfigKeys& c, ModelDescription& d) {
@@ -173,4 +173,4 @@ inline void old_own_keys(ConfigKeys& c, ModelDescription& d) {
 }
 inline constexpr Family old_own_family{"bora", "", &llama_names, own_prototype, old_own_keys};
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 inline constexpr TensorNames falcon_names{
     .prefix = "transformer.",
@@ -82,4 +82,4 @@ inline void falcon_keys(ConfigKeys& c, ModelDescription& d) {
 inline constexpr Family falcon_family{"falcon",         "FalconForCausalLM", &falcon_names,
                                       falcon_prototype, falcon_keys,         falcon_spellings};
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 inline constexpr TensorNames gpt2_names{
     .prefix = "transformer.",
@@ -51,4 +51,4 @@ inline void gpt2_keys(ConfigKeys& c, ModelDescription& d) {
 }
 inline constexpr Family gpt2_family{"gpt2", "GPT2LMHeadModel", &gpt2_names, gpt2_prototype, gpt2_keys};
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 inline constexpr TensorNames gpt_neox_names{
     .prefix = "gpt_neox.",
@@ -59,4 +59,4 @@ inline void gpt_neox_keys(ConfigKeys& c, ModelDescription& d) {
 inline constexpr Family gpt_neox_family{"gpt_neox", "GPTNeoXForCausalLM", &gpt_neox_names, gpt_neox_prototype,
                                         gpt_neox_keys};
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail

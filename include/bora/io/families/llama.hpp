@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 inline constexpr TensorNames llama_names{
     .prefix = "model.",
@@ -100,4 +100,4 @@ inline void llama_keys(ConfigKeys& c, ModelDescription& d) {
 
 inline constexpr Family llama_family{"llama", "LlamaForCausalLM", &llama_names, llama_prototype, llama_keys};
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 /// Defaults of transformers' MistralConfig.
 inline void mistral_keys(ConfigKeys& c, ModelDescription& d) {
@@ -50,4 +50,4 @@ inline void mixtral_keys(ConfigKeys& c, ModelDescription& d) {
 }
 inline constexpr Family mixtral_family{"mixtral", "MixtralForCausalLM", &llama_names, mixtral_prototype, mixtral_keys};
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 inline constexpr TensorNames mpt_names{
     .prefix = "transformer.",
@@ -71,4 +71,4 @@ inline void mpt_keys(ConfigKeys& c, ModelDescription& d) {
 }
 inline constexpr Family mpt_family{"mpt", "MptForCausalLM", &mpt_names, mpt_prototype, mpt_keys};
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail

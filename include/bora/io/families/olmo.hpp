@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <string_view>
 
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 inline ModelDescription olmo_prototype() {
   return prototype(norm_description("NonParametricLayerNorm", 1e-5, false, false), rotary_prototype(),
@@ -27,4 +27,4 @@ inline void olmo_keys(ConfigKeys& c, ModelDescription& d) {
 }
 inline constexpr Family olmo_family{"olmo", "OlmoForCausalLM", &llama_names, olmo_prototype, olmo_keys};
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail

@@ -3,7 +3,7 @@
 #include <bora/model/accounting.hpp>
 #include <cstddef>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// Falcon 7B (Almazrouei et al. 2023; sizes: the defaults of transformers' FalconConfig). That its linear layers have
 /// no bias and its GELU is exact is recalled; the count is the published one.
@@ -18,4 +18,4 @@ struct Falcon7B : DecoderSpec {
 
 static_assert(parameter_count<Falcon7B> == 6'921'720'704);
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -3,7 +3,7 @@
 #include <bora/model/accounting.hpp>
 #include <cstddef>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// GPT-2 small (Radford et al. 2019, Table 2; sizes: llm.c, train_gpt2.cu). llm.c pads the vocabulary to 50,304 rows in
 /// memory, the published files do not.
@@ -42,4 +42,4 @@ static_assert(parameter_count<Gpt2Medium> == 354'823'168);
 static_assert(parameter_count<Gpt2Large> == 774'030'080);
 static_assert(parameter_count<Gpt2Xl> == 1'557'611'200);
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -6,7 +6,7 @@
 #include <bora/model/zoo/gpt2.hpp>
 #include <cstddef>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// GPT-3 125M (Brown et al. 2020, Table 2.1).
 struct Gpt3_125M : Gpt2Small {
@@ -62,4 +62,4 @@ struct Gpt3_175B : Gpt3_125M {
 
 static_assert(parameter_count<Gpt3_175B> == 174'604'259'328);
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

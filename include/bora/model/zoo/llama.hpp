@@ -3,7 +3,7 @@
 #include <bora/model/accounting.hpp>
 #include <cstddef>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// Llama 1 7B (Touvron et al. 2023, "LLaMA", Table 2). Sizes and eps are recalled, not read in a file.
 struct Llama1_7B : DecoderSpec {
@@ -118,4 +118,4 @@ static_assert(parameter_count<Stories15M> == 15'191'712);
 static_assert(parameter_count<Stories42M> == 41'689'600);
 static_assert(parameter_count<Stories110M> == 109'529'856);
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

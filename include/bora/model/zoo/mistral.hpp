@@ -3,7 +3,7 @@
 #include <bora/model/accounting.hpp>
 #include <cstddef>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// Mistral 7B v0.1 (Jiang et al. 2023, Table 1). Base and eps are recalled.
 struct Mistral7B : DecoderSpec {
@@ -30,4 +30,4 @@ static_assert(parameter_count<Mistral7B> == 7'241'732'096);
 static_assert(parameter_count<Mistral7Bv02> == 7'241'732'096);
 static_assert(parameter_count<Mistral7Bv03> == 7'248'023'552);
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -3,7 +3,7 @@
 #include <bora/model/zoo/mistral.hpp>
 #include <cstddef>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// Mixtral 8x7B v0.1 (Jiang et al. 2024, Table 1). Base and eps are recalled.
 struct Mixtral8x7B : Mistral7B {
@@ -34,4 +34,4 @@ static_assert(active_parameter_count<Mixtral8x22B> == 39'152'031'744);
 static_assert(parameter_count<Mixtral8x22Bv03> == 140'630'071'296);
 static_assert(active_parameter_count<Mixtral8x22Bv03> == 39'161'468'928);
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

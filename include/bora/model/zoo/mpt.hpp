@@ -3,7 +3,7 @@
 #include <bora/model/accounting.hpp>
 #include <cstddef>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// MPT 7B (MosaicML 2023; llm-foundry, scripts/train/yamls/pretrain/mpt-7b.yaml). The matrices have 50,432 rows where
 /// the YAML says 50,368 (recalled; the count is the published one). It does not clip q, k and v.
@@ -17,4 +17,4 @@ struct Mpt7B : DecoderSpec {
 
 static_assert(parameter_count<Mpt7B> == 6'649'286'656);
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -3,7 +3,7 @@
 #include <bora/model/accounting.hpp>
 #include <cstddef>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// OLMo 7B (Groeneveld et al. 2024; OLMo, configs/official-0724/OLMo-7B.yaml). The tokenizer has 50,280 ids, the
 /// matrices 50,304 rows. The hidden width is half of the file's 22,016, which counts gate and up together. It does not
@@ -26,4 +26,4 @@ struct Olmo1B : Olmo7B {
 static_assert(parameter_count<Olmo1B> == 1'176'764'416);
 static_assert(parameter_count<Olmo7B> == 6'888'095'744);
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

@@ -3,7 +3,7 @@
 #include <bora/model/accounting.hpp>
 #include <cstddef>
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 /// Pythia 6.9B (Biderman et al. 2023; pythia, models/6.9B/pythia-6.9b.yml). The padded vocabulary is recalled; the
 /// count is the published one.
@@ -33,4 +33,4 @@ static_assert(parameter_count<Pythia1B> == 1'011'781'632);
 static_assert(parameter_count<Pythia6_9B> == 6'857'302'016);
 static_assert(parameter_count<GptNeoX20B> == 20'554'567'680);
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

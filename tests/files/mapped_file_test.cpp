@@ -1,6 +1,6 @@
 #include "io/temporary_folder.hpp"
 #include "support/catch.hpp"
-#include <bora/core/mapped_file.hpp>
+#include <bora/files/mapped_file.hpp>
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>

@@ -1,12 +1,12 @@
 /// Folders: made, listed, emptied, and brought to the disk.
 #pragma once
-#include <bora/core/mapped_file.hpp>
+#include <bora/files/mapped_file.hpp>
 #include <cerrno>
 #include <filesystem>
 #include <system_error>
 #include <vector>
 
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 /// Brings a folder's names to the disk. Throws FileError where the disk fails; where a folder cannot be opened, or the
 /// file system does not know of such a thing, there is nothing to be done.
@@ -49,4 +49,4 @@ void remove_files(const std::filesystem::path& folder, Doomed&& doomed) {
   for (const std::filesystem::path& file : files) remove_file(file);
 }
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail

@@ -1,6 +1,8 @@
 /// Files for reading: mapped into memory, and the words for what is wrong with one.
 #pragma once
 #include <bora/core/error.hpp>
+#include <bora/core/load_number.hpp>
+#include <bora/core/printable.hpp>
 #include <algorithm>
 #include <bit>
 #include <cerrno>
@@ -26,7 +28,7 @@
 #include <unistd.h>
 #endif
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
@@ -43,70 +45,6 @@ template <class... Parts>
 }
 
 inline std::string system_message(int error) { return std::generic_category().message(error); }
-
-/// Bytes of the UTF-8 character that `text` begins with; 0 where it begins with none: bytes that are no UTF-8, overlong
-/// forms and surrogates included.
-inline std::size_t utf8_length(std::string_view text) noexcept {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto follows = [&](std::size_t i, unsigned least = 0x80, unsigned most = 0xbf) {
-    return i < text.size() && byte(i) >= least && byte(i) <= most;
-  };
-  if (text.empty()) return 0;
-  const unsigned first = byte(0);
-  if (first < 0x80) return 1;
-  if (first >= 0xc2 && first <= 0xdf) return follows(1) ? 2 : 0;
-  if (first >= 0xe0 && first <= 0xef)
-    return follows(1, first == 0xe0 ? 0xa0 : 0x80, first == 0xed ? 0x9f : 0xbf) && follows(2) ? 3 : 0;
-  if (first >= 0xf0 && first <= 0xf4)
-    return follows(1, first == 0xf0 ? 0x90 : 0x80, first == 0xf4 ? 0x8f : 0xbf) && follows(2) && follows(3) ? 4 : 0;
-  return 0;
-}
-/// Whether a character steers a terminal or the order of the text around it instead of being seen: C0 and C1 controls,
-/// DEL, line and paragraph separators, marks of direction, the byte order mark.
-inline bool is_control(std::string_view character) noexcept {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(character[i]); };
-  if (character.size() == 1) return byte(0) < 0x20 || byte(0) == 0x7f;
-  if (character.size() == 2) return (byte(0) == 0xc2 && byte(1) < 0xa0) || character == "\xd8\x9c";
-  if (character.size() != 3) return false;
-  const unsigned last = byte(2);
-  if (character.starts_with("\xe2\x80")) return last == 0x8e || last == 0x8f || (last >= 0xa8 && last <= 0xae);
-  if (character.starts_with("\xe2\x81")) return last >= 0xa6 && last <= 0xa9;
-  return character == "\xef\xbb\xbf";
-}
-/// Text from a file as it may stand in a message: controls, and bytes that are no UTF-8, as "\x1b".
-inline std::string escaped(std::string_view text) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string out;
-  while (!text.empty()) {
-    const std::size_t length = utf8_length(text);
-    const std::string_view character = text.substr(0, length == 0 ? 1 : length);
-    if (length != 0 && !is_control(character))
-      out += character;
-    else
-      for (const char c : character) {
-        const auto byte = static_cast<unsigned char>(c);
-        out += {'\\', 'x', digits[byte / 16], digits[byte % 16]};
-      }
-    text.remove_prefix(character.size());
-  }
-  return out;
-}
-/// A name from a file as it may stand in a message: short, and legible whatever it holds.
-inline std::string printable(std::string_view name) {
-  constexpr std::size_t longest = 120;
-  std::size_t shown = std::min(name.size(), longest);
-  while (shown < name.size() && shown > 0 && (static_cast<unsigned char>(name[shown]) & 0xc0) == 0x80)
-    --shown;  // not half of a character
-  return message("'", escaped(name.substr(0, shown)), name.size() > longest ? "…'" : "'");
-}
-
-/// A number at `from`, which need not be aligned.
-template <class T>
-T load_number(const std::byte* from) noexcept {
-  T value;
-  std::memcpy(&value, from, sizeof value);
-  return value;
-}
 
 /// Whether a weight can be computed with; by its bits, so that no compiler flag assumes it away.
 inline bool finite_bits(float value) noexcept {
@@ -395,4 +333,4 @@ class MappedFile {
 #endif
 };
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

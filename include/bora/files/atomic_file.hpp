@@ -1,8 +1,8 @@
 /// Files that are replaced whole when written.
 #pragma once
-#include <bora/core/file_lock.hpp>
-#include <bora/core/folder.hpp>
-#include <bora/core/mapped_file.hpp>
+#include <bora/files/file_lock.hpp>
+#include <bora/files/folder.hpp>
+#include <bora/files/mapped_file.hpp>
 #include <atomic>
 #include <cerrno>
 #include <cstddef>
@@ -19,7 +19,7 @@
 #include <dirent.h>
 #endif
 
-namespace bora::inline BORA_ABI {
+namespace bora { inline namespace BORA_ABI {
 
 #if defined(BORA_POSIX_FILES)
 namespace detail {
@@ -181,4 +181,4 @@ inline void write_file(const std::filesystem::path& file, std::string_view text)
   out.commit();
 }
 
-}  // namespace bora::inline BORA_ABI
+}}  // namespace bora::BORA_ABI

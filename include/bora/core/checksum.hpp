@@ -1,17 +1,13 @@
-/// What this library's own files have in common: 64-bit words, names in them, and their checksum.
+/// A sum over words that tells contents apart: of files, and of what a model is.
 #pragma once
-#include <bora/core/mapped_file.hpp>
-#include <algorithm>
-#include <array>
+#include <bora/core/load_number.hpp>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <span>
-#include <string>
-#include <string_view>
 
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 /// A 64-bit sum of words: each step is a bijection, so a change of any one word is seen.
 class Checksum {
@@ -36,16 +32,4 @@ class Checksum {
   std::uint64_t sum_ = 0xcbf29ce484222325u;
 };
 
-/// A name of up to 8 characters as a number.
-inline std::uint64_t name_word(std::string_view name) noexcept {
-  std::uint64_t word = 0;
-  std::memcpy(&word, name.data(), std::min(name.size(), sizeof word));
-  return word;
-}
-inline std::string name_text(std::uint64_t word) {
-  const auto bytes = std::bit_cast<std::array<char, sizeof word>>(word);
-  const std::string_view text(bytes.data(), bytes.size());
-  return printable(text.substr(0, std::min(text.size(), text.find('\0'))));
-}
-
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail

@@ -1,6 +1,6 @@
 #include "io/temporary_folder.hpp"
 #include "support/catch.hpp"
-#include <bora/core/atomic_file.hpp>
+#include <bora/files/atomic_file.hpp>
 #include <csignal>
 #include <filesystem>
 #include <fstream>

@@ -1,6 +1,6 @@
 /// Locks that tell other programs a file or folder is in use.
 #pragma once
-#include <bora/core/mapped_file.hpp>
+#include <bora/files/mapped_file.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -8,7 +8,7 @@
 #include <sys/file.h>
 #endif
 
-namespace bora::inline BORA_ABI::detail {
+namespace bora { inline namespace BORA_ABI { namespace detail {
 
 /// What became of asking for a lock.
 enum class LockState {
@@ -69,4 +69,4 @@ class FileLock {
 #endif
 };
 
-}  // namespace bora::inline BORA_ABI::detail
+}}}  // namespace bora::BORA_ABI::detail

@@ -1,0 +1,63 @@
+/// The losses of routers over what they decided in a forward.
+#pragma once
+#include <bora/layers/router.hpp>
+#include <bora/model/forward.hpp>
+#include <cstddef>
+#include <span>
+#include <type_traits>
+#include <vector>
+
+BORA_BEFORE_NAMESPACE();
+namespace bora { inline namespace BORA_ABI { namespace detail {
+
+/// What a feed-forward layer routes with: nothing for a plain one.
+template <class FeedForward>
+struct RouterOf {
+  using type = void;
+};
+template <class FeedForward>
+  requires requires { typename FeedForward::Router; }
+struct RouterOf<FeedForward> {
+  using type = typename FeedForward::Router;
+};
+
+template <ModelSpec S, WeightFormat F>
+class RouterLosses {
+ public:
+  /// The sum over the kinds of routers that a model has, for the last forward, which kept everything: each sees its
+  /// layers together and leaves there what its backward adds, times the coefficient.
+  static double measure(const Forward<S, F>& forward, std::size_t rows, const RouterLossOptions& options) {
+    double sum = 0;
+    A::for_kinds([&]<std::size_t kind>() {
+      if constexpr (has_losses<Router<kind>> && is_first<kind>()) {
+        using Kept = typename Router<kind>::template Kept<Packed<F>>;
+        std::vector<const Kept*> layers;
+        for (std::size_t l = 0; l < S::layers; ++l)
+          A::with_kind(l, [&]<std::size_t other>() {
+            if constexpr (std::is_same_v<Router<other>, Router<kind>>)
+              layers.push_back(&forward.template kept<other>(l).feed_forward.router);
+          });
+        sum += Router<kind>::template losses<Packed<F>>(std::span<const Kept* const>(layers), rows, options);
+      }
+    });
+    return sum;
+  }
+
+ private:
+  using A = Anatomy<S>;
+  template <std::size_t kind>
+  using Router = typename RouterOf<typename A::template Block<kind>::FeedForward>::type;
+  template <class R>
+  static constexpr bool has_losses = requires { &R::template losses<Packed<F>>; };
+
+  /// Whether no kind before has the same router.
+  template <std::size_t kind>
+  static constexpr bool is_first() noexcept {
+    return []<std::size_t... before>(std::index_sequence<before...>) {
+      return !(std::is_same_v<Router<before>, Router<kind>> || ...);
+    }(std::make_index_sequence<kind>());
+  }
+};
+
+}}}  // namespace bora::BORA_ABI::detail
+BORA_AFTER_NAMESPACE();
