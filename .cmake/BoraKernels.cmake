@@ -21,3 +21,47 @@ function(bora_kernels target)
     target_link_libraries(${user} PRIVATE ${kernels})
   endforeach()
 endfunction()
+
+# bora_dispatch(<target>...): compile bora's kernels for several processors; the program takes those of the one it runs on.
+#
+# For programs that are built on one machine and run on others, such as packages: their sources get no -march. The library
+# <first target>_bora_dispatch holds a source for each set of instructions, compiled with the options of the first target,
+# and the way to them (bora/simd/dispatch.hpp). BORA_TARGET=avx2 in the environment asks for a lesser one. On processors
+# other than x86-64, where one target is all there is, this is bora_kernels.
+function(bora_dispatch target)
+  if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+    bora_kernels(${ARGV})
+    return()
+  endif()
+  set(targets avx512bf16 avx512 avx2 sse4)  # the best one first
+  set(flags_of_avx512bf16 -march=cooperlake)
+  set(flags_of_avx512 -march=skylake-avx512)
+  set(flags_of_avx2 -march=haswell -maes -mpclmul)  # without these two Highway does without AVX2
+  set(flags_of_sse4 -march=x86-64-v2)
+
+  set(library ${target}_bora_dispatch)
+  set(folder "${CMAKE_CURRENT_BINARY_DIR}/${library}")
+  list(TRANSFORM targets REPLACE "(.+)" "T(\\1)" OUTPUT_VARIABLE list)
+  list(JOIN list " " list)
+  file(CONFIGURE OUTPUT "${folder}/dispatch.cpp" CONTENT
+    "#define BORA_COMPILE_DISPATCH\n#define BORA_DISPATCH_TARGETS(T) ${list}\n#include <bora/simd/dispatch.hpp>\n" @ONLY)
+  set(sources "${folder}/dispatch.cpp")
+  set_source_files_properties("${folder}/dispatch.cpp" PROPERTIES COMPILE_DEFINITIONS BORA_DYNAMIC_DISPATCH)
+  foreach(name IN LISTS targets)
+    set(source "${folder}/${name}.cpp")
+    file(CONFIGURE OUTPUT "${source}" CONTENT
+      "#define BORA_DISPATCH_TARGET ${name}\n#include <bora/simd/dispatch_target.hpp>\n" @ONLY)
+    set_source_files_properties("${source}" PROPERTIES COMPILE_OPTIONS "${flags_of_${name}}")
+    list(APPEND sources "${source}")
+  endforeach()
+  add_library(${library} STATIC EXCLUDE_FROM_ALL ${sources})
+  target_link_libraries(${library} PRIVATE bora::bora)
+  target_compile_options(${library} PRIVATE "$<TARGET_PROPERTY:${target},COMPILE_OPTIONS>")
+  target_compile_definitions(${library} PRIVATE
+    "$<FILTER:$<TARGET_PROPERTY:${target},COMPILE_DEFINITIONS>,EXCLUDE,^BORA_(EXTERN_KERNELS|DYNAMIC_DISPATCH)$>")
+  set_target_properties(${library} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  foreach(user IN LISTS target ARGN)
+    target_compile_definitions(${user} PRIVATE BORA_EXTERN_KERNELS BORA_DYNAMIC_DISPATCH)
+    target_link_libraries(${user} PRIVATE ${library})
+  endforeach()
+endfunction()

@@ -26,11 +26,18 @@
 #define BORA_VERSION_MINOR 1
 #define BORA_VERSION_PATCH 0
 
+#if defined(BORA_DYNAMIC_DISPATCH) && (defined(BORA_BACKEND_SCALAR) || defined(BORA_BACKEND_XSIMD))
+#error \
+    "bora: BORA_DYNAMIC_DISPATCH chooses between Highway's targets: compile without BORA_BACKEND_SCALAR and BORA_BACKEND_XSIMD"
+#endif
+
 // The backend. Highway, which most programs use, adds nothing to the name.
 #if defined(BORA_BACKEND_SCALAR)
 #define BORA_BACKEND_TAG _scalar
 #elif defined(BORA_BACKEND_XSIMD)
 #define BORA_BACKEND_TAG _xsimd
+#elif defined(BORA_DYNAMIC_DISPATCH)
+#define BORA_BACKEND_TAG _dispatch  // a program that chooses its kernels while it runs (simd/dispatch.hpp)
 #else
 #define BORA_BACKEND_TAG
 #endif

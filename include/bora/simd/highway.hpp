@@ -141,7 +141,9 @@ struct HighwayVector {
     return {hn::IfThenElse(hn::Lt(a.v, b.v), yes.v, no.v)};
   }
   static BORA_INLINE HighwayVector keep(int begin, int end, HighwayVector a, HighwayVector b) noexcept {
-    const auto lane = hn::Iota(D(), 0.0f);
+    // Not hn::Iota: where it is not inlined, two targets of one Highway namespace would share it.
+    alignas(64) static constexpr float number[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    const auto lane = hn::Load(D(), number);
     const auto inside = hn::And(hn::Ge(lane, hn::Set(D(), static_cast<float>(begin))),
                                 hn::Lt(lane, hn::Set(D(), static_cast<float>(end))));
     return {hn::IfThenElse(inside, a.v, b.v)};

@@ -92,7 +92,7 @@ BORA_INLINE void copy_row(const T* a, T* out, std::size_t n) noexcept {
 /// y = x, its pairs (x[c], x[c + half]) turned by the angles whose cosine and sine are given; `direction` -1 turns
 /// back. y may be x.
 template <class T>
-BORA_INLINE void rotate(const T* x, const T* cosine, const T* sine, std::size_t half, T direction, T* y) noexcept {
+void rotate(const T* x, const T* cosine, const T* sine, std::size_t half, T direction, T* y) noexcept {
   using B = Block<T>;
   detail::for_blocks(half, [&](std::size_t i, std::size_t valid) {
     const B a = detail::load<B>(x + i, valid), b = detail::load<B>(x + half + i, valid);
