@@ -240,6 +240,15 @@ class MappedFile {
   std::size_t size() const noexcept { return bytes_.size(); }
   /// All of the file.
   std::string_view text() const noexcept { return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()}; }
+  /// The same to be written: in this program's memory only, the file stays as it is. Throws FileError where the system
+  /// refuses.
+  std::span<std::byte> private_bytes() {
+#if defined(BORA_POSIX_FILES)
+    if (mapped_ && ::mprotect(const_cast<std::byte*>(bytes_.data()), bytes_.size(), PROT_READ | PROT_WRITE) != 0)
+      refuse("cannot be made writable in memory: ", detail::system_message(errno));
+#endif
+    return {const_cast<std::byte*>(bytes_.data()), bytes_.size()};
+  }
   /// Whether the path still names the file that was opened: not where another one was moved there since.
   bool still_in_place() const noexcept {
 #if defined(BORA_POSIX_FILES)

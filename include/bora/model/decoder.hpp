@@ -10,6 +10,7 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -20,8 +21,8 @@ namespace bora { inline namespace BORA_ABI {
 
 /// The model: what forward and backward read. Const, it serves many sessions on many threads.
 ///
-/// Matrices are held in panels of the format, vectors in its number type, all in one block of memory. Padding exists
-/// only here.
+/// Matrices are held in panels of the format, vectors in its number type, all in one block of memory, which is the
+/// model's own or a file that is mapped. Padding exists only here.
 template <detail::SoundSpec S, detail::SoundFormat F = detail::LeftOut>
 class Decoder {
  public:
@@ -34,7 +35,8 @@ class Decoder {
   /// All weights zero. A `Mixed` model holds each matrix as `recipe` says, F32 without one; other formats do not ask.
   /// Throws MemoryError, as all constructors do, where there is no memory for them.
   explicit Decoder(const Recipe& recipe = {})
-      : memory_(carve_buffer("the weights", [&](Arena& arena) { place(arena, tree_, recipe); })) {}
+      : memory_(carve_buffer("the weights", [&](Arena& arena) { place(arena, tree_, recipe); })),
+        packed_(memory_.span()) {}
 
   /// Weights from `fill(TensorId, TensorShape, std::span<float> out)`, which supplies one tensor at a time,
   /// row-major [out, in], so that a model larger than half the memory can be loaded. Where `fill(TensorId, TensorShape,
@@ -95,6 +97,15 @@ class Decoder {
         tree_);
   }
 
+  /// Weights that are packed already, as `packed()` of a model of this type and recipe gave them,
+  /// `packed_bytes(recipe)` of them, on a boundary of 64. They are not copied: `owner` keeps them, and they must be
+  /// writable if the model is trained or assigned to.
+  Decoder(std::shared_ptr<void> owner, std::byte* packed, CheckpointNames names, const Recipe& recipe = {})
+      : owner_(std::move(owner)), packed_(packed, packed_bytes(recipe)), names_(names) {
+    Arena arena(packed);
+    place(arena, tree_, recipe);
+  }
+
   /// Packs a whole set of parameters.
   template <class T>
   explicit Decoder(const Parameters<S, T>& parameters) : Decoder() {
@@ -139,7 +150,16 @@ class Decoder {
   /// All weights, packed.
   const Tree& weights() const noexcept { return tree_; }
   /// Bytes of all weights, padding included.
-  std::size_t weight_bytes() const noexcept { return memory_.bytes(); }
+  std::size_t weight_bytes() const noexcept { return packed_.size(); }
+  /// All of them as they lie in memory: the same for every processor.
+  std::span<const std::byte> packed() const noexcept { return packed_; }
+  /// How many bytes the weights of a model of this type take.
+  static std::size_t packed_bytes(const Recipe& recipe = {}) {
+    Tree tree;
+    Arena arena;
+    place(arena, tree, recipe);
+    return arena.used();
+  }
   /// How the file that these weights came from called its tensors.
   const CheckpointNames& names() const noexcept { return names_; }
 
@@ -191,7 +211,7 @@ class Decoder {
 
   /// Where a tensor lies, to be written: the tree has views to read only.
   std::byte* writable(const void* tensor) noexcept {
-    return memory_.data() + (static_cast<const std::byte*>(tensor) - memory_.data());
+    return packed_.data() + (static_cast<const std::byte*>(tensor) - packed_.data());
   }
 
   /// Lays all tensors out in `arena`.
@@ -208,6 +228,8 @@ class Decoder {
 
   Tree tree_;  // before memory_, which is made by laying the tree out
   Buffer<std::byte> memory_;
+  std::shared_ptr<void> owner_;  // of weights that are another's
+  std::span<std::byte> packed_;
   CheckpointNames names_;
 };
 
