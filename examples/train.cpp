@@ -72,7 +72,14 @@ int main(int argc, char** argv) {
   arguments.option("--sample", program::text(prompt), "how the text begins that the trained model writes");
   arguments.option("--lengthen", program::flag(lengthen), "go on with a run that was shorter, at the rate of STEPS");
   return arguments.run(argc, argv, [&] {
-    train(text, folder, steps, lengthen);
+    try {
+      train(text, folder, steps, lengthen);
+    } catch (const bora::ConfigError& error) {  // in this program's words
+      const std::string sentence = error.what(), option = "ScheduleOnResume::replaced";
+      const std::size_t at = sentence.find(option);
+      if (at == std::string::npos) throw;
+      throw bora::ConfigError(std::string(sentence).replace(at, option.size(), "--lengthen"));
+    }
     sample::write(generate::attempt_small_llama, folder, prompt);
   });
 }
