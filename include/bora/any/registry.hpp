@@ -1,7 +1,7 @@
-/// The models that a program was compiled with, by type and format, and which of them a checkpoint is.
+/// The models that a program was compiled with, by type and format, and how to find the one that matches a checkpoint.
 ///
-/// A source file of the program names each: `BORA_REGISTER_MODEL(bora::Mistral7B, bora::Bf16)`. Nothing else that
-/// uses them instantiates a model.
+/// A source file of the program names each: `BORA_REGISTER_MODEL(bora::Mistral7B, bora::Bf16)`. Code that uses
+/// registered models does not instantiate them again.
 #pragma once
 #include <bora/any/any_model.hpp>
 #include <bora/core/error.hpp>
@@ -24,14 +24,14 @@
 
 namespace bora { inline namespace BORA_ABI {
 
-/// How a checkpoint becomes a model.
+/// Options for loading a checkpoint.
 struct OpenOptions {
-  std::size_t threads = usable_cores();  ///< that work for it: reading, and in its sessions
+  std::size_t threads = usable_cores();  ///< threads for loading, and for its sessions
   std::string format = {};               ///< "F32", "Bf16", …: of the registered ones; empty: the first that was
-  ProgressFunction progress = {};        ///< is told the parameters read, of all; returning false ends with Cancelled
+  ProgressFunction progress = {};        ///< gets the parameters read and their total; false: throws Cancelled
 };
 
-/// A model that this program can make.
+/// A registered model type.
 struct RegisteredModel {
   std::string name;              ///< as it was registered
   std::string_view format;       ///< of its weights
@@ -40,7 +40,7 @@ struct RegisteredModel {
   std::unique_ptr<AnyModel> (*open)(const RegisteredModel&, const std::filesystem::path&, const OpenOptions&);
 };
 
-/// All of this program's, in no particular order of sources.
+/// All registered models; the order of source files is unspecified.
 inline std::vector<RegisteredModel>& registered_models() {
   static std::vector<RegisteredModel> models;
   return models;
@@ -139,8 +139,8 @@ class ModelOfAny final : public AnyModel {
 
 }  // namespace detail
 
-/// Makes a model of type S in format F one of this program's; `name` is what users call it. For a source file of the
-/// program, before main: BORA_REGISTER_MODEL does it.
+/// Registers a model of type S in format F; `name` is its name for users. To be called in a source file before main:
+/// use BORA_REGISTER_MODEL.
 template <ModelSpec S, WeightFormat F>
 bool register_model(std::string name) {
   registered_models().push_back({std::move(name), F::name, describe<S>(),
@@ -158,8 +158,8 @@ bool register_model(std::string name) {
   [[maybe_unused]] static const bool BORA_REGISTER_MODEL_JOIN(bora_registered_model_, __LINE__) = \
       ::bora::register_model<Spec, Format>(#Spec)
 
-/// The checkpoint at `path` as the first registered model that it is. Throws ConfigError, which says of each model how
-/// it differs, where it is none of them; FileError where the checkpoint cannot be read.
+/// Loads the checkpoint at `path` as the first registered model that matches it. Throws ConfigError if none matches,
+/// saying for each model how it differs; FileError if the checkpoint cannot be read.
 inline std::unique_ptr<AnyModel> open_model(const std::filesystem::path& path, const OpenOptions& options = {}) {
   std::string reasons;
   for (const RegisteredModel& entry : registered_models()) {

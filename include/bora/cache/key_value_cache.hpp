@@ -1,4 +1,4 @@
-/// Keys and values of many sequences in many layers, wherever the policy puts their runs.
+/// The key/value cache of several sequences in all layers; the policy decides where their runs lie.
 #pragma once
 #include <bora/cache/policy.hpp>
 #include <bora/core/error.hpp>
@@ -22,23 +22,23 @@ struct CacheLayer {
   std::size_t window;    ///< keys a query sees at most; 0: no bound
 };
 
-/// What a cache is made for.
+/// Sizes of a cache.
 struct CacheShape {
   std::size_t capacity;   ///< positions a linear or paged layer holds
-  std::size_t chunk;      ///< most positions written before anything attends
-  std::size_t rewind;     ///< most positions that will ever be taken back
+  std::size_t chunk;      ///< most positions written before attention reads them
+  std::size_t rewind;     ///< most positions that can be rewound
   std::size_t sequences;  ///< held side by side, numbered from 0
 };
 
-/// Runs of 16 that a ring needs: every key that the first row of a chunk (or of what follows a rewind) still sees, with
-/// the runs at both ends counted whole.
+/// Runs of 16 that a ring needs: all keys that the first row of a chunk (also one after a rewind) still sees, with
+/// partial runs at both ends counted as whole.
 constexpr std::size_t ring_runs(std::size_t window, std::size_t chunk, std::size_t rewind) noexcept {
   const std::size_t positions = window - 1 + std::max(chunk, rewind);
   return (positions + simd::run_length - 1) / simd::run_length + 1;
 }
 
-/// The memory of a session's keys and values. Addresses are reserved when it is made, nothing is allocated afterwards;
-/// the system hands memory out as keys are written.
+/// The memory of a session's keys and values. Address space is reserved at construction, nothing is allocated
+/// afterwards; memory becomes resident as keys are written.
 template <CacheFormat E>
 class KeyValueCache {
  public:
@@ -62,7 +62,7 @@ class KeyValueCache {
   std::size_t length(std::size_t sequence) const noexcept { return sequences_[sequence].length; }
   /// The runs of every sequence in a layer: [sequences].
   const Runs* layer(std::size_t l) const noexcept { return layers_[l].runs.data(); }
-  /// Bytes of the keys and values, as they lie in memory.
+  /// Bytes of the keys and values in memory.
   std::size_t bytes() const noexcept {
     std::size_t sum = 0;
     for (const Layer& layer : layers_) sum += layer.memory.bytes();
@@ -81,20 +81,20 @@ class KeyValueCache {
     s.high = std::max(s.high, s.length);
   }
 
-  /// Whether `rewind` to `length`, which is no more than the sequence holds, would be taken.
+  /// Whether `rewind` to `length`, at most the sequence length, would succeed.
   bool can_rewind(std::size_t sequence, std::size_t length) const noexcept {
     const Sequence& s = sequences_[sequence];
     return length == 0 || (length >= s.floor && std::all_of(layers_.begin(), layers_.end(), [&](const Layer& layer) {
                              return first_held(layer, s.high) <= first_needed(layer, length);
                            }));
   }
-  /// Forgets what comes after `length`. Throws CapacityError where what is seen from there is no longer held.
+  /// Rewinds a sequence to `length` positions. Throws CapacityError if keys that are visible from there were evicted.
   void rewind(std::size_t sequence, std::size_t length) {
     Sequence& s = sequences_[sequence];
     if (length > s.length)
       throw CapacityError(detail::message("rewind: sequence ", sequence, " holds ", s.length,
                                           " tokens, and cannot be taken back to ", length));
-    if (length == 0) return reset(sequence);  // nothing is seen from there
+    if (length == 0) return reset(sequence);  // no keys are visible from there
     if (length < s.floor)
       throw CapacityError(detail::message("rewind: sequence ", sequence, " cannot be taken back to ", length,
                                           " tokens: it was restored from a ring, and holds what is seen from ", s.floor,
@@ -131,9 +131,9 @@ class KeyValueCache {
 
   // What saving and restoring need.
 
-  /// Makes room for `length` positions of an emptied sequence, whose runs from first_runs[l] on, in layer l, the caller
-  /// then writes through run(): those that first_held_run() says are kept. What is seen from before them stays out of
-  /// reach. The caller has checked the capacity, and that first_runs[l] <= first_needed_run(l, length).
+  /// Makes room for `length` positions of an empty sequence. The caller then writes its runs through run(), in layer l
+  /// from first_runs[l] on as far as first_held_run() keeps them. The sequence cannot be rewound to positions that
+  /// would see earlier runs. The caller has checked the capacity and first_runs[l] <= first_needed_run(l, length).
   void adopt(std::size_t sequence, std::size_t length, std::span<const std::size_t> first_runs) noexcept {
     reset(sequence);
     append(sequence, length);
@@ -141,9 +141,9 @@ class KeyValueCache {
     for (std::size_t l = 0; l < layers_.size(); ++l)
       if (first_runs[l] > 0) floor = std::max(floor, first_runs[l] * simd::run_length + layers_[l].facts.window - 1);
   }
-  /// One of the cache for each of the model.
+  /// Number of layers.
   std::size_t layer_count() const noexcept { return layers_.size(); }
-  /// What a layer was made for.
+  /// Heads and window of a layer.
   const CacheLayer& layer_facts(std::size_t l) const noexcept { return layers_[l].facts; }
   /// Bytes of one run of all heads in a layer.
   std::size_t run_bytes(std::size_t l) const noexcept { return layers_[l].run_bytes(); }
@@ -152,7 +152,7 @@ class KeyValueCache {
     const Sequence& s = sequences_[sequence];
     return std::max(first_held(layers_[l], s.high), first_needed(layers_[l], s.floor));
   }
-  /// The first run that attention reads when a sequence of `length` goes on.
+  /// The first run that attention reads when a sequence of `length` continues.
   std::size_t first_needed_run(std::size_t l, std::size_t length) const noexcept {
     return first_needed(layers_[l], length);
   }
@@ -168,7 +168,7 @@ class KeyValueCache {
  private:
   struct Layer {
     CacheLayer facts;
-    std::size_t ring;  ///< runs of the ring, 0: everything is kept
+    std::size_t ring;  ///< runs of the ring; 0: nothing is evicted
     Buffer<std::byte> memory;
     std::vector<Runs> runs;
     std::size_t run_bytes() const noexcept { return facts.kv_heads * simd::RunLayout<E>::bytes(facts.head_dim); }
@@ -176,7 +176,7 @@ class KeyValueCache {
   struct Sequence {
     std::size_t length = 0;
     std::size_t high = 0;   ///< the longest it has been: a ring's slots up to there are overwritten
-    std::size_t floor = 0;  ///< what is seen from fewer positions was never here: restored from a ring
+    std::size_t floor = 0;  ///< shortest length to rewind to: keys visible from fewer positions were not restored
   };
 
   static std::size_t first_held(const Layer& layer, std::size_t high) noexcept {
@@ -217,8 +217,8 @@ class KeyValueCache {
     layers_.push_back(std::move(layer));
   }
 
-  /// A short text is to take what it needs, and not 2 MB a layer: huge pages come with the second 2 MB of a sequence,
-  /// or of the pool of pages.
+  /// A short text should not take 2 MB a layer: huge pages start with the second 2 MB of a sequence, or of the pool of
+  /// pages.
   void allow_huge_pages(Layer& layer, std::size_t parts) noexcept {
     constexpr std::size_t small = std::size_t{2} << 20;
     const std::size_t part = layer.memory.bytes() / parts;

@@ -1,4 +1,4 @@
-/// Which cache holds the keys: a policy of the session, chosen beside an element format.
+/// Cache policies: which kind of cache a session uses, and its element format.
 #pragma once
 #include <bora/core/format.hpp>
 #include <concepts>
@@ -6,7 +6,7 @@
 
 namespace bora { inline namespace BORA_ABI {
 
-/// Where the runs of a layer lie.
+/// Where the runs of a layer are placed in memory.
 enum class CacheKind { linear, rolling, paged };
 
 /// Keeps every key, up to the session's capacity.
@@ -18,8 +18,8 @@ struct LinearCache {
   static constexpr CacheKind kind(std::size_t) noexcept { return CacheKind::linear; }
 };
 
-/// A ring per layer (Jiang et al. 2023, §2, "Rolling Buffer Cache") that holds what the layer's window, the prefill
-/// chunk and the promised rewind need, and no more. Refused on a mask without a window.
+/// A ring per layer (Jiang et al. 2023, §2, "Rolling Buffer Cache") with exactly as many runs as the layer's window,
+/// the prefill chunk and the promised rewind need. Rejected for a mask without a window.
 template <CacheFormat E>
 struct RollingCache {
   using Element = E;
@@ -39,7 +39,7 @@ struct PagedCache {
   static constexpr CacheKind kind(std::size_t) noexcept { return CacheKind::paged; }
 };
 
-/// What follows from the mask: a ring for layers with a window, a linear cache for the others.
+/// Chosen by the mask: a ring for layers with a window, a linear cache for the others.
 template <class Spec, CacheFormat E>
 struct DefaultCache {
   using Element = E;

@@ -1,18 +1,18 @@
 /// The inline namespace that every name of the library sits in, and the pragmas around it.
 ///
 /// Two translation units compiled for different SIMD targets or backends must not share inline functions:
-/// the linker would keep one of them for both. `BORA_ABI` names version, backend and target, so such a
-/// program fails at link instead of running the wrong code, and each unit that keeps to itself runs its own.
-/// The names are short, because every compiler message repeats them: `v0_1_0_avx512ivb`. Only the types that are
-/// thrown stay outside (core/error.hpp).
+/// the linker would keep one of them for both. `BORA_ABI` names version, backend and target, so such a program fails to
+/// link instead of running the wrong code, and units that share nothing each run their own code. The names are short,
+/// because every compiler message repeats them: `v0_1_0_avx512ivb`. Only the types that are thrown stay outside
+/// (core/error.hpp).
 ///
 /// Inside the library a compiler may not contract `a * b + c` into a fused multiply-add where it likes:
 /// one function would round differently from its twin. `BORA_BEFORE_NAMESPACE` switches that off and
 /// `BORA_AFTER_NAMESPACE` restores what the user chose. A fused multiply-add is always written `mul_add`.
 #pragma once
 
-// What the library cannot do without, said first. A folder that does not exist ends the compilation: what would follow
-// are errors about everything that is missing.
+// Requirements of the library, checked first. Including a folder that does not exist stops the compilation, which
+// avoids a flood of follow-up errors.
 #if !defined(_MSC_VER) && __cplusplus < 202002L
 #error "bora: needs C++20: compile with -std=c++20, or with CMake link the target bora::bora"
 #include <bora_needs_cxx20>
@@ -68,8 +68,9 @@
 #define BORA_TARGET_TAG _base
 #endif
 
-// Processors with AVX2 have these three, but not every -march names them (x86-64-v3 has no AES, and Highway then does
-// without AVX2): there a capital letter says that one is missing. Elsewhere a small one says that it is there.
+// Processors with AVX2 have these three features, but not every -march enables them (x86-64-v3 has no AES, and Highway
+// then does not use AVX2): with AVX2 a capital letter marks a missing one, otherwise a small letter marks a present
+// one.
 #if defined(__FMA__) && !defined(__AVX2__)
 #define BORA_TARGET_FMA m
 #elif !defined(__FMA__) && defined(__AVX2__)
@@ -112,7 +113,7 @@
 #else
 #define BORA_TARGET_FP16
 #endif
-// What a compiler says of the parts of -ffast-math: clang has a macro for the first alone.
+// How compilers report the parts of -ffast-math: clang has a macro only for the first.
 #if defined(__FAST_MATH__)
 #define BORA_TARGET_FAST_MATH f
 #elif defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__ != 0
@@ -126,7 +127,7 @@
 #else
 #define BORA_TARGET_UNSAFE_MATH
 #endif
-// One Highway chooses differently under g++ and clang.
+// A feature that Highway uses differently under g++ and clang.
 #if defined(__clang__)
 #define BORA_TARGET_COMPILER c
 #else

@@ -11,7 +11,7 @@ namespace bora { inline namespace BORA_ABI {
 /// A std::size_t whose arithmetic throws FileError where it would wrap.
 class CheckedSize {
  public:
-  /// Throws FileError where it is no std::size_t.
+  /// Throws FileError if it does not fit a std::size_t.
   constexpr CheckedSize(std::uint64_t value = 0) : value_(narrow(value)) {}  // NOLINT: a size is a size
 
   friend constexpr CheckedSize operator*(CheckedSize a, CheckedSize b) {

@@ -1,4 +1,4 @@
-/// A sum over words that tells contents apart: of files, and of what a model is.
+/// A checksum over 64-bit words, for contents of files and for descriptions of models.
 #pragma once
 #include <bora/core/load_number.hpp>
 #include <bit>
@@ -17,7 +17,7 @@ class Checksum {
     sum_ ^= sum_ >> 32;
   }
   void add(double number) noexcept { add(std::bit_cast<std::uint64_t>(number)); }
-  /// Bytes that do not fill a word are filled up with zeros: whoever adds a text must keep its size too.
+  /// The last word is padded with zeros: callers that add text must add its size too.
   void add(std::span<const std::byte> bytes) noexcept {
     for (; bytes.size() >= sizeof(std::uint64_t); bytes = bytes.subspan(sizeof(std::uint64_t)))
       add(load_number<std::uint64_t>(bytes.data()));

@@ -1,4 +1,4 @@
-/// How many lanes of a pool work when there are not cores enough for all.
+/// Chooses how many lanes of a pool work when there are fewer free cores than lanes.
 #pragma once
 #include <bora/core/usable_cores.hpp>
 #include <algorithm>
@@ -17,8 +17,8 @@ enum class WhenCrowded {
 
 namespace detail {
 
-/// Decides it by what sleeping costs. Lanes that have a core each wait for each other by spinning; lanes that share one
-/// sleep at each barrier, and where phases are short, changing threads takes longer than the work.
+/// Chooses the number of lanes from the cost of sleeping. Lanes that have a core each wait for each other by spinning;
+/// lanes that share one sleep at each barrier, and where phases are short, changing threads takes longer than the work.
 class Crowd {
  public:
   using Clock = std::chrono::steady_clock;
@@ -26,7 +26,7 @@ class Crowd {
   Crowd(std::size_t most, WhenCrowded when)
       : most_(most), lanes_(most), cores_(most == 1 ? 1 : usable_cores()), keep_(when == WhenCrowded::keep_all_lanes) {}
 
-  /// For the work that begins now.
+  /// Number of lanes for the work that begins now.
   std::size_t lanes(Clock::time_point now) noexcept {
     if (lanes_ < most_ && now >= rest_end_ && !probing_) {
       probing_ = true;

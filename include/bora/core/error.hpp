@@ -1,8 +1,8 @@
-/// What the library throws. Every message says what is wrong, where, and what was expected.
+/// The exceptions that the library throws. Every message says what is wrong, where, and what was expected.
 ///
-/// The types of errors are outside the ABI namespace, and visible to other shared objects: one that a library compiled
-/// for one target throws is caught by a program compiled for another. They hold nothing but the message and compute
-/// nothing, so that it does not matter whose copy of their functions the linker keeps.
+/// Error types are outside the ABI namespace and visible to other shared objects, so that a program can catch an error
+/// thrown by a library compiled for another target. They hold only the message and compute nothing, so it does not
+/// matter whose copy of their functions the linker keeps.
 #pragma once
 #include <bora/core/abi.hpp>
 #include <charconv>
@@ -34,12 +34,12 @@ struct BORA_VISIBLE CapacityError : Error {
   using Error::Error;
 };
 
-/// The system has not the memory for what a model, a session or a training step needs.
+/// The system does not have the memory that a model, a session or a training step needs.
 struct BORA_VISIBLE MemoryError : Error {
   using Error::Error;
 };
 
-/// What was asked for was called off by the caller's own word, as by a progress function that returned false.
+/// The caller cancelled the operation, for example by a progress function that returned false.
 struct BORA_VISIBLE Cancelled : Error {
   using Error::Error;
 };
@@ -51,7 +51,8 @@ struct BORA_VISIBLE TokenError : Error {
 
 inline namespace BORA_ABI { namespace detail {
 
-/// The shortest text that reads as this number again, whole numbers in full: "0.01", "1e-50", "1000000"; "NaN".
+/// The shortest text that parses to the same number, whole numbers written out in full: "0.01", "1e-50", "1000000";
+/// "NaN".
 inline std::string number_text(double number) {
   if (number != number) return "NaN";
   if (number > -1e15 && number < 1e15 && number == static_cast<double>(static_cast<long long>(number)))

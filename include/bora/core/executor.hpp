@@ -1,4 +1,4 @@
-/// Who does the work: a thread team, whose lanes run one function at the same time.
+/// Executors: thread teams, whose lanes run one function at the same time.
 #pragma once
 #include <bora/core/crowd.hpp>
 #include <bora/core/error.hpp>
@@ -23,7 +23,7 @@ namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
-/// Tells who keeps a pool for later whether it still lives. A copy of an executor is another one.
+/// Tells holders of a pool whether it still exists. A copy of an executor counts as a different executor.
 class Life {
  public:
   Life() = default;
@@ -35,12 +35,12 @@ class Life {
   std::shared_ptr<const char> token_ = std::make_shared<const char>();
 };
 
-/// Work for the lanes of a team, without its type.
+/// Type-erased work for the lanes of a team.
 struct GangWork {
   void (*call)(void* context, const Lane& lane) noexcept;
   void* context;
 
-  /// Does a lane's part, in the library's floating-point mode.
+  /// Runs one lane's part in the library's floating-point mode.
   void operator()(const Lane& lane) const noexcept {
     const FloatMode mode;
     call(context, lane);
@@ -67,21 +67,21 @@ void* address_of(W& work) noexcept {
 class Executor {
  public:
   virtual ~Executor() = default;
-  /// How many lanes run at the same time: the same number for as long as it lives, since memory is made for as many.
+  /// Number of lanes that run at the same time. It must never change, because memory is allocated for that many lanes.
   virtual std::size_t lanes() const noexcept = 0;
-  /// Throws Error where `run` could not be done now, saying why. Sessions and trainers call it before they change
-  /// anything, and `run` before a lane begins.
+  /// Throws Error if `run` cannot work now, saying why. Sessions and trainers call it before they change any state, and
+  /// `run` calls it before any lane begins.
   virtual void require_ready() const {}
 
-  /// `work(lane)` must not throw: there is nobody to catch it on a lane. Lanes compute in the default floating-point
-  /// mode, whatever the caller's is.
+  /// `work(lane)` must not throw: nothing on a lane would catch it. Lanes compute in the default floating-point mode,
+  /// whatever the caller's is.
   template <class Work>
   void run(Work&& work) {
     using W = std::remove_reference_t<Work>;
     static_assert(std::is_nothrow_invocable_v<W&, std::size_t>, "bora: Executor: work on a lane must be noexcept");
     run_in_float_mode(detail::call_work<W, std::size_t>, detail::address_of(work));
   }
-  /// What `run_gang` does where there are several lanes.
+  /// Implements `run_gang` for several lanes.
   void run_as_gang(const detail::GangWork& work) {
     require_ready();
     run_gang_on_lanes(work);
@@ -92,9 +92,10 @@ class Executor {
  protected:
   using Function = void (*)(void* context, std::size_t lane) noexcept;
   /// Calls `function(context, lane)` on all lanes at the same time, and returns when all have returned. It must not
-  /// throw: lanes that have begun wait for each other. Whether there are threads is for its constructor to find out.
+  /// throw: lanes that have begun wait for each other. Failure to create threads must be reported by the constructor,
+  /// not here.
   virtual void run_on_lanes(Function function, void* context) = 0;
-  /// Does `work` on all lanes, or on as many as get a core.
+  /// Runs `work` on all lanes, or on as many as get a core each.
   virtual void run_gang_on_lanes(const detail::GangWork& work) {
     struct Gang {
       const detail::GangWork& work;
@@ -129,19 +130,19 @@ class Executor {
 
 namespace detail {
 
-/// How many lanes there are to work with; without a pool the caller's alone.
+/// Number of lanes of `pool`; 1 without a pool, the caller's own thread.
 inline std::size_t lanes_of(const Executor* pool) noexcept {
   return pool == nullptr ? 1 : std::max<std::size_t>(pool->lanes(), 1);
 }
 
-/// A pool that an object was given for its later calls, perhaps none.
+/// The pool that a session or trainer uses for its later calls, if it was given one.
 class LentPool {
  public:
   LentPool() = default;
   explicit LentPool(const Executor* pool) : pool_(pool) {
     if (pool != nullptr) life_ = pool->watch();
   }
-  /// Throws Error where the pool was destroyed, or cannot work now.
+  /// Throws Error if the pool was destroyed or cannot work now.
   void require_ready(const char* owner) const {
     if (pool_ == nullptr) return;
     if (life_.expired())
@@ -154,19 +155,19 @@ class LentPool {
   std::weak_ptr<const char> life_;
 };
 
-/// The pools whose lane this thread is at the moment, the innermost first; it and its callers.
+/// The pools that this thread is currently a lane of, innermost first.
 struct Nesting {
   const void* pool;
   const Nesting* outer;
 };
 inline constinit thread_local const Nesting* innermost = nullptr;
-/// Of this thread where others use the pool that it wants.
+/// How long this thread spins while other threads use the pool.
 inline constinit thread_local Patience turn_patience;
 
-/// How many forks lie between this process and the first one that asked.
+/// Number of forks between this process and the first one that called this.
 inline std::atomic<std::uint32_t> forks{0};
 
-/// Counts them from now on. Cheaper than comparing process ids, which takes a system call.
+/// Starts counting forks. Cheaper than comparing process ids, which takes a system call.
 inline void watch_forks() {
 #if defined(__unix__) || defined(__APPLE__)
   static const int failed = pthread_atfork(nullptr, nullptr, [] { forks.fetch_add(1, std::memory_order_relaxed); });
@@ -176,21 +177,21 @@ inline void watch_forks() {
 
 }  // namespace detail
 
-/// Threads of our own. The calling thread is lane 0; the others wait, spinning while that pays off, then asleep.
-/// `run` works on all lanes. `run_gang`, and so all work of this library, takes fewer while lanes do not get a core
-/// each, unless it was made with WhenCrowded::keep_all_lanes.
+/// The library's own threads. The calling thread is lane 0; the others wait for work, spinning at first and then
+/// sleeping. `run` uses all lanes. `run_gang`, and so all work of this library, uses fewer while lanes do not get a
+/// core each, unless the pool was made with WhenCrowded::keep_all_lanes.
 ///
 /// It must outlive the sessions and trainers it was given to. Several threads may use one pool and take turns; a lane
-/// must not run something on its own pool. A child process has none of the threads: after fork() it needs a pool of
-/// its own. These three throw Error.
+/// must not run work on its own pool. A child process has none of the threads: after fork() it needs a new pool.
+/// Breaking any of these three rules throws Error.
 class ThreadPool : public Executor {
  public:
   /// The most lanes that can be asked for; more than any system has threads.
   static constexpr std::size_t most_lanes = std::size_t{1} << 22;
 
   /// \param lanes  threads including the caller's, see usable_cores(); 0 counts as 1
-  /// \param when  what to do while they do not get a core each
-  /// Throws CapacityError where the system has not as many threads; those it had are gone then.
+  /// \param when  what to do while the lanes do not get a core each
+  /// Throws CapacityError if the system cannot start that many threads; those already started are ended.
   explicit ThreadPool(std::size_t lanes, WhenCrowded when = WhenCrowded::take_fewer_lanes)
       : lanes_(checked(lanes)), crowd_(lanes_, when), active_(lanes_) {
     detail::watch_forks();
@@ -210,7 +211,7 @@ class ThreadPool : public Executor {
   ~ThreadPool() override { stop(); }
 
   std::size_t lanes() const noexcept override { return lanes_; }
-  /// Throws Error on a lane of this pool, whose run would wait for itself, and in a child process.
+  /// Throws Error in a child process, and on a lane of this pool, because the run would wait for itself.
   void require_ready() const override {
     for (const detail::Nesting* n = detail::innermost; n != nullptr; n = n->outer)
       if (n->pool == this)
@@ -247,7 +248,7 @@ class ThreadPool : public Executor {
     std::size_t count;
     Barrier barrier;
   };
-  /// The pool is one caller's while it lives.
+  /// While this object lives, the pool belongs to one caller.
   class Turn {
    public:
     explicit Turn(ThreadPool& pool) noexcept : pool_(pool) {
@@ -278,13 +279,13 @@ class ThreadPool : public Executor {
   }
   bool forked() const noexcept { return forks_ != detail::forks.load(std::memory_order_relaxed); }
 
-  /// On the first `count` lanes.
+  /// Runs the work on the first `count` lanes.
   void run_on(std::size_t count, Function function, void* context) noexcept {
     if (count > active_) wake_up_to(count);
     function_ = function;
     context_ = context;
     if (active_ > 1) {
-      running_.set(static_cast<std::uint32_t>(active_ - 1));  // those that are left out say so, and sleep
+      running_.set(static_cast<std::uint32_t>(active_ - 1));  // lanes that are left out report in, then sleep
       active_ = count;
       round_.add(1);
     }
@@ -294,7 +295,7 @@ class ThreadPool : public Executor {
   void wait_for_lanes() noexcept {
     for (std::uint32_t left; (left = running_.load()) != 0;) running_.wait_while(left, patience_);
   }
-  /// Lanes that were left out come back: all wake up, and those beyond `count` sleep again.
+  /// Brings back lanes that were left out: all wake up, and those beyond `count` sleep again.
   void wake_up_to(std::size_t count) noexcept {
     running_.set(static_cast<std::uint32_t>(lanes_ - active_));
     active_ = count;
@@ -328,8 +329,8 @@ class ThreadPool : public Executor {
       }
     }
   }
-  /// Returns when the lane takes part again, with the number of rounds until then, or when the pool ends. The caller
-  /// goes on once each lane has said that it knows.
+  /// Returns the number of rounds so far when the lane takes part again, or returns when the pool ends. The caller
+  /// continues once each lane has acknowledged the change.
   std::uint32_t sit_out(std::size_t lane, detail::Patience& patience) noexcept {
     for (;;) {
       const std::uint32_t size = resized_.load();
@@ -348,7 +349,7 @@ class ThreadPool : public Executor {
   detail::Crowd crowd_;
   std::uint32_t forks_ = 0;
   detail::Patience patience_;
-  // One line: what the other lanes read in each round.
+  // One cache line: the members that the other lanes read in each round.
   alignas(alignment) Function function_ = nullptr;
   void* context_ = nullptr;
   detail::Nesting nesting_{};

@@ -1,20 +1,21 @@
-/// The floating-point mode that the library computes in, whatever mode its caller is in.
+/// Sets the floating-point mode that the library computes in, whatever the caller's mode is.
 #pragma once
 #include <bora/core/abi.hpp>
 #include <cstdint>
 
 namespace bora { inline namespace BORA_ABI { namespace detail {
 
-/// While it lives, the thread rounds to nearest, computes subnormal numbers and does not trap; then the caller's mode
-/// is back. A caller may have another one without knowing: loading a library that was built with -ffast-math makes
-/// the processor flush subnormal numbers to zero, and threads inherit the mode of the thread that starts them.
-/// Costs a few nanoseconds where the mode is the default. Does nothing on other processors than x86 and AArch64.
+/// While this object lives, the thread rounds to nearest, computes subnormal numbers and does not trap; its destructor
+/// restores the caller's mode. A caller may be in another mode without knowing it: loading a library that was built
+/// with -ffast-math makes the processor flush subnormal numbers to zero, and threads inherit the mode of the thread
+/// that starts them. Costs a few nanoseconds where the mode is the default. Does nothing on other processors than x86
+/// and AArch64.
 class FloatMode {
  public:
   FloatMode() noexcept : callers_(read()), differs_((callers_ & controls) != defaults) {
     if (differs_) write((callers_ & ~controls) | defaults);
 #if defined(__x86_64__) || defined(__i386__)
-    // The old unit too: the C library reads numbers from text by its direction of rounding.
+    // The x87 unit too: the C library parses numbers in its rounding direction.
     asm volatile("fnstcw %0" : "=m"(callers_x87_) : : "memory");
     if ((callers_x87_ & x87_rounding) != 0) write_x87(static_cast<std::uint16_t>(callers_x87_ & ~x87_rounding));
 #endif

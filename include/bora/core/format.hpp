@@ -1,5 +1,5 @@
-/// Element formats: how a number is stored. A weight format says what a matrix's elements are and to what
-/// its activations are rounded; a cache format says what keys and values are.
+/// Element formats: how a number is stored. A weight format gives the type of a matrix's elements and the type that its
+/// input activations are rounded to; a cache format gives the type of keys and values.
 #pragma once
 #include <bora/core/abi.hpp>
 #include <bit>
@@ -26,9 +26,9 @@ constexpr bfloat16 to_bfloat16(float value) noexcept {
 constexpr float to_float(bfloat16 value) noexcept {
   return std::bit_cast<float>(static_cast<std::uint32_t>(value.bits) << 16);
 }
-/// The same for numbers that are wide already.
+/// Overload for values that are wide already: returns them unchanged.
 constexpr float to_float(float value) noexcept { return value; }
-/// The same for numbers that are wide already.
+/// Overload for values that are wide already: returns them unchanged.
 constexpr double to_float(double value) noexcept { return value; }
 
 /// IEEE binary16: 5 bits of exponent, 10 of fraction.
@@ -68,9 +68,9 @@ constexpr float16 to_float16(float value) noexcept {
 
 /// 32-bit floats: weights, activations, keys and values as they are.
 struct F32 {
-  using Number = float;                            ///< what sums, norms and the residual stream are held in
+  using Number = float;                            ///< type of sums, norms and the residual stream
   using Storage = float;                           ///< an element of a weight matrix
-  using Activation = float;                        ///< what the input of a matrix product is rounded to
+  using Activation = float;                        ///< type that the input of a matrix product is rounded to
   static constexpr std::string_view name = "F32";  ///< as files and programs name it
 };
 
@@ -90,7 +90,7 @@ struct Bf16 {
   static constexpr std::string_view name = "Bf16";  ///< as files and programs name it
 };
 
-/// 64-bit floats on the scalar twins: the truth that tests compare with.
+/// 64-bit floats on the scalar reference kernels: the reference that tests compare with.
 struct F64 {
   using Number = double;
   using Storage = double;
@@ -98,7 +98,7 @@ struct F64 {
   static constexpr std::string_view name = "F64";  ///< as files and programs name it
 };
 
-/// Each matrix of a model in a format of its own, which it carries at run time (`MixedMatrix`); sums are F32.
+/// Each matrix has its own format, chosen at run time (`MixedMatrix`); sums are F32.
 struct Mixed {
   using Number = float;
   static constexpr std::string_view name = "Mixed";  ///< as programs name it
@@ -110,19 +110,19 @@ struct Q8 {
   static constexpr std::string_view name = "Q8";  ///< as files and programs name it
 };
 
-/// What a weight matrix can be held in.
+/// A format that a weight matrix can be stored in.
 template <class F>
 concept MatrixFormat = std::same_as<F, F32> || std::same_as<F, F16> || std::same_as<F, Bf16> || std::same_as<F, F64>;
 
-/// What a model's weights can be held in: all matrices in one format, or each in its own.
+/// A format that a model's weights can be stored in: one format for all matrices, or one for each (Mixed).
 template <class F>
 concept WeightFormat = MatrixFormat<F> || std::same_as<F, Mixed>;
 
-/// What keys and values can be held in.
+/// A format that keys and values can be stored in.
 template <class E>
 concept CacheFormat = std::same_as<E, F32> || std::same_as<E, Bf16> || std::same_as<E, Q8> || std::same_as<E, F64>;
 
-/// How a file holds an element of a tensor.
+/// Element type of a tensor in a file.
 enum class ElementType { f32, f16, bf16, f64 };
 
 /// Bytes of an element.

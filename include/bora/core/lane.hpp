@@ -1,4 +1,4 @@
-/// What a lane of a thread team sees: its share of each loop, and the barrier between the phases.
+/// A lane of a thread team: its share of each loop, and the barrier between phases.
 #pragma once
 #include <bora/core/wait.hpp>
 #include <algorithm>
@@ -10,12 +10,13 @@ namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
-/// Of this thread at barriers. Barriers come and go with each run; what a thread has learnt stays.
+/// How long this thread spins at barriers. Barriers are made anew for each run, so a thread keeps its learnt spin time
+/// here.
 inline constinit thread_local Patience barrier_patience;
 
 }  // namespace detail
 
-/// Opens when every one of `lanes` lanes has arrived; usable again at once.
+/// A barrier: opens when all `lanes` lanes have arrived, and can be reused immediately.
 class Barrier {
  public:
   /// For `lanes` threads, which all must arrive.
@@ -37,7 +38,7 @@ class Barrier {
 
  private:
   const std::uint32_t lanes_;
-  alignas(alignment) std::atomic<std::uint32_t> arrived_{0};  // own lines: written by all / read by all
+  alignas(alignment) std::atomic<std::uint32_t> arrived_{0};  // separate cache lines: written by all / read by all
   detail::WaitWord round_;
 };
 
@@ -50,7 +51,7 @@ struct Range {
 };
 
 /// One lane's view of a thread team: which part of each loop is its own, and where it waits for the others.
-/// Work is partitioned statically, so which lane computes a number never depends on time.
+/// Work is partitioned statically, so which lane computes a value never depends on timing.
 struct Lane {
   std::size_t index = 0;       ///< this lane, from 0; the calling thread is lane 0
   std::size_t count = 1;       ///< lanes at work: at most the executor's

@@ -1,4 +1,4 @@
-/// Numbers among bytes.
+/// Reads numbers from unaligned bytes.
 #pragma once
 #include <bora/core/abi.hpp>
 #include <cstddef>

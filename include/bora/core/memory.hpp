@@ -1,4 +1,4 @@
-/// Memory for numbers: aligned to a cache line, zeroed, never resized.
+/// Memory for arrays of numbers: aligned to a cache line, zeroed, never resized.
 #pragma once
 #include <bora/core/error.hpp>
 #include <cstddef>
@@ -15,7 +15,7 @@
 
 namespace bora { inline namespace BORA_ABI {
 
-/// Bytes that panels, rows of caches and scratch start on.
+/// Alignment in bytes of panels, rows of caches and scratch memory.
 inline constexpr std::size_t alignment = 64;
 
 /// The least multiple of `multiple` that is at least `size`.
@@ -29,11 +29,11 @@ namespace detail {
   throw MemoryError(message("there is no memory for ", what, ": ", bytes, " bytes were asked for"));
 }
 
-/// A page of the processor that a translation serves whole, and the size from which a buffer has pages of its own.
+/// Bytes of a huge page (one TLB entry), and the size from which a buffer gets its own pages from the system.
 inline constexpr std::size_t huge_page = std::size_t{2} << 20, large_block = huge_page / 2;
 
 #if defined(__linux__)
-/// Zeroed pages from the system, which are resident once they are written to; null where it refuses.
+/// Zeroed pages from the system, resident once they are written to; null if the system refuses.
 BORA_NOINLINE inline void* map_zeroed(std::size_t bytes) noexcept {
   const std::size_t size = round_up(bytes, huge_page), room = size + huge_page;
   if (room < bytes) return nullptr;
@@ -47,8 +47,8 @@ BORA_NOINLINE inline void* map_zeroed(std::size_t bytes) noexcept {
 }
 #endif
 
-/// Zeroed bytes. Large blocks are pages that the system zeroes when they are first written to: what is never used takes
-/// no memory. Not inlined: g++ 12 would warn of sizes that its own copies of this function invent.
+/// Zeroed bytes. Large allocations are pages that the system zeroes on first write, so unused parts take no memory. Not
+/// inlined: g++ 12 would warn of sizes that occur only in its inlined copies.
 BORA_NOINLINE inline void* allocate_zeroed(std::size_t bytes, const char* what) {
 #if defined(__linux__)
   if (bytes >= large_block) {
@@ -71,8 +71,8 @@ BORA_NOINLINE inline void free_zeroed(void* block, std::size_t bytes) noexcept {
   std::free(block);
 }
 
-/// Asks for huge pages, those that lie whole in [begin, end): a translation then serves 2 MB of a matrix, not
-/// 4 KB, and it lies in a cache without conflicts that depend on which small pages there happened to be.
+/// Asks for the huge pages that lie entirely in [begin, end): a TLB entry then covers 2 MB of a matrix instead of 4 KB,
+/// and cache conflicts no longer depend on which small pages the system happened to hand out.
 inline void advise_huge([[maybe_unused]] std::byte* begin, [[maybe_unused]] std::byte* end) noexcept {
 #if defined(__linux__)
   begin += (huge_page - reinterpret_cast<std::uintptr_t>(begin) % huge_page) % huge_page;
@@ -86,17 +86,18 @@ inline void advise_huge([[maybe_unused]] std::byte* begin, [[maybe_unused]] std:
 /// How much of a buffer is expected to be used.
 enum class Use {
   whole,       ///< all of it: large buffers ask for huge pages
-  as_it_grows  ///< from the front, perhaps never to the end: the owner says what may have huge pages
+  as_it_grows  ///< from the front, perhaps never to the end: the owner chooses which bytes may use huge pages
 };
 
-/// A zeroed array of `size` numbers, aligned to `alignment`. Large ones take memory as they are written to. Move-only.
+/// A zeroed array of `size` elements, aligned to `alignment`. Large arrays take memory as they are written to.
+/// Move-only.
 template <class T>
 class Buffer {
   static_assert(std::is_trivially_copyable_v<T>, "bora: Buffer: holds plain numbers only");
 
  public:
   Buffer() = default;
-  /// `size` zeros. Throws MemoryError, which says what they were for.
+  /// `size` zeros. Throws MemoryError, whose message says what the memory was for.
   explicit Buffer(std::size_t size, const char* what = "numbers", Use use = Use::whole) {
     if (size > std::numeric_limits<std::ptrdiff_t>::max() / sizeof(T))
       throw MemoryError(detail::message("there is no memory for ", what, ": ", size, " numbers were asked for"));
@@ -110,15 +111,15 @@ class Buffer {
   Buffer& operator=(Buffer&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
-    Buffer(std::move(other));  // ends what was here
+    Buffer(std::move(other));  // destroys this buffer's old contents
     return *this;
   }
   ~Buffer() {
     if (data_ != nullptr) detail::free_zeroed(data_, bytes());
   }
 
-  /// Lets the bytes [begin, end) of a large buffer have huge pages, as far as these lie within: what is written to
-  /// there becomes resident 2 MB at a time. For Use::as_it_grows.
+  /// Allows huge pages for the bytes [begin, end) of a large buffer, as far as they lie entirely within it. Writes
+  /// there make 2 MB resident at a time. For Use::as_it_grows.
   void allow_huge_pages(std::size_t begin, std::size_t end) noexcept {
     if (bytes() < detail::large_block) return;
     auto* memory = reinterpret_cast<std::byte*>(data_);
@@ -128,7 +129,7 @@ class Buffer {
   T* data() noexcept { return data_; }
   const T* data() const noexcept { return data_; }
   std::size_t size() const noexcept { return size_; }
-  /// Of all elements.
+  /// Bytes of all elements.
   std::size_t bytes() const noexcept { return size_ * sizeof(T); }
   T& operator[](std::size_t i) noexcept { return data_[i]; }
   const T& operator[](std::size_t i) const noexcept { return data_[i]; }

@@ -1,4 +1,4 @@
-/// Text from outside as it may stand in a message.
+/// Text from outside the program, escaped so that it is safe to print in a message.
 #pragma once
 #include <bora/core/error.hpp>
 #include <algorithm>
@@ -8,8 +8,8 @@
 
 namespace bora { inline namespace BORA_ABI { namespace detail {
 
-/// Bytes of the UTF-8 character that `text` begins with; 0 where it begins with none: bytes that are no UTF-8, overlong
-/// forms and surrogates included.
+/// Length in bytes of the UTF-8 character that `text` begins with; 0 if it does not begin with a valid one (overlong
+/// forms and surrogates are invalid).
 inline std::size_t utf8_length(std::string_view text) noexcept {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const auto follows = [&](std::size_t i, unsigned least = 0x80, unsigned most = 0xbf) {
@@ -37,7 +37,7 @@ inline bool is_control(std::string_view character) noexcept {
   if (character.starts_with("\xe2\x81")) return last >= 0xa6 && last <= 0xa9;
   return character == "\xef\xbb\xbf";
 }
-/// Text from a file as it may stand in a message: controls, and bytes that are no UTF-8, as "\x1b".
+/// Text from a file, safe to print in a message: control characters and invalid UTF-8 are escaped as "\x1b".
 inline std::string escaped(std::string_view text) {
   constexpr std::string_view digits = "0123456789abcdef";
   std::string out;
@@ -55,7 +55,7 @@ inline std::string escaped(std::string_view text) {
   }
   return out;
 }
-/// A name from a file as it may stand in a message: short, and legible whatever it holds.
+/// A name from a file, safe to print in a message: shortened, and escaped where it is not printable.
 inline std::string printable(std::string_view name) {
   constexpr std::size_t longest = 120;
   std::size_t shown = std::min(name.size(), longest);

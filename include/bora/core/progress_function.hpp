@@ -1,4 +1,4 @@
-/// How long work reports how far it is, and asks whether to go on.
+/// How long-running work reports its progress, and asks whether to continue.
 #pragma once
 #include <bora/core/abi.hpp>
 #include <cstddef>
@@ -8,11 +8,11 @@
 
 namespace bora { inline namespace BORA_ABI {
 
-/// A callable `bool(std::size_t done, std::size_t total)`, or none: work calls it with what is done of a total, and
-/// ends with Cancelled where it returns false. What it throws passes through.
+/// A callable `bool(std::size_t done, std::size_t total)`, or none: long work calls it with its progress, and throws
+/// Cancelled if it returns false. Exceptions of the callable propagate.
 ///
 /// A temporary, such as a lambda written at the call, is copied: trivially copyable and of at most `room` bytes, which
-/// is enough for four references. A callable that has a name is referred to and must outlive the work.
+/// is enough for four references. A named callable (an lvalue) is held by reference and must outlive the work.
 class ProgressFunction {
  public:
   static constexpr std::size_t room = 4 * sizeof(void*);  ///< bytes of a temporary, at most
@@ -43,9 +43,9 @@ class ProgressFunction {
     }
   }
 
-  /// Whether anybody is reported to.
+  /// Whether there is a callable.
   explicit operator bool() const noexcept { return call_ != nullptr; }
-  /// Reports; returns whether to go on, which is so where nobody listens.
+  /// Reports progress; returns whether to continue, true without a callable.
   bool operator()(std::size_t done, std::size_t total) {
     return call_ == nullptr || call_(static_cast<void*>(memory_), done, total);
   }

@@ -13,20 +13,20 @@ namespace bora { inline namespace BORA_ABI {
 class Random {
  public:
   using result_type = std::uint64_t;
-  /// A stream of its own for each seed and stream number.
+  /// An independent stream for each pair of seed and stream number.
   explicit constexpr Random(std::uint64_t seed, std::uint64_t stream = 0) noexcept
       : key_(mix(seed ^ mix(stream + 0x632be59bd9b4e019u))) {}
 
-  /// Of the numbers drawn.
+  /// Smallest value that can be returned.
   static constexpr result_type min() noexcept { return 0; }
-  /// Of the numbers drawn.
+  /// Largest value that can be returned.
   static constexpr result_type max() noexcept { return ~result_type{0}; }
 
-  /// The number at `index`, whatever was drawn before.
+  /// The value at `index` of the stream, independent of earlier draws.
   constexpr std::uint64_t at(std::uint64_t index) const noexcept {
     return mix(key_ + (index + 1) * 0x9e3779b97f4a7c15u);
   }
-  /// The next number.
+  /// The next value of the stream.
   constexpr std::uint64_t operator()() noexcept { return at(counter_++); }
 
   /// Uniform in [0, 1), 53 bits.
@@ -51,9 +51,9 @@ class Random {
     return static_cast<float>(sum - 131'070) * bell_scale;
   }
 
-  /// How many were drawn.
+  /// Number of values drawn so far.
   constexpr std::uint64_t position() const noexcept { return counter_; }
-  /// The next number drawn is that at `position`.
+  /// Jumps: the next value drawn is the one at `position`.
   constexpr void seek(std::uint64_t position) noexcept { counter_ = position; }
 
  private:

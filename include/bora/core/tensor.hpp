@@ -1,4 +1,4 @@
-/// Dense arrays as programs see them; with token_batch.hpp, what goes into a model and what comes out.
+/// Dense arrays for programs; together with token_batch.hpp, the inputs and outputs of a model.
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/core/token_batch.hpp>
@@ -14,13 +14,13 @@
 
 namespace bora { inline namespace BORA_ABI {
 
-/// A dense row-major array that owns its numbers; the last index runs fastest.
+/// A dense row-major array that owns its elements; the last index runs fastest.
 template <class T, std::size_t rank>
 class Tensor {
  public:
   Tensor() = default;
-  /// Zeros. Throws ConfigError for a shape of more numbers than memory has addresses for, MemoryError where the system
-  /// has not as much.
+  /// All elements zero. Throws ConfigError for a shape whose size overflows the address space, MemoryError if the
+  /// system does not have the memory.
   explicit Tensor(const std::array<std::size_t, rank>& shape) try : shape_(shape), values_(count(shape)) {
   } catch (const std::bad_alloc&) {
     throw MemoryError(detail::message("there is no memory for a tensor of the shape ", detail::shape_text(shape)));

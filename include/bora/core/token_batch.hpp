@@ -1,5 +1,5 @@
-/// Tokens to train on or to measure with: what each position is to predict, how long the rows are, which documents
-/// share a row.
+/// Batches of tokens for training or evaluation: the target of each position, the lengths of the rows, and which
+/// documents share a row.
 #pragma once
 #include <bora/core/error.hpp>
 #include <algorithm>
@@ -17,18 +17,19 @@ namespace bora { inline namespace BORA_ABI {
 /// A token's id. Range-checked wherever it enters the library.
 using TokenId = std::int32_t;
 
-/// A prediction that a batch asks for.
+/// The target of one position: the token to be predicted, and the weight of its loss.
 struct TokenTarget {
   TokenId id;    ///< the token to be predicted
-  float weight;  ///< of its loss; never 0
+  float weight;  ///< weight of its loss; never 0
 };
 
-/// What a batch says beside its ids. Every part may be left empty. Rows are laid out as the ids are: [batch, time].
+/// Optional parts of a batch beside its token ids; each may be empty. Rows are laid out as the ids: [batch, time].
 struct BatchParts {
-  /// [batch, time]: what the model is to predict at each token. Empty: the next token of the sequence, so that its last
-  /// token predicts nothing.
+  /// [batch, time]: the target of each position. Empty: the next token of the sequence, so the last position of a
+  /// sequence has no target.
   std::vector<TokenId> targets = {};
-  /// [batch, time]: of the loss at each token, any finite number; 0: no target there. Empty: 1. See `weights_before`.
+  /// [batch, time]: weight of the loss at each position, any finite number; 0: no target there. Empty: 1. See
+  /// `weights_before`.
   std::vector<float> weights = {};
   /// [batch]: tokens of each row, 1 to time; what follows them is padding, which nothing reads. Empty: time.
   std::vector<std::size_t> lengths = {};
@@ -47,7 +48,7 @@ class TokenBatch {
   /// length that is not 1 to time, or a weight that is not finite.
   TokenBatch(std::size_t batch, std::size_t time, std::vector<TokenId> ids, BatchParts parts = {})
       : batch_(batch), time_(time), ids_(std::move(ids)), parts_(std::move(parts)) {
-    // By division: the product of what does not fit could wrap to what does.
+    // By division: the product of sizes that are too large could wrap around to one that fits.
     if (batch == 0 || time == 0 ? !ids_.empty() : ids_.size() / batch != time || ids_.size() % batch != 0)
       throw ConfigError(
           detail::message("TokenBatch: ", ids_.size(), " ids given, expected batch ", batch, " * time ", time));
@@ -58,13 +59,13 @@ class TokenBatch {
   std::size_t batch() const noexcept { return batch_; }
   /// Tokens in each row, padding included.
   std::size_t time() const noexcept { return time_; }
-  /// All, row by row.
+  /// All token ids, row by row.
   std::span<const TokenId> ids() const noexcept { return ids_; }
   /// The tokens of row `b`, padding included.
   std::span<const TokenId> row(std::size_t b) const noexcept {
     return std::span<const TokenId>(ids_).subspan(b * time_, time_);
   }
-  /// As given.
+  /// The optional parts, as given.
   const BatchParts& parts() const noexcept { return parts_; }
 
   /// Tokens of row `b`, without padding.
@@ -75,7 +76,7 @@ class TokenBatch {
     for (std::size_t b = 0; b < batch_; ++b) sum += length(b);
     return sum;
   }
-  /// Where the sequence that token t of row b belongs to ends: one past its last token.
+  /// End of the sequence that token t of row b belongs to: one past its last token.
   std::size_t sequence_end(std::size_t b, std::size_t t) const noexcept {
     const std::size_t end = length(b);
     if (parts_.segments.empty()) return end;
@@ -84,7 +85,7 @@ class TokenBatch {
     while (last < end && segment[last] == segment[t]) ++last;
     return last;
   }
-  /// What is to be predicted at token t of row b, t < length(b), if anything.
+  /// The target at token t of row b, t < length(b), if it has one.
   std::optional<TokenTarget> target(std::size_t b, std::size_t t) const noexcept {
     const std::size_t at = b * time_ + t;
     const float weight = parts_.weights.empty() ? 1 : parts_.weights[at];
@@ -94,7 +95,7 @@ class TokenBatch {
     if (!parts_.segments.empty() && parts_.segments[at] != parts_.segments[at + 1]) return std::nullopt;
     return TokenTarget{ids_[at + 1], weight};
   }
-  /// How many predictions are asked for.
+  /// Number of targets in the batch.
   std::size_t targets() const noexcept {
     std::size_t sum = 0;
     for (std::size_t b = 0; b < batch_; ++b)
@@ -127,8 +128,8 @@ class TokenBatch {
   BatchParts parts_;
 };
 
-/// `BatchParts::weights` from weights of the predicted tokens themselves, as masks of answers are written: what stands
-/// at token t of a row moves to t - 1, where that token is predicted. Both are [batch, time].
+/// Makes `BatchParts::weights` from weights given per predicted token, as answer masks are: the weight of token t of a
+/// row moves to position t - 1, which predicts that token. Both are [batch, time].
 inline std::vector<float> weights_before(std::size_t time, std::span<const float> of_tokens) {
   std::vector<float> weights(of_tokens.size());
   for (std::size_t i = 0; i + 1 < of_tokens.size(); ++i)

@@ -19,7 +19,7 @@ namespace detail {
 inline std::size_t cores_by_affinity() noexcept {
 #if defined(__linux__)
   for (std::size_t most = 1024; most <= std::size_t{1} << 20;
-       most *= 2) {  // the kernel refuses sets smaller than its own
+       most *= 2) {  // the kernel rejects sets smaller than its own
     cpu_set_t* const set = CPU_ALLOC(most);
     if (set == nullptr) break;
     const bool known = ::sched_getaffinity(0, CPU_ALLOC_SIZE(most), set) == 0;
@@ -32,7 +32,7 @@ inline std::size_t cores_by_affinity() noexcept {
 }
 
 #if defined(__linux__)
-/// "" where it cannot be read.
+/// The file's text; "" if it cannot be read.
 inline std::string small_file(const std::string& path) {
   std::string text;
   if (std::FILE* const file = std::fopen(path.c_str(), "re")) {
@@ -94,7 +94,7 @@ inline std::string without_escapes(std::string_view text) {
 }
 
 /// The least quota of the process' control group and of those around it, as far as they can be seen.
-/// \param process  /proc/self, or what a test puts in its place
+/// \param process  /proc/self, or a substitute in tests
 inline double quota_of_groups(const std::string& process, double unlimited) {
   const std::string groups = small_file(process + "/cgroup"), mounts = small_file(process + "/mountinfo");
   double least = unlimited;
@@ -108,7 +108,7 @@ inline double quota_of_groups(const std::string& process, double unlimited) {
     cut(after, ' ');  // source
     if (kind != "cgroup2" && !(kind == "cgroup" && names_cpu(after))) continue;
     std::string path(group_path(groups, kind == "cgroup2"));
-    // A container may see a part of the tree only: its root is mounted, and paths are of the whole.
+    // A container may see only a part of the tree: its own root is mounted, while paths name the whole tree.
     if (root != "/" && path.compare(0, root.size(), root) == 0) path.erase(0, root.size());
     if (path.find("/..") != path.npos || (!path.empty() && path[0] != '/')) path.clear();
     for (;; path.resize(path.rfind('/'))) {
@@ -125,7 +125,8 @@ inline double quota_of_groups(const std::string& process, double unlimited) {
 
 /// How many cores this process can keep busy, at least 1: those that its affinity mask allows (`taskset`, cpusets), and
 /// no more than the CPU quotas of its control groups grant (`docker --cpus`, a pod's limit), rounded to the nearest.
-/// What to give a ThreadPool. Reads a few small files on Linux; elsewhere it is std::thread::hardware_concurrency().
+/// The number of lanes to give a ThreadPool. Reads a few small files on Linux; elsewhere it is
+/// std::thread::hardware_concurrency().
 inline std::size_t usable_cores() {
   const std::size_t cores = detail::cores_by_affinity();
 #if defined(__linux__)

@@ -27,13 +27,13 @@ class Patience {
  public:
   /// Nanoseconds to spin in the next wait.
   std::uint32_t budget() noexcept {
-    probing_ = ++waits_ % probe_every == 0;  // or a thread that once shared its core would sleep in every wait since
+    probing_ = ++waits_ % probe_every == 0;  // else it might never spin again
     return probing_ ? longest : budget_;
   }
   /// The wait ended while it spun.
   void paid_off() noexcept { budget_ = probing_ ? longest : std::min(longest, budget_ + budget_ / 8); }
-  /// It did not. Spinning stays as long as one wait in twelve or fewer ends like this; it then costs about what
-  /// sleeping does.
+  /// The wait ended asleep. The thread keeps spinning while at most one wait in twelve ends like this; spinning then
+  /// costs about as much as sleeping.
   void failed() noexcept { budget_ = std::max(shortest, budget_ / 4); }
 
  private:
@@ -47,15 +47,15 @@ class Patience {
 class alignas(alignment) WaitWord {
  public:
   std::uint32_t load() const noexcept { return value_.load(std::memory_order_acquire); }
-  /// Before anybody waits.
+  /// Sets the value; only before any thread waits.
   void set(std::uint32_t value) noexcept { value_.store(value, std::memory_order_relaxed); }
-  /// Adds, and wakes who waits.
+  /// Adds, and wakes the waiting threads.
   void add(std::uint32_t step) noexcept {
     // Sequentially consistent, as in `sleep`: either the sleeper sees the new value or this thread sees the sleeper.
     value_.fetch_add(step);
     if (sleepers_.load() != 0) wake();
   }
-  /// Changes 0 to 1; whether it was 0.
+  /// Changes 0 to 1; returns whether it was 0.
   bool claim() noexcept {
     std::uint32_t free = 0;
     return value_.compare_exchange_strong(free, 1, std::memory_order_acquire, std::memory_order_relaxed);

@@ -1,4 +1,4 @@
-/// Files that are replaced whole when written.
+/// Files that are replaced atomically when written.
 #pragma once
 #include <bora/files/file_lock.hpp>
 #include <bora/files/folder.hpp>
@@ -29,13 +29,13 @@ struct CloseFolder {
 }  // namespace detail
 #endif
 
-/// A file written beside its place, as TARGET.PID-N.partial, and moved there when it is whole: readers see the old one
-/// or the new one, and a full disk or an exception leaves the old one and nothing else. What a program that was killed
-/// left beside it, the next one that writes the same file removes.
+/// A file that is written beside its target, as TARGET.PID-N.partial, and renamed when it is complete: readers see
+/// either the old file or the new one, and a full disk or an exception leaves only the old one. Partial files of a
+/// killed program are removed by the next program that writes the same target.
 class AtomicFile {
  public:
-  /// Throws FileError where no file can be made beside `target`. A link is followed: what it names is replaced, and the
-  /// new file gets the old one's permissions.
+  /// Throws FileError where no file can be made beside `target`. A link is followed: the file that it names is
+  /// replaced, and the new file gets the old one's permissions.
   explicit AtomicFile(std::filesystem::path target) : asked_(std::move(target)), target_(asked_) {
     check_target();
     remove_abandoned();
@@ -53,7 +53,7 @@ class AtomicFile {
   /// Appends text.
   void write(std::string_view text) { write(std::as_bytes(std::span(text))); }
 
-  /// Brings everything to the disk and puts the file in its place; nothing may be written after.
+  /// Syncs the file to the disk and renames it to the target; nothing may be written afterwards.
   void commit() {
     if (std::fflush(file_.get()) != 0) fail(errno);
 #if defined(BORA_POSIX_FILES)
@@ -65,7 +65,7 @@ class AtomicFile {
     if (error) detail::refuse_file(asked_, "cannot be put in place: ", error.message());
     partial_.clear();
     lock_.release();
-    detail::sync_folder(folder_);  // the new name too should survive a loss of power
+    detail::sync_folder(folder_);  // so that the rename survives a power failure too
   }
 
  private:
@@ -106,15 +106,15 @@ class AtomicFile {
         refuse("cannot be written: ", detail::system_message(error), " (in its folder)");
     }
   }
-  /// A file that was not there before, never another program's. Programs that are started meanwhile do not get it. What
-  /// replaces a file is for the same readers, from before its first byte: a private file stays one.
+  /// Creates a new file, never opening one of another program; child processes do not inherit it. It gets the
+  /// permissions of the file that it replaces before its first byte is written, so a private file stays private.
   static std::FILE* open_new(const std::filesystem::path& path, const std::filesystem::path& replaced) noexcept {
 #if defined(BORA_POSIX_FILES)
     struct stat old{};
     const bool replaces = ::stat(replaced.c_str(), &old) == 0;
     const int handle = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, replaces ? 0600 : 0666);
     if (handle < 0) return nullptr;
-    if (replaces) static_cast<void>(::fchmod(handle, old.st_mode & 0777) == 0);  // else it stays the owner's alone
+    if (replaces) static_cast<void>(::fchmod(handle, old.st_mode & 0777) == 0);  // otherwise only the owner can read it
     std::FILE* file = ::fdopen(handle, "wb");
     if (file != nullptr) return file;
     const int error = errno;
@@ -127,7 +127,7 @@ class AtomicFile {
     return std::fopen(path.string().c_str(), "wbx");
 #endif
   }
-  /// Holds the partial file until it is in its place; false where someone was faster and took it for abandoned.
+  /// Locks the partial file until it is renamed; false if another program was faster and took it for abandoned.
   bool hold() noexcept {
     const detail::LockState state = lock_.take(*file_);
     return state == detail::LockState::unknown || (state == detail::LockState::held && lock_.is_at(partial_));
@@ -174,7 +174,7 @@ class AtomicFile {
   detail::FileLock lock_;
 };
 
-/// Replaces the file by `text`, whole or not at all. Throws FileError where it cannot be written.
+/// Replaces the file by `text` atomically. Throws FileError where it cannot be written.
 inline void write_file(const std::filesystem::path& file, std::string_view text) {
   AtomicFile out(file);
   out.write(text);

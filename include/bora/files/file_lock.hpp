@@ -10,15 +10,14 @@
 
 namespace bora { inline namespace BORA_ABI { namespace detail {
 
-/// What became of asking for a lock.
+/// Result of a request for a lock.
 enum class LockState {
   held,
   in_use,   ///< someone else holds it
-  unknown,  ///< what was to be locked cannot be opened, or its file system has no locks
+  unknown,  ///< the file cannot be opened, or its file system has no locks
 };
 
-/// A lock on a file or folder, which is asked for and never waited for. The system lets go of it when the program ends,
-/// however it ends.
+/// A lock on a file or folder: requests never wait. The system releases it when the program ends, even by a crash.
 class FileLock {
  public:
   FileLock() = default;
@@ -27,19 +26,19 @@ class FileLock {
   ~FileLock() { release(); }
 
 #if defined(BORA_POSIX_FILES)
-  /// Asks for what is at `path`.
+  /// Tries to lock the file or folder at `path`.
   LockState take(const std::filesystem::path& path) noexcept {
     return lock(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   }
-  /// Asks for a file that is made where it is missing; where it cannot be, errno says why.
+  /// Tries to lock a file, which is created if it is missing; if it cannot be created, errno says why.
   LockState make(const std::filesystem::path& path) noexcept {
     return lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666));
   }
-  /// Asks for an open file, to hold it even when that is closed.
+  /// Tries to lock an open file; the lock stays when that file is closed.
   LockState take(std::FILE& file) noexcept { return lock(::fcntl(::fileno(&file), F_DUPFD_CLOEXEC, 0)); }
-  /// Whether what was asked for could be opened.
+  /// Whether the file or folder could be opened.
   bool open() const noexcept { return handle_ >= 0; }
-  /// Whether it is a file that still stands at `path`, and not behind a link.
+  /// Whether the locked file is still the one at `path`, and `path` is not a link.
   bool is_at(const std::filesystem::path& path) const noexcept {
     struct stat mine{}, there{};
     return ::fstat(handle_, &mine) == 0 && S_ISREG(mine.st_mode) && ::lstat(path.c_str(), &there) == 0 &&

@@ -1,4 +1,5 @@
-/// What this library's own files have in common: 64-bit words, names in them, and their checksum (core/checksum.hpp).
+/// Common parts of this library's own file formats: 64-bit words, names stored in words, and the checksum
+/// (core/checksum.hpp).
 #pragma once
 #include <bora/core/checksum.hpp>
 #include <bora/core/printable.hpp>

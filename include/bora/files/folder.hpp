@@ -1,4 +1,4 @@
-/// Folders: made, listed, emptied, and brought to the disk.
+/// Folders: creating, listing, emptying, and syncing them to the disk.
 #pragma once
 #include <bora/files/mapped_file.hpp>
 #include <cerrno>
@@ -8,8 +8,8 @@
 
 namespace bora { inline namespace BORA_ABI { namespace detail {
 
-/// Brings a folder's names to the disk. Throws FileError where the disk fails; where a folder cannot be opened, or the
-/// file system does not know of such a thing, there is nothing to be done.
+/// Syncs a folder's entries to the disk. Throws FileError if the disk fails; does nothing if the folder cannot be
+/// opened or the file system does not support it.
 inline void sync_folder([[maybe_unused]] const std::filesystem::path& folder) {
 #if defined(BORA_POSIX_FILES)
   const int handle = ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -21,7 +21,7 @@ inline void sync_folder([[maybe_unused]] const std::filesystem::path& folder) {
 #endif
 }
 
-/// Throws FileError where `folder` is no folder and cannot become one. What is made is on the disk.
+/// Creates `folder` and its parents, synced to the disk. Throws FileError if it is not a folder and cannot be created.
 inline void make_folder(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> parents;  // of folders that are not there yet
   for (std::filesystem::path at = folder; !at.empty() && !is_there(at); at = at.parent_path())
@@ -38,7 +38,7 @@ inline void remove_file(const std::filesystem::path& file) {
   if (error) refuse_file(file, "cannot be removed: ", error.message());
 }
 
-/// Removes the files of a folder that `doomed(path)` is true of.
+/// Removes the files of a folder for which `doomed(path)` is true.
 template <class Doomed>
 void remove_files(const std::filesystem::path& folder, Doomed&& doomed) {
   std::vector<std::filesystem::path> files;

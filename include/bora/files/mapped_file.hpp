@@ -1,4 +1,4 @@
-/// Files for reading: mapped into memory, and the words for what is wrong with one.
+/// Files for reading, mapped into memory, and the errors for faulty ones.
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/core/load_number.hpp>
@@ -35,7 +35,7 @@ namespace detail {
 static_assert(std::endian::native == std::endian::little,
               "bora: MappedFile: files hold little-endian numbers, and this machine's are not");
 
-/// Throws FileError: the file, then the sentence that the parts make.
+/// Throws FileError; the message is the file's name and then the parts, joined.
 [[noreturn]] inline void refuse_file_for(const std::filesystem::path& file, std::initializer_list<Part> sentence) {
   throw FileError(message(file.string(), ": ", join(sentence)));
 }
@@ -46,12 +46,13 @@ template <class... Parts>
 
 inline std::string system_message(int error) { return std::generic_category().message(error); }
 
-/// Whether a weight can be computed with; by its bits, so that no compiler flag assumes it away.
+/// Whether a weight is finite; tested on its bits, so that no compiler flag (-ffinite-math-only) removes the test.
 inline bool finite_bits(float value) noexcept {
   return (std::bit_cast<std::uint32_t>(value) & 0x7f800000u) != 0x7f800000u;
 }
 
-/// Throws FileError for a NaN or an infinity among a tensor's numbers; `first` is the index of values[0] there.
+/// Throws FileError for a NaN or an infinity among a tensor's elements; `first` is the index of values[0] in the
+/// tensor.
 inline void require_finite(std::span<const float> values, const std::filesystem::path& file, std::string_view tensor,
                            std::size_t first = 0) {
   std::uint32_t bad = 0;  // not a bool: compilers vectorise this
@@ -64,12 +65,13 @@ inline void require_finite(std::span<const float> values, const std::filesystem:
               ", expected finite numbers only");
 }
 
-/// Whether something is there. What the system refuses to look at counts: whoever opens it says why it cannot be.
+/// Whether something exists at the path. A path that the system refuses to examine counts as existing: opening it then
+/// throws with the reason.
 inline bool is_there(const std::filesystem::path& path) noexcept {
   std::error_code ignored;
   return std::filesystem::status(path, ignored).type() != std::filesystem::file_type::not_found;
 }
-/// Whether there is such a name: of a link to something that is missing too. Whoever opens it says that it is one.
+/// Whether the name exists, including dangling links: opening one throws an error that says so.
 inline bool is_named(const std::filesystem::path& path) noexcept {
   std::error_code ignored;
   return std::filesystem::symlink_status(path, ignored).type() != std::filesystem::file_type::not_found;
@@ -78,7 +80,8 @@ inline bool is_folder(const std::filesystem::path& path) noexcept {
   std::error_code ignored;
   return std::filesystem::is_directory(path, ignored);
 }
-/// Throws FileError for a path that leads nowhere; of a link, such as a cache of downloads is made of, what it names.
+/// Throws FileError for a path that does not exist; for a link, such as those in a download cache, the message names
+/// its target.
 [[noreturn]] inline void refuse_missing(const std::filesystem::path& path) {
   std::error_code error;
   const std::filesystem::path target = std::filesystem::read_symlink(path, error);
@@ -86,7 +89,7 @@ inline bool is_folder(const std::filesystem::path& path) noexcept {
   refuse_file(path, "does not exist: it is a link to ", printable(target.string()),
               ", which is missing: the download was not finished, or links were copied without their files");
 }
-/// Throws FileError where nothing is there, or where it cannot be reached.
+/// Throws FileError if nothing exists at the path, or it cannot be reached.
 inline void require_there(const std::filesystem::path& path) {
   std::error_code error;
   if (std::filesystem::status(path, error).type() == std::filesystem::file_type::not_found) refuse_missing(path);
@@ -99,7 +102,7 @@ struct CloseFile {
 using FileHandle = std::unique_ptr<std::FILE, CloseFile>;
 
 #if defined(BORA_POSIX_FILES)
-/// A file while it is open or mapped: its number is not given to another one before.
+/// Device and inode; not reused while the file is open or mapped.
 struct FileIdentity {
   FileIdentity() = default;
   FileIdentity(const struct stat& facts) : device(facts.st_dev), number(facts.st_ino) {}
@@ -108,13 +111,13 @@ struct FileIdentity {
   ino_t number = 0;
 };
 
-/// A regular file that is open for reading. What is checked is what was opened, whatever its path names by then.
+/// A regular file that is open for reading. Checks apply to the opened file, whatever its path names later.
 class OpenFile {
  public:
   OpenFile() = default;  ///< none
   /// Throws FileError where the file is missing, a folder, no regular file, or cannot be opened.
-  explicit OpenFile(const std::filesystem::path& file) : OpenFile() {  // delegates: what throws below closes it
-    // Opening a pipe would wait for its writer; a regular file does not know the flag.
+  explicit OpenFile(const std::filesystem::path& file) : OpenFile() {  // delegates: exceptions close it
+    // Without this flag, opening a pipe would wait for its writer; regular files ignore it.
     handle_ = ::open(file.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     const int error = errno;
     struct stat facts{};
@@ -137,14 +140,14 @@ class OpenFile {
 
   bool open() const noexcept { return handle_ >= 0; }
   int handle() const noexcept { return handle_; }
-  /// From now on the caller closes it.
+  /// Releases the handle: the caller closes it from now on.
   int release() noexcept { return std::exchange(handle_, -1); }
   /// In bytes, when it was opened.
   std::uintmax_t size() const noexcept { return size_; }
   const FileIdentity& identity() const noexcept { return identity_; }
 
-  /// Bytes [at, at + out.size()), wherever threads read meanwhile. Throws FileError, naming `file`, where the disk
-  /// fails and where the file has become shorter.
+  /// Reads bytes [at, at + out.size()); several threads may read at once. Throws FileError, naming `file`, if the disk
+  /// fails or the file has become shorter.
   void read(std::uintmax_t at, std::span<std::byte> out, const std::filesystem::path& file) const {
     while (!out.empty()) {
       const ssize_t got =
@@ -194,17 +197,17 @@ inline FileHandle open_stream(const std::filesystem::path& path) {
 
 }  // namespace detail
 
-/// How a file's bytes come into memory.
+/// How a file is read into memory.
 enum class FileAccess {
   map,   ///< pages are read when they are touched; small files, and those that cannot be mapped, are read
   read,  ///< all at once: for files that others may change meanwhile
 };
 
-/// The bytes of a file, read-only. A mapped file must not be truncated by others while it is in use: the system
-/// ends programs that touch what is gone. Files of up to `largest_read` bytes are never mapped.
+/// The bytes of a file, read-only. A mapped file must not be truncated by others while it is in use: touching the
+/// missing pages ends the program (SIGBUS). Files of up to `largest_read` bytes are never mapped.
 class MappedFile {
  public:
-  /// Files that are read at once, whatever was asked for: configs and indexes, which editors rewrite in place.
+  /// Files up to this size are always read, never mapped: configs and indexes, which editors rewrite in place.
   static constexpr std::size_t largest_read = std::size_t{1} << 20;
 
   /// Throws FileError where the file is missing, a folder, no regular file, unreadable, empty or larger than memory.
@@ -232,7 +235,7 @@ class MappedFile {
 #endif
   }
 
-  /// As it was given.
+  /// The path, as given.
   const std::filesystem::path& path() const noexcept { return path_; }
   /// All of the file.
   std::span<const std::byte> bytes() const noexcept { return bytes_; }
@@ -240,8 +243,8 @@ class MappedFile {
   std::size_t size() const noexcept { return bytes_.size(); }
   /// All of the file.
   std::string_view text() const noexcept { return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()}; }
-  /// The same to be written: in this program's memory only, the file stays as it is. Throws FileError where the system
-  /// refuses.
+  /// The same bytes, writable: writes stay in this program's memory and never reach the file. Throws FileError if the
+  /// system refuses.
   std::span<std::byte> private_bytes() {
 #if defined(BORA_POSIX_FILES)
     if (mapped_ && ::mprotect(const_cast<std::byte*>(bytes_.data()), bytes_.size(), PROT_READ | PROT_WRITE) != 0)
@@ -249,24 +252,24 @@ class MappedFile {
 #endif
     return {const_cast<std::byte*>(bytes_.data()), bytes_.size()};
   }
-  /// Whether the path still names the file that was opened: not where another one was moved there since.
+  /// Whether the path still names the file that was opened; false if another file was moved there since.
   bool still_in_place() const noexcept {
 #if defined(BORA_POSIX_FILES)
     struct stat now{};
     return ::stat(path_.c_str(), &now) == 0 && detail::FileIdentity(now) == identity_;
 #else
-    return true;  // what is open cannot be replaced there
+    return true;  // an open file cannot be replaced on this system
 #endif
   }
-  /// Tells the system that a part of bytes() was read and takes no memory of this program from now on: a hint, which
-  /// goes by whole pages and changes no byte. It may still be read; mapped pages then come back from the file.
+  /// Tells the system that a part of bytes() was read and need not stay in memory: a hint for whole pages, which
+  /// changes no byte. The part may still be read; mapped pages then are loaded from the file again.
   void release(std::span<const std::byte> part) const noexcept {
 #if defined(BORA_POSIX_FILES)
     if (!mapped_ || part.empty()) return;
     static const std::size_t page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     const std::size_t offset = static_cast<std::size_t>(part.data() - bytes_.data());
     const std::size_t begin = (offset + page - 1) / page * page;
-    // The end of the file has no other part behind it.
+    // At the end of the file the last page is included: no other part shares it.
     const std::size_t end =
         offset + part.size() == bytes_.size() ? bytes_.size() : (offset + part.size()) / page * page;
     if (begin < end) ::madvise(const_cast<std::byte*>(bytes_.data()) + begin, end - begin, MADV_DONTNEED);
@@ -311,7 +314,7 @@ class MappedFile {
     bytes_ = owned_;
   }
 #endif
-  /// A file may claim to be of any size and hold nothing: one that is mostly a hole costs its writer no disk.
+  /// Allocation can fail for a sparse file: its size may exceed memory although it occupies little disk.
   void make_room(std::uintmax_t size) {
     try {
       if (size > owned_.max_size()) throw std::bad_alloc();
@@ -327,7 +330,7 @@ class MappedFile {
     std::swap(file_, other.file_);
     std::swap(identity_, other.identity_);
 #endif
-    owned_.swap(other.owned_);  // keeps the addresses of what it holds
+    owned_.swap(other.owned_);  // keeps the addresses of its bytes
     std::swap(bytes_, other.bytes_);
     std::swap(mapped_, other.mapped_);
   }
@@ -337,7 +340,7 @@ class MappedFile {
   std::span<const std::byte> bytes_;
   bool mapped_ = false;
 #if defined(BORA_POSIX_FILES)
-  detail::OpenFile file_;  ///< while it is not mapped: its identity is this file's alone as long as it is open
+  detail::OpenFile file_;  ///< open unless mapped, so that its inode is not reused
   detail::FileIdentity identity_;
 #endif
 };

@@ -1,4 +1,4 @@
-/// Attention: heads, mask and position composed; forward, what it keeps, backward.
+/// Attention, composed of heads, mask and position encoding; forward, saved activations, backward.
 #pragma once
 #include <bora/layers/bias.hpp>
 #include <bora/layers/buffers.hpp>
@@ -28,7 +28,7 @@ struct HeadShape {
 };
 
 namespace detail {
-// Plain functions: what all shapes share is compiled once.
+// Plain functions: code common to all shapes is compiled once.
 inline PolicyDescription clip_description(double limit) {
   PolicyDescription d("ClipQkv");
   d.add("limit", limit);
@@ -53,11 +53,11 @@ inline PolicyDescription attention_description(const HeadShape& shape, PolicyDes
 /// (MPT; OLMo's clip_qkv).
 template <auto limit_>
 struct ClipQkv {
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<ClipQkv> = {}) { return detail::clip_description(limit_); }
   static_assert(detail::fractional<decltype(limit_)>, "bora: ClipQkv: the limit is a double: write ClipQkv<8.0>");
   static_assert(limit_ > 0, "bora: ClipQkv: the limit must be positive; leave the option out for none");
-  static constexpr double limit = limit_;  ///< largest magnitude left, above 0
+  static constexpr double limit = limit_;  ///< largest magnitude after clamping, above 0
 };
 
 namespace detail {
@@ -69,7 +69,7 @@ template <class Option>
 inline constexpr bool is_attention_option = std::is_same_v<Option, Bias> || clip_limit<Option> != 0;
 }  // namespace detail
 
-/// What attention reads beside its weights: where the rows stand, where the keys are, how positions enter.
+/// Inputs of attention beside x and its weights: the rows' positions, the cached keys, the position encoding.
 template <class T, CacheFormat E>
 struct AttentionContext {
   const RowPlace* places;        ///< [rows]
@@ -95,9 +95,9 @@ struct GroupedQueryAttention {
   static constexpr double clip = (0.0 + ... + detail::clip_limit<Options>);    ///< limit of q, k and v; 0: none
   static constexpr std::size_t query_width = heads * head_dim;                 ///< of all query heads
   static constexpr std::size_t key_width = kv_heads * head_dim;       ///< of all key heads, and of all value heads
-  static constexpr bool mask_placed = MaskPolicy<Mask_>;              ///< whether a mask stands in the mask's place
-  static constexpr bool position_placed = PositionPolicy<Position_>;  ///< whether positions stand in theirs
-  /// Whether a model can be made of it; what is wrong otherwise is said below.
+  static constexpr bool mask_placed = MaskPolicy<Mask_>;              ///< whether Mask_ is a mask
+  static constexpr bool position_placed = PositionPolicy<Position_>;  ///< whether Position_ encodes positions
+  /// Whether the arguments are valid; the assertions below say what is wrong.
   static constexpr bool sound =
       mask_placed && position_placed && shape.heads > 0 && shape.head_dim > 0 && shape.kv_heads > 0;
 
@@ -119,13 +119,13 @@ struct GroupedQueryAttention {
   static_assert((0 + ... + std::is_same_v<Options, Bias>) <= 1 && (0 + ... + (detail::clip_limit<Options> != 0)) <= 1,
                 "bora: GroupedQueryAttention: an option is given twice; give Bias and ClipQkv<limit> at most once");
 
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<GroupedQueryAttention> = {}) {
-    static_assert(rotary <= head_dim);  // asks for it, so that its rules are checked
+    static_assert(rotary <= head_dim);  // instantiates `rotary`, so that its rules are checked
     return detail::attention_description(shape, description_of<Mask>(), description_of<Position>(), has_bias, clip);
   }
 
-  /// Components of a head that turn; 0 without Rope.
+  /// Components of a head that rotate; 0 without Rope.
   static constexpr std::size_t rotary = [] {
     if constexpr (RotaryPosition<Position>) {
       constexpr std::size_t r = Position::rotary(head_dim);
@@ -138,13 +138,13 @@ struct GroupedQueryAttention {
     }
   }();
 
-  /// What scores are multiplied by: 1 / sqrt(head_dim), but 1 for T5, which folds it into its weights.
+  /// Scale of the scores: 1 / sqrt(head_dim), but 1 for T5, which folds it into its weights.
   template <class T>
   static T score_scale() noexcept {
     return BucketedPosition<Position> ? T(1) : T(1) / std::sqrt(static_cast<T>(head_dim));
   }
 
-  /// The machine: what a decoder builds from the facts once it knows the width.
+  /// The layer's implementation, for a model of width `dim`.
   template <std::size_t dim>
   struct Layer {
     template <class Store>
@@ -165,12 +165,12 @@ struct GroupedQueryAttention {
       if constexpr (has_bias) f(TensorId{"output_bias"}, TensorShape{dim}, place.output_bias...);
     }
 
-    /// What forward keeps. A session lets all layers share one; training has one a layer.
+    /// Saved activations. In a session all layers share one set; training has one for each layer.
     template <class Store>
     struct Kept {
       using T = typename Store::Number;
       Rows<T> projected_query, projected_key, projected_value;  ///< before clipping and rotation
-      Rows<T> query;                 ///< after them; in place unless backward reads what was clipped
+      Rows<T> query;  ///< after clipping and rotation; in place unless backward needs the values before clipping
       typename Store::Input output;  ///< the heads' outputs, input of the last product
       static constexpr bool overlays = !Store::reads_padding(query_width);
 
@@ -184,7 +184,7 @@ struct GroupedQueryAttention {
         return k;
       }
     };
-    /// Memory of one lane, in numbers.
+    /// Scratch memory of one lane, in elements.
     static constexpr std::size_t lane_scratch() noexcept {
       return simd::AttentionScratch<float>::size(head_dim) + 2 * row_stride(head_dim);
     }
@@ -242,14 +242,14 @@ struct GroupedQueryAttention {
     }
 
    private:
-    /// to = the head `from`, turned by its row's angles; they may be one.
+    /// to = the head `from`, rotated by its row's angles; `to` may be `from`.
     template <class T, CacheFormat E>
     static void turn(const AttentionContext<T, E>& context, std::size_t r, const T* from, T* to, T direction) noexcept {
       if constexpr (rotary != 0)
         simd::rotate(from, context.cosine.row(r), context.sine.row(r), rotary / 2, direction, to);
       if (from != to) simd::copy_row(from + rotary, to + rotary, head_dim - rotary);
     }
-    /// `projected`, clipped, in `memory` unless it can stay where it is.
+    /// `projected`, clipped into `memory`, or in place where possible.
     template <class T>
     static const T* clipped(const T* projected, T* memory) noexcept {
       if constexpr (clip == 0) return projected;
@@ -258,7 +258,7 @@ struct GroupedQueryAttention {
       return memory;
     }
 
-    /// Clips and rotates this lane's rows; queries stay here, keys and values go to the cache.
+    /// Clips and rotates this lane's rows; queries go to `kept`, keys and values to the cache.
     template <class Store, CacheFormat E, class T>
     static void place_rows(const Lane& lane, const AttentionContext<T, E>& context, const Kept<Store>& kept) noexcept {
       const Range share = lane.share(context.rows);
@@ -389,7 +389,7 @@ struct GroupedQueryAttention {
       }
     }
 
-    /// A clamped value has no gradient.
+    /// Zeroes the gradients of clamped values.
     template <class T>
     static void unclip(const T* projected, T* d) noexcept {
       if constexpr (clip != 0)
@@ -401,7 +401,7 @@ struct GroupedQueryAttention {
 
 namespace detail {
 
-/// A shape whose key/value heads follow from the kind of attention.
+/// A shape whose number of key/value heads is given by the kind of attention.
 template <HeadShape shape>
 constexpr HeadShape multi_head_shape() {
   static_assert(shape.kv_heads == 0 || shape.kv_heads == shape.heads,

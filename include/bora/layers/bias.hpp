@@ -6,7 +6,7 @@ namespace bora { inline namespace BORA_ABI {
 
 /// Option of attention and feed-forward: every linear layer has a bias.
 struct Bias {
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<Bias> = {}) { return PolicyDescription("Bias"); }
 };
 

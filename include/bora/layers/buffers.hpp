@@ -1,4 +1,4 @@
-/// Memory of a forward pass: rows of activations, cut from one block.
+/// Memory of a forward pass: rows of activations, carved from one allocation.
 #pragma once
 #include <bora/core/lane.hpp>
 #include <bora/core/memory.hpp>
@@ -10,24 +10,24 @@
 BORA_BEFORE_NAMESPACE();
 namespace bora { inline namespace BORA_ABI {
 
-/// Rows that one forward works on: where each stands in its sequence.
+/// A row of a forward pass: its sequence, and its position in it.
 struct RowPlace {
   std::size_t sequence;  ///< of the cache's, from 0
   std::size_t position;  ///< in that sequence, from 0
 };
 
-/// Whether forward saves what backward reads, layer by layer, or lets all layers share one set of buffers.
+/// Whether forward saves the activations of each layer for backward, or all layers share one set of buffers.
 enum class Keep { nothing, everything };
 
-/// A bump allocator over memory that was sized by a dry run of the same carving.
+/// A bump allocator over memory whose size was found by a dry run of the same requests.
 class Arena {
  public:
-  Arena() = default;  ///< dry: counts, and hands out null
-  /// Cuts from `memory`, as large as a dry run said, what a forward on so many lanes takes.
+  Arena() = default;  ///< dry run: counts bytes, and returns null
+  /// Allocates from `memory`, whose size a dry run found, for a forward on `lanes` lanes.
   explicit Arena(std::byte* memory, Keep keep = Keep::everything, std::size_t lanes = 1) noexcept
       : memory_(memory), keep_(keep), lanes_(lanes) {}
 
-  /// Room for `count` elements on a boundary of `alignment`; null while dry.
+  /// Memory for `count` elements, aligned to `alignment`; null in a dry run.
   template <class T>
   T* take(std::size_t count) noexcept {
     used_ = round_up(used_, alignment);
@@ -35,8 +35,8 @@ class Arena {
     used_ += count * sizeof(T);
     return block;
   }
-  /// Calls the parts. What they take is never in use at the same time: it shares one place if it `may` and nothing is
-  /// saved.
+  /// Calls the parts, whose buffers are never in use at the same time: they overlap if `may` is true and activations
+  /// are not saved.
   template <class... Part>
   void overlay(bool may, Part&&... part) {
     const std::size_t begin = used_;
@@ -46,9 +46,9 @@ class Arena {
   }
   /// Bytes handed out so far.
   std::size_t used() const noexcept { return round_up(used_, alignment); }
-  /// Whether backward will read what forward writes: nothing may be overwritten until then.
+  /// Whether activations are saved for backward, so that nothing may be overwritten before it.
   bool saves() const noexcept { return keep_ == Keep::everything; }
-  /// Lanes that work at the same time, at most.
+  /// Most lanes that work at the same time.
   std::size_t lanes() const noexcept { return lanes_; }
 
  private:
@@ -58,7 +58,8 @@ class Arena {
   std::size_t lanes_ = 1;
 };
 
-/// One block for all that `carve(Arena&)` takes: counted dry, then cut. Throws MemoryError, which says what it was for.
+/// Allocates all buffers that `carve(Arena&)` requests, after a dry run that counts them. Throws MemoryError, whose
+/// message says what the memory was for.
 template <class Carve>
 Buffer<std::byte> carve_buffer(const char* what, Carve&& carve, Keep keep = Keep::everything, std::size_t lanes = 1) {
   Arena counting(nullptr, keep, lanes);
@@ -69,16 +70,16 @@ Buffer<std::byte> carve_buffer(const char* what, Carve&& carve, Keep keep = Keep
   return memory;
 }
 
-/// Whether a `Kept` may share its place with others that are not in use at the same time: if it says so. It may not
-/// where a product reads padding, which must stay zero: that of a width which is odd for the format.
+/// Whether the buffers of a `Kept` may overlap with others that are not in use at the same time, as it declares. They
+/// may not if a product reads their padding (a width that is odd for the format), which must stay zero.
 template <class Kept>
 inline constexpr bool overlays = false;
 template <class Kept>
   requires requires { Kept::overlays; }
 inline constexpr bool overlays<Kept> = Kept::overlays;
 
-/// Elements between rows of an activation buffer: whole blocks, the padding stays zero. Strides that are a multiple of
-/// a page would send all rows of a tile to the same sets of the first-level cache; they get a cache line more.
+/// Elements between rows of an activation buffer: whole blocks, the padding stays zero. A stride that is a multiple of
+/// a page would map all rows of a tile to the same sets of L1, so it gets one more cache line.
 constexpr std::size_t row_stride(std::size_t n) noexcept {
   const std::size_t blocks = round_up(n, simd::block_lanes);
   return blocks % 1024 == 0 ? blocks + 2 * simd::block_lanes : blocks;
@@ -109,17 +110,17 @@ Rows<T> take_rows(Arena& arena, std::size_t rows, std::size_t width) noexcept {
   return {arena.take<T>(rows * row_stride(width)), row_stride(width)};
 }
 
-/// Activations that only the lane which computed them reads, and backward. Where backward follows, all columns are
-/// saved; in a session each lane has memory for a block of its columns, and computes block after block in it.
+/// Activations that are read only by the lane that computed them, and by backward. In training all columns are saved;
+/// in a session each lane has memory for some of its columns, and processes group after group of columns in it.
 template <class T>
 struct LaneRows : Rows<T> {
-  std::size_t lane_size = 0;  ///< elements of a lane's block; 0: all columns are saved
+  std::size_t lane_size = 0;  ///< elements of a lane's memory; 0: all columns are saved
 
-  /// A block of this size stays in L2. simd::matmul groups 96, 192 or 384 columns: fewer would read x more often.
+  /// Memory of this size stays in L2. simd::matmul groups 96, 192 or 384 columns: fewer would read x more often.
   static constexpr std::size_t block_columns = 192;
-  static constexpr std::size_t block_rows = 512;  ///< of the block whose size that is
+  static constexpr std::size_t block_rows = 512;  ///< rows for which that size is chosen
 
-  /// Columns of a block of `rows` rows.
+  /// Columns that fit a lane's memory with `rows` rows.
   std::size_t block_width(std::size_t rows) const noexcept {
     if (lane_size == 0) return this->stride;
     const std::size_t fit = lane_size / rows;

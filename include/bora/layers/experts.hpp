@@ -1,4 +1,5 @@
-/// Mixtures of experts: dispatch to the router's choice, combination; forward, what it keeps, backward.
+/// Mixtures of experts: dispatch to the experts that the router chose, and combination; forward, saved activations,
+/// backward.
 #pragma once
 #include <bora/layers/buffers.hpp>
 #include <bora/layers/feed_forward.hpp>
@@ -21,7 +22,7 @@ concept PlainFeedForward = requires {
   F::hidden;
   requires F::experts == 0;
 };
-/// 0 for what is no router, or no layer: that is said elsewhere.
+/// 0 for types that are not a router or not a layer: a static_assert below reports them.
 template <class R>
 inline constexpr std::size_t choices_of = 0;
 template <class R>
@@ -43,21 +44,21 @@ inline PolicyDescription mixture_description(std::size_t experts, std::size_t ch
 }
 }  // namespace detail
 
-/// Each token goes to the router's choice of experts, and their outputs are added in the order of choice, weighted
-/// (Shazeer et al. 2017, eq. 1; Jiang et al. 2024, §2.1). No token is dropped but by a router that leaves slots empty.
+/// Each token is routed to some experts, and their weighted outputs are added in the router's order (Shazeer et al.
+/// 2017, eq. 1; Jiang et al. 2024, §2.1). No token is dropped unless the router leaves slots empty.
 template <std::size_t experts_, class Router_ = detail::LeftOut, class Expert_ = detail::LeftOut>
 struct MixtureOfExperts {
   static constexpr bool is_routed =
-      RouterPolicy<Router_> || RouterMachine<Router_>;  ///< whether a router stands in the router's place
+      RouterPolicy<Router_> || RouterMachine<Router_>;                 ///< whether the second argument is a router
   static constexpr bool is_plain = detail::PlainFeedForward<Expert_>;  ///< whether an expert is a feed-forward layer
-  /// Whether a model can be made of it; what is wrong otherwise is said below.
+  /// Whether the arguments are valid; the assertions below say what is wrong.
   static constexpr bool sound = is_routed && is_plain && detail::choices_of<Router_> <= experts_;
   using Router = Router_;
   using Expert = Expert_;
   static constexpr std::size_t experts = experts_;                    ///< feed-forward layers to choose from
-  static constexpr std::size_t choices = detail::choices_of<Router>;  ///< experts a token goes to
+  static constexpr std::size_t choices = detail::choices_of<Router>;  ///< experts per token
   static constexpr std::size_t hidden = detail::hidden_of<Expert>;    ///< inner width of one expert
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<MixtureOfExperts> = {}) {
     return detail::mixture_description(experts, choices, description_of<Router>(), description_of<Expert>());
   }
@@ -97,7 +98,7 @@ struct MixtureOfExperts {
     struct Kept {
       using T = typename Store::Number;
       typename Router::template Kept<Store> router;
-      Rows<std::uint32_t> slot;     ///< [rows, choices]: where that (token, choice) stands below
+      Rows<std::uint32_t> slot;     ///< [rows, choices]: slot of that (token, choice) below
       std::uint32_t* begin;         ///< [experts + 1]: each expert's slots
       std::uint32_t* token;         ///< [rows * choices]: the token of a slot
       typename Store::Input input;  ///< [rows * choices, dim], sorted by expert
@@ -192,7 +193,7 @@ struct MixtureOfExperts {
         if (kept.begin[e] != kept.begin[e + 1]) f(e, kept.begin[e], kept.begin[e + 1] - kept.begin[e]);
     }
 
-    /// Gives each (token, choice) a slot: by expert, then by token.
+    /// Assigns each (token, choice) a slot, sorted by expert, then by token.
     template <class Store>
     static void dispatch(std::size_t rows, const Kept<Store>& kept) noexcept {
       const auto expert = [&](std::size_t r, std::size_t c) {
@@ -216,8 +217,8 @@ struct MixtureOfExperts {
       const Range share = lane.share(kept.begin[experts]);
       for (std::size_t s = share.begin; s < share.end; ++s) copy_input(x, kept.token[s], kept.input, s, dim);
     }
-    /// y = sum over choices, in their order, of weight * output. An expert's outputs and y share their columns with
-    /// the lane, so no barrier is needed between.
+    /// y = sum over choices, in their order, of weight * output. Each lane computes the same columns of the experts'
+    /// outputs and of y, so no barrier is needed between them.
     template <class Store>
     static Range combine(const Lane& lane, std::size_t rows, const Kept<Store>& kept,
                          Rows<typename Store::Number> y) noexcept {

@@ -1,7 +1,7 @@
-/// Feed-forward layers: gated (SwiGLU, GEGLU) and plain (MLP); forward, what they keep, backward.
+/// Feed-forward layers: gated (SwiGLU, GEGLU) and plain (MLP); forward, saved activations, backward.
 ///
-/// Each comes in two halves, `expand` and `contract`, with one barrier between them, so that a mixture of
-/// experts runs all its experts' halves between the same two barriers.
+/// Each is split in two halves, `expand` and `contract`, with one barrier between them, so that a mixture of experts
+/// can run each half of all its experts between the same two barriers.
 #pragma once
 #include <bora/layers/bias.hpp>
 #include <bora/layers/buffers.hpp>
@@ -22,25 +22,25 @@ namespace bora { inline namespace BORA_ABI {
 /// max(0, x).
 struct Relu {
   using Function = simd::ReluFunction;
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<Relu> = {}) { return PolicyDescription("Relu"); }
 };
 /// x Phi(x), exact (Hendrycks and Gimpel 2016, §2).
 struct Gelu {
   using Function = simd::GeluFunction;
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<Gelu> = {}) { return PolicyDescription("Gelu"); }
 };
 /// GPT-2's approximation of GELU (Hendrycks and Gimpel 2016, §2, the tanh form).
 struct GeluTanh {
   using Function = simd::GeluTanhFunction;
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<GeluTanh> = {}) { return PolicyDescription("GeluTanh"); }
 };
 /// x sigmoid(x) (Elfwing et al. 2017; Ramachandran et al. 2017, "swish").
 struct Silu {
   using Function = simd::SiluFunction;
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<Silu> = {}) { return PolicyDescription("Silu"); }
 };
 
@@ -69,7 +69,7 @@ struct FunctionOf<A> {
 template <class A>
 concept HasValue = requires(simd::ScalarBlock<double> x) { A::Function::value(x); };
 
-/// Stands where an argument of a template was left out.
+/// Placeholder for an omitted template argument.
 struct LeftOut {};
 
 template <class... Options>
@@ -210,7 +210,7 @@ struct FeedForwardLayer {
   };
 };
 
-/// A gated layer's activation is in its name.
+/// Only plain layers list their activation: a gated layer's name implies it.
 inline PolicyDescription feed_forward_description(std::string_view name, std::size_t hidden, bool gated,
                                                   PolicyDescription activation, bool bias) {
   PolicyDescription d(name);
@@ -221,7 +221,8 @@ inline PolicyDescription feed_forward_description(std::string_view name, std::si
   return d;
 }
 
-/// The rules of all three. Not in their common base: clang would drop a base that breaks one, and all it has.
+/// Checks the arguments of all three. Not in their common base: clang would drop a base that fails a check, with all
+/// its members.
 template <std::size_t hidden_, class... Options>
 struct FeedForwardRules {
   static constexpr bool stated = true;
@@ -250,7 +251,7 @@ struct FeedForwardFacts {
 /// down(silu(gate(x)) * up(x)) (Shazeer 2020, "GLU variants", eq. 6).
 template <std::size_t hidden, class... Options>
 struct SwiGlu : detail::FeedForwardFacts<hidden, Silu, true, Options...> {
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<SwiGlu> = {}) { return SwiGlu::described("SwiGlu"); }
   static_assert(detail::FeedForwardRules<hidden, Options...>::stated);
 };
@@ -258,7 +259,7 @@ struct SwiGlu : detail::FeedForwardFacts<hidden, Silu, true, Options...> {
 /// down(gelu(gate(x)) * up(x)) (Shazeer 2020, eq. 6), with the exact GELU.
 template <std::size_t hidden, class... Options>
 struct GeGlu : detail::FeedForwardFacts<hidden, Gelu, true, Options...> {
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<GeGlu> = {}) { return GeGlu::described("GeGlu"); }
   static_assert(detail::FeedForwardRules<hidden, Options...>::stated);
 };
@@ -266,7 +267,7 @@ struct GeGlu : detail::FeedForwardFacts<hidden, Gelu, true, Options...> {
 /// down(f(up(x))) with f one of Relu, Gelu, GeluTanh, Silu (Vaswani et al. 2017, §3.3, with Relu).
 template <std::size_t hidden, class Activation = detail::LeftOut, class... Options>
 struct Mlp : detail::FeedForwardFacts<hidden, Activation, false, Options...> {
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<Mlp> = {}) { return Mlp::described("Mlp"); }
   static_assert(detail::FeedForwardRules<hidden, Options...>::stated);
   static_assert(detail::HasFunction<Activation>,

@@ -15,7 +15,7 @@ namespace bora { inline namespace BORA_ABI {
 /// The columns [begin, end) of y that a lane computes in `linear`, of `width` in all.
 inline Range lane_columns(const Lane& lane, std::size_t width) noexcept { return lane.share(width, simd::block_lanes); }
 
-/// Some columns of x Wᵀ + b: whole panels of 16, but for the last of all. A row of y begins with the first of them.
+/// Some columns of x Wᵀ + b: whole panels of 16, except at the end. Rows of y begin with the first of these columns.
 template <Matrix M, class Vector>
 void linear(const M& w, const Vector& bias, Range columns, const typename M::Input& x, std::size_t rows,
             Rows<typename M::Number> y) noexcept {

@@ -1,5 +1,5 @@
-/// Which keys a query sees. A mask is a range, not a branch: it answers where the visible keys begin, and
-/// they always end with the query itself.
+/// Which keys a query sees. A mask is a range: it gives the first visible key, and the last one is always the query's
+/// own.
 #pragma once
 #include <bora/core/abi.hpp>
 #include <bora/layers/policy_description.hpp>
@@ -20,7 +20,7 @@ concept MaskPolicy = requires(std::size_t position) {
 /// Every key up to the query itself.
 struct Causal {
   static constexpr std::size_t window = 0;  ///< no bound
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<Causal> = {}) { return PolicyDescription("Causal"); }
   /// The first token.
   static constexpr std::size_t first_visible(std::size_t) noexcept { return 0; }
@@ -33,7 +33,7 @@ struct SlidingWindow {
   static_assert(keys > 0, "bora: SlidingWindow: the window counts the current token; use 1 or more");
   static_assert(keys <= 0xffffffff, "bora: SlidingWindow: no sequence is that long; use Causal");
   static constexpr std::size_t window = keys;  ///< keys a query sees at most, its own included
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<SlidingWindow> = {}) {
     PolicyDescription d("SlidingWindow");
     d.add("window", window);
@@ -50,8 +50,8 @@ namespace detail {
 /// Which rule of MaskPolicy a mask breaks.
 enum class MaskFault { none, sees_ahead, falls, exceeds_window, too_slow };
 
-/// The first rule that is broken at a position before `end`. Positions below `dense` are all looked at, beyond them
-/// one in a growing distance, and the first that a window may exclude.
+/// The first rule that is broken at a position before `end`. All positions below `dense` are checked, then positions at
+/// growing distances, and the first position at which a window excludes a key.
 template <class Mask>
 constexpr MaskFault mask_fault(std::size_t end, std::size_t dense) {
   const std::size_t window = Mask::window;
@@ -68,13 +68,13 @@ constexpr MaskFault mask_fault(std::size_t end, std::size_t dense) {
   return MaskFault::none;
 }
 
-/// Whether a compiler computes that: it gives up on constants that take long.
+/// Whether the compiler can evaluate that: it rejects constant expressions that take too many steps.
 template <class Mask, std::size_t end, std::size_t dense>
 inline constexpr bool mask_computes =
     requires { typename std::integral_constant<MaskFault, mask_fault<Mask>(end, dense)>; };
 
-/// What a mask breaks, looked at as closely as a compiler can be asked: for masks that search, over fewer positions,
-/// at last up to twice the window only, which is where a wrong window shows.
+/// The rule that a mask breaks, checked as closely as the compiler's limit allows: for slow masks at fewer positions,
+/// and finally only up to twice the window, where a wrong window shows.
 template <class Mask, std::size_t context>
 constexpr MaskFault find_mask_fault() {
   constexpr std::size_t window = Mask::window, near = window == 0 ? 128 : window;
@@ -89,7 +89,7 @@ constexpr MaskFault find_mask_fault() {
     return MaskFault::too_slow;
 }
 
-/// The rules of MaskPolicy over a context, each with its sentence.
+/// Checks the rules of MaskPolicy over a context, each with its own message.
 template <class Mask, std::size_t context>
 struct MaskCheck {
   static constexpr bool is_constexpr = mask_computes<Mask, (context < 2 ? context : 2), 0>;

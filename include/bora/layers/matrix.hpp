@@ -1,4 +1,4 @@
-/// Weight matrices as layers see them: they multiply, in whatever format they are held.
+/// Weight matrices as layers use them, in any format.
 #pragma once
 #include <bora/core/lane.hpp>
 #include <bora/layers/buffers.hpp>
@@ -47,7 +47,7 @@ struct PackedMatrix : simd::Panels<F> {
                     const typename Flat<Number>::Matrix& dw) const noexcept {
     simd::outer_product(share, dy.data, dy.stride, std::as_const(x).data, x.stride, n, dw.data, dw.cols);
   }
-  /// Makes of row r of an input, whose columns were written, what `multiply` reads: nothing is to do.
+  /// Prepares row r of an input, whose columns were written, for `multiply`: nothing to do for this type.
   void prepare(const Input&, std::size_t, Range) const noexcept {}
   /// out [cols] = row `row`, widened.
   template <class T>
@@ -59,7 +59,7 @@ struct PackedMatrix : simd::Panels<F> {
   void pack(const T* from, Range of_rows, std::byte* memory) const noexcept {
     simd::pack<F>(from, of_rows.begin, of_rows.size(), writable(memory));
   }
-  /// Packs panels from a file; whether all their elements are finite.
+  /// Packs panels from a file; returns whether all their elements are finite.
   bool pack(const StoredTensor& from, Range panels, std::byte* memory) const noexcept {
     bool finite = true;
     for (std::size_t p = panels.begin; p < panels.end; ++p) {
@@ -77,8 +77,8 @@ struct PackedMatrix : simd::Panels<F> {
   }
 };
 
-/// The input of products of a `Mixed` model: its rows as F32, which are written, and in each other form that matrices
-/// read, which `MixedMatrix::prepare` makes of them.
+/// The input of products of a `Mixed` model: layers write its rows as F32, and `MixedMatrix::prepare` converts them to
+/// the other type that matrices read.
 struct MixedInput {
   Rows<float> number;    ///< for F32 and F16 matrices
   Rows<bfloat16> pairs;  ///< for Bf16 matrices
@@ -90,13 +90,13 @@ struct MixedInput {
   float* row(std::size_t r) const noexcept { return number.row(r); }
   /// The rows from r on.
   MixedInput from(std::size_t r) const noexcept { return {number.from(r), pairs.from(r)}; }
-  /// Rounds columns of row r, which were written, into the other forms: pairs, where any matrix wants them.
+  /// Rounds the columns of row r, after they were written, to bfloat16 pairs if any matrix reads them.
   void prepare(std::size_t r, Range columns, bool wants_pairs) const noexcept {
     if (wants_pairs) simd::round_row(row(r) + columns.begin, pairs.row(r) + columns.begin, columns.size());
   }
 };
 
-/// A matrix that carries its format; a view. Each operation is one switch and then the format's own.
+/// A matrix whose format is chosen at run time; a view. Each operation switches on the format once.
 struct MixedMatrix {
   using Number = float;
   using Input = MixedInput;
@@ -104,7 +104,7 @@ struct MixedMatrix {
   const std::byte* data = nullptr;    ///< its panels
   std::size_t rows = 0;               ///< outputs
   std::size_t cols = 0;               ///< inputs
-  MatrixKind kind = MatrixKind::f32;  ///< how they are held
+  MatrixKind kind = MatrixKind::f32;  ///< format of the panels
 
   /// f(matrix) with the same matrix as a PackedMatrix.
   template <class Visit>
@@ -145,7 +145,7 @@ struct MixedMatrix {
   void pack(const T* from, Range of_rows, std::byte* memory) const noexcept {
     visit([&](const auto& w) { w.pack(from, of_rows, memory); });
   }
-  /// Packs panels from a file; whether all their elements are finite.
+  /// Packs panels from a file; returns whether all their elements are finite.
   bool pack(const StoredTensor& from, Range panels, std::byte* memory) const noexcept {
     return visit([&](const auto& w) { return w.pack(from, panels, memory); });
   }
@@ -174,7 +174,7 @@ concept Matrix = requires(const M m, const typename M::Input x, Rows<typename M:
   { m.pack(from, Range{}, memory) } -> std::same_as<bool>;
 };
 
-/// The tensors as forward and backward read them: matrices in the format, vectors in its number type.
+/// The tensors as forward and backward read them: matrices in the weight format, vectors in its number type.
 template <WeightFormat F>
 struct Packed {
   using Number = typename F::Number;
@@ -196,7 +196,7 @@ struct Packed {
         {arena.take<typename F::Storage>(simd::PanelLayout<F>::size(shape.rows, shape.cols)), shape.rows, shape.cols}};
   }
 };
-/// The same with each matrix in a format of its own.
+/// The same with a separate format for each matrix.
 template <>
 struct Packed<Mixed> {
   using Number = float;

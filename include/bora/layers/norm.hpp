@@ -1,4 +1,4 @@
-/// Normalisation of a row: forward, what it keeps, backward.
+/// Normalisation of a row: forward, saved statistics, backward.
 #pragma once
 #include <bora/layers/buffers.hpp>
 #include <bora/layers/linear.hpp>
@@ -13,13 +13,13 @@ namespace bora { inline namespace BORA_ABI {
 
 /// Option of LayerNorm: a weight but no bias (MPT).
 struct NoBias {
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<NoBias> = {}) { return PolicyDescription("NoBias"); }
 };
 
 namespace detail {
 
-/// What files hold of a norm is a fact; a LayerNorm without a bias was given NoBias.
+/// Which tensors files hold of a norm is a fact; a LayerNorm without a bias has the option NoBias.
 inline PolicyDescription norm_description(std::string_view name, double eps, bool weight, bool bias) {
   PolicyDescription d(name);
   d.add("eps", eps);
@@ -29,7 +29,7 @@ inline PolicyDescription norm_description(std::string_view name, double eps, boo
   return d;
 }
 
-/// What the three norms share. Names of the tensors come from where the norm stands ("attention_norm").
+/// Common implementation of the three norms. The caller gives the tensors' names ("attention_norm").
 template <class Policy>
 struct NormLayer {
   static constexpr bool has_weight = Policy::has_weight, has_bias = Policy::has_bias, centred = Policy::centred;
@@ -56,7 +56,7 @@ struct NormLayer {
       return tensor;
   }
 
-  /// y = norm(x) for this lane's share of the rows; keeps each row's statistics.
+  /// y = norm(x) for this lane's share of the rows; saves each row's statistics.
   template <class Store>
   static void forward(const Lane& lane, const Tensors<Store>& w, Rows<const typename Store::Number> x, std::size_t rows,
                       std::size_t dim, typename Store::Input y, Statistics<typename Store::Number>* kept) noexcept {
@@ -97,9 +97,9 @@ struct RmsNorm {
   static constexpr double eps = eps_;       ///< added to the mean square
   static constexpr bool has_weight = true;  ///< w, [dim]
   static constexpr bool has_bias = false;   ///< no b
-  static constexpr bool centred = false;    ///< the mean stays
+  static constexpr bool centred = false;    ///< the mean is not subtracted
   using Layer = detail::NormLayer<RmsNorm>;
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<RmsNorm> = {}) {
     return detail::norm_description("RmsNorm", eps, has_weight, has_bias);
   }
@@ -115,7 +115,7 @@ struct LayerNorm {
   static constexpr bool has_bias = sizeof...(Options) == 0;  ///< b, [dim], unless NoBias
   static constexpr bool centred = true;                      ///< the mean is subtracted
   using Layer = detail::NormLayer<LayerNorm>;
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<LayerNorm> = {}) {
     return detail::norm_description("LayerNorm", eps, has_weight, has_bias);
   }
@@ -133,7 +133,7 @@ struct NonParametricLayerNorm {
   static constexpr bool has_bias = false;    ///< nothing learned
   static constexpr bool centred = true;      ///< the mean is subtracted
   using Layer = detail::NormLayer<NonParametricLayerNorm>;
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<NonParametricLayerNorm> = {}) {
     return detail::norm_description("NonParametricLayerNorm", eps, has_weight, has_bias);
   }
@@ -142,7 +142,7 @@ struct NonParametricLayerNorm {
   static_assert(eps_ >= 0, "bora: NonParametricLayerNorm: eps is added to the variance and cannot be negative");
 };
 
-/// Facts with a nested `Layer`: what is added under the root, and the machine.
+/// Facts of a norm and its implementation, a nested `Layer`.
 template <class N>
 concept NormPolicy = requires {
   { N::eps } -> std::convertible_to<double>;

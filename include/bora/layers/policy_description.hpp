@@ -1,4 +1,4 @@
-/// What a policy says of itself: a name and arguments, a small tree that code compiled once for all models reads.
+/// Descriptions of policies: a name and arguments, as a small tree that code compiled once for all models can read.
 #pragma once
 #include <bora/core/abi.hpp>
 #include <cstddef>
@@ -14,38 +14,39 @@ struct PolicyArgument;
 
 /// A policy as data: `Rope<1e4>` is "Rope" with theta, fraction and scaling, the last a policy itself.
 ///
-/// Each of the library's policies says it in a static `describe(Described<Policy>)`, in its own header; one written
-/// elsewhere may. Fingerprints, config.json, comparisons and the C++ text of a spec are walks over this tree.
+/// Each of the library's policies has a static `describe(Described<Policy>)` in its header; for policies of other
+/// programs it is optional. Fingerprints, config.json, comparisons and the C++ text of a spec walk this tree.
 struct PolicyDescription {
   /// How it is written in C++.
   enum class Form {
     type,      ///< Name<arguments>, a type of the library
     settings,  ///< Name{.key = value, …}, a struct of named numbers that is an argument of a type
-    foreign,   ///< a type from elsewhere, which may say nothing but its name
+    foreign,   ///< a type that is not the library's, perhaps with no more than a name
   };
 
-  std::string name;                       ///< of the template; of a foreign policy its `name`, or its type's
+  std::string name;                       ///< the template's name; a foreign policy's `name`, or its type's name
   Form form = Form::type;                 ///< how it is written
-  std::vector<PolicyArgument> arguments;  ///< in the order of the template's; facts that follow from them last
+  std::vector<PolicyArgument> arguments;  ///< in the order of the template's; derived facts last
 
-  PolicyDescription();  ///< of nothing
-  /// One without arguments, as yet.
+  PolicyDescription();  ///< an empty description
+  /// A policy of that name, without arguments at first.
   explicit PolicyDescription(std::string_view its_name, Form its_form = Form::type);
 
-  /// Appends an argument, before the facts. One that is given its default may be left out in C++.
+  /// Appends an argument, before the facts. An argument that equals its default may be omitted in C++.
   void add(std::string_view key, std::size_t value);
-  void add(std::string_view key, double value);                    ///< a number that need not be whole
-  void add(std::string_view key, double value, double otherwise);  ///< with a default
-  void add(std::string_view key, PolicyDescription value);         ///< a policy
+  void add(std::string_view key, double value);                                         ///< a real number
+  void add(std::string_view key, double value, double otherwise);                       ///< with a default
+  void add(std::string_view key, PolicyDescription value);                              ///< a policy
   void add(std::string_view key, PolicyDescription value, std::string_view otherwise);  ///< with a default, by its name
-  /// Appends what follows from the arguments and is no part of the C++ text; facts are in the order of their keys.
+  /// Appends a fact: derived from the arguments and not part of the C++ text; facts are sorted by key.
   void add_fact(std::string_view key, std::size_t value);
-  /// Takes an argument away, if it is there.
+  /// Removes an argument, if present.
   void remove(std::string_view key);
 
-  /// The argument of this name, one of its settings' or, by "scaling.factor", one of its policies'. Null if absent.
+  /// The argument of this name, also inside settings or, as in "scaling.factor", inside a nested policy. Null if
+  /// absent.
   const PolicyArgument* find(std::string_view path) const noexcept;
-  /// The same, to change it.
+  /// The same, writable.
   PolicyArgument* find(std::string_view path) noexcept;
   /// Whether there is one.
   bool has(std::string_view path) const noexcept { return find(path) != nullptr; }
@@ -65,19 +66,19 @@ struct PolicyDescription {
 
 /// An argument of a policy, or a fact about it.
 struct PolicyArgument {
-  /// What it is.
+  /// Type of its value.
   enum class Kind { whole, real, policy };
 
   std::string key;                        ///< its name: "theta"
   Kind kind = Kind::whole;                ///< which of the following it is
-  bool is_fact = false;                   ///< C++ cannot name it: it follows from the others
+  bool is_fact = false;                   ///< it is derived from the others and does not appear in C++
   std::size_t whole = 0;                  ///< a size
-  double real = 0;                        ///< a number that need not be whole
+  double real = 0;                        ///< a real number
   std::vector<PolicyDescription> policy;  ///< one, or none
-  double real_default = 0;                ///< a number that C++ may leave out; 0: none
-  std::string_view policy_default;        ///< the name of a policy that C++ may leave out; a view of a literal
+  double real_default = 0;                ///< default of a real number, which C++ may omit; 0: no default
+  std::string_view policy_default;        ///< name of the default policy, which C++ may omit; a view of a literal
 
-  /// Whether C++ may leave it out where all behind it may be left out.
+  /// Whether C++ may omit it if all later arguments are omitted.
   bool is_default() const noexcept {
     if (kind == Kind::real) return real_default != 0 && real == real_default;
     return kind == Kind::policy && !policy_default.empty() && policy.front().name == policy_default;
@@ -167,7 +168,7 @@ inline const PolicyDescription& PolicyDescription::policy(std::string_view path)
   return found == nullptr || found->policy.empty() ? none : found->policy.front();
 }
 
-/// Says whose description is asked for: a type that derives from a policy and changes it does not inherit its name.
+/// Tag that names the described policy, so that a type derived from a policy does not inherit its description.
 template <class Policy>
 struct Described {};
 
@@ -179,7 +180,7 @@ inline constexpr std::string_view abi_prefix = BORA_TEXT_OF(BORA_ABI) "::";
 #undef BORA_TEXT_OF
 #undef BORA_TEXT_OF2
 
-/// A type's name out of what a compiler calls a function of it, the same under g++ and clang and for all targets.
+/// A type's name, extracted from __PRETTY_FUNCTION__; the same under g++ and clang and for all targets.
 inline std::string type_name(std::string_view function) {
   const std::size_t begin = function.find("Named = ") + 8;
   std::string name(function.substr(begin, function.find_first_of(";]", begin) - begin));
@@ -192,7 +193,7 @@ inline std::string type_name(std::string_view function) {
   return name;
 }
 
-/// What a policy that says nothing of itself is called: its own `name` where it has one, else its type's.
+/// Name of a policy without a description: its `name` if it has one, else its type's name.
 template <class Named>
 std::string policy_name() {
   if constexpr (requires { std::string_view(Named::name); })
@@ -203,7 +204,7 @@ std::string policy_name() {
 
 }  // namespace detail
 
-/// What policy P says of itself; of one that says nothing, its name.
+/// The description of policy P; its name only if it has no `describe`.
 template <class P>
 PolicyDescription description_of() {
   if constexpr (requires { P::describe(Described<P>{}); })

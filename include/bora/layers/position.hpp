@@ -18,15 +18,15 @@ namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
-/// Of a policy with one number.
+/// Description of a policy with one number.
 inline PolicyDescription number_description(std::string_view name, std::string_view key, double value) {
   PolicyDescription d(name);
   d.add(key, value);
   return d;
 }
 
-/// Whether the arguments of a policy are written with a point or an exponent. They are `auto`, so that a whole number
-/// is refused by a sentence.
+/// Whether the arguments of a policy are written with a point or an exponent. They are `auto`, so that an integer is
+/// rejected by a readable message.
 template <class... Numbers>
 inline constexpr bool fractional = (std::is_floating_point_v<Numbers> && ...);
 
@@ -34,14 +34,14 @@ inline constexpr bool fractional = (std::is_floating_point_v<Numbers> && ...);
 
 /// No position encoding at this place.
 struct NoPosition {
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<NoPosition> = {}) { return PolicyDescription("NoPosition"); }
 };
 
 /// A learned vector per position, added to the token embedding (GPT-2). Positions end with the spec's context.
 struct LearnedPositions {
   static constexpr bool learned = true;  ///< a row of a table for each position
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<LearnedPositions> = {}) {
     PolicyDescription d("LearnedPositions");
     d.add_fact("learned", learned);
@@ -51,11 +51,11 @@ struct LearnedPositions {
 
 /// sin and cos of position / 10000^(2i/dim) (Vaswani et al. 2017, §3.5): even features the sine, odd the cosine.
 struct SinusoidalPositions {
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<SinusoidalPositions> = {}) {
     return PolicyDescription("SinusoidalPositions");
   }
-  /// What is added to a feature of the embedding at a position.
+  /// The value added to a feature of the embedding at a position.
   template <class T>
   static T value(std::size_t position, std::size_t feature, std::size_t dim) noexcept {
     const double exponent = static_cast<double>(feature / 2 * 2) / static_cast<double>(dim);
@@ -65,13 +65,13 @@ struct SinusoidalPositions {
 };
 
 /// Context scaling of rotary frequencies. A scaling maps f = theta^(-2c/R), component pair c of R rotated
-/// dims, to its scaled frequency, and says by what cos and sin are multiplied.
+/// dims, to its scaled frequency, and gives the factor of cos and sin.
 struct NoScaling {
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<NoScaling> = {}) { return PolicyDescription("NoScaling"); }
   /// The frequency that is used for pair `c`, radians a position.
   static double frequency(double f, std::size_t, std::size_t, double) noexcept { return f; }
-  /// What cosine and sine are multiplied by.
+  /// Factor of cosine and sine.
   static constexpr double amplitude() noexcept { return 1; }
 };
 
@@ -80,7 +80,7 @@ template <auto factor_>
 struct LinearScaling {
   static constexpr double factor = factor_;  ///< by which the context is stretched, 1 or more
 
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<LinearScaling> = {}) {
     return detail::number_description("LinearScaling", "factor", factor);
   }
@@ -89,7 +89,7 @@ struct LinearScaling {
   static_assert(factor >= 1, "bora: LinearScaling: the factor stretches the context; use 1 or more");
   /// The frequency that is used for pair `c`, radians a position.
   static double frequency(double f, std::size_t, std::size_t, double) noexcept { return f / factor; }
-  /// What cosine and sine are multiplied by.
+  /// Factor of cosine and sine.
   static constexpr double amplitude() noexcept { return 1; }
 };
 
@@ -99,7 +99,7 @@ template <auto factor_>
 struct NtkScaling {
   static constexpr double factor = factor_;  ///< by which the context is stretched, 1 or more
 
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<NtkScaling> = {}) {
     return detail::number_description("NtkScaling", "factor", factor);
   }
@@ -112,11 +112,11 @@ struct NtkScaling {
     const double r = static_cast<double>(rotary);
     return std::pow(theta * std::pow(factor, r / (r - 2)), -2.0 * static_cast<double>(c) / r);
   }
-  /// What cosine and sine are multiplied by.
+  /// Factor of cosine and sine.
   static constexpr double amplitude() noexcept { return 1; }
 };
 
-/// Frequencies that follow the length of the text. Refused.
+/// Frequencies that depend on the length of the text. Rejected at compile time.
 template <double factor>
 struct DynamicNtkScaling {
   static_assert(factor < 0,
@@ -128,15 +128,15 @@ struct DynamicNtkScaling {
 struct YarnSettings {
   double factor;            ///< by which the context is stretched, 1 or more
   double original_context;  ///< positions the model was first trained on
-  double beta_fast = 32;    ///< pairs that turn at least this often in the original context stay
-  double beta_slow = 1;     ///< pairs that turn at most this often in it are divided by the factor
+  double beta_fast = 32;    ///< pairs that rotate at least this often in the original context keep their frequency
+  double beta_slow = 1;     ///< pairs that rotate at most this often are divided by the factor
 };
 
-/// YaRN (Peng et al. 2023, "NTK-by-parts"): slow components interpolate, fast ones stay; cos and sin are multiplied
-/// by 0.1 ln(factor) + 1.
+/// YaRN (Peng et al. 2023, "NTK-by-parts"): slow components are interpolated, fast ones unchanged; cos and sin are
+/// multiplied by 0.1 ln(factor) + 1.
 template <YarnSettings settings>
 struct YarnScaling {
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<YarnScaling> = {}) {
     PolicyDescription s("YarnSettings", PolicyDescription::Form::settings), d("YarnScaling");
     s.add("factor", settings.factor);
@@ -152,7 +152,7 @@ struct YarnScaling {
   static_assert(settings.beta_slow > 0 && settings.beta_fast > settings.beta_slow,
                 "bora: YarnScaling: beta_fast and beta_slow count turns in the original context; use "
                 "0 < beta_slow < beta_fast");
-  /// The component that turns `turns` times in the original context.
+  /// The component that makes `turns` rotations in the original context.
   static double component(double turns, double rotary, double theta) noexcept {
     return rotary * std::log(settings.original_context / (turns * 2 * std::numbers::pi)) / (2 * std::log(theta));
   }
@@ -164,24 +164,24 @@ struct YarnScaling {
     const double ramp = std::clamp((static_cast<double>(c) - low) / std::max(0.001, high - low), 0.0, 1.0);
     return f / settings.factor * ramp + f * (1 - ramp);
   }
-  /// What cosine and sine are multiplied by.
+  /// Factor of cosine and sine.
   static double amplitude() noexcept { return 0.1 * std::log(settings.factor) + 1; }
 };
 
 /// The settings of Llama 3's scaling, named.
 struct Llama3Settings {
   double factor = 8;               ///< by which low frequencies are divided, 1 or more
-  double low_frequency = 1;        ///< turns in the original context below which a frequency is divided
-  double high_frequency = 4;       ///< turns in the original context above which a frequency stays
+  double low_frequency = 1;        ///< rotations in the original context below which a frequency is divided
+  double high_frequency = 4;       ///< rotations in the original context above which a frequency is unchanged
   double original_context = 8192;  ///< positions the model was first trained on
 };
 
 /// Llama 3.1's scaling (Grattafiori et al. 2024, "The Llama 3 Herd of Models"; formula as in transformers'
-/// modeling_rope_utils.py): frequencies of long wavelengths are divided by the factor, those of short ones stay, those
-/// between blend.
+/// modeling_rope_utils.py): low frequencies are divided by the factor, high ones are unchanged, and those between are
+/// interpolated.
 template <Llama3Settings settings>
 struct Llama3Scaling {
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<Llama3Scaling> = {}) {
     PolicyDescription s("Llama3Settings", PolicyDescription::Form::settings), d("Llama3Scaling");
     s.add("factor", settings.factor);
@@ -206,11 +206,11 @@ struct Llama3Scaling {
                      (settings.high_frequency - settings.low_frequency);
     return (1 - u) * f / settings.factor + u * f;
   }
-  /// What cosine and sine are multiplied by.
+  /// Factor of cosine and sine.
   static constexpr double amplitude() noexcept { return 1; }
 };
 
-/// Context scaling of rotary frequencies: what `NoScaling` has.
+/// Context scaling of rotary frequencies: has the members of `NoScaling`.
 template <class S>
 concept RotaryScaling = requires(double f, std::size_t c, std::size_t rotary, double theta) {
   { S::frequency(f, c, rotary, theta) } noexcept -> std::convertible_to<double>;
@@ -228,14 +228,14 @@ inline PolicyDescription rope_description(double theta, double fraction, PolicyD
 }  // namespace detail
 
 /// Rotary position embedding (Su et al. 2021, §3.4.2): of each head the first R = int(head_dim * fraction)
-/// components turn in half-split pairs (c, c + R/2) by the angle position * theta^(-2c/R); the rest pass. Files that
-/// pair (2c, 2c + 1), such as llama2.c's, have their rows re-ordered when they are read.
+/// components rotate in half-split pairs (c, c + R/2) by the angle position * theta^(-2c/R); the rest are unchanged.
+/// Files that pair (2c, 2c + 1), such as llama2.c's, have their rows reordered when they are read.
 template <auto theta_, auto fraction_ = 1.0, class Scaling_ = NoScaling>
 struct Rope {
   static constexpr double theta = theta_;        ///< base of the wavelengths, above 1
-  static constexpr double fraction = fraction_;  ///< share of a head's components that turn, in (0, 1]
+  static constexpr double fraction = fraction_;  ///< fraction of a head's components that rotate, in (0, 1]
   using Scaling = Scaling_;
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<Rope> = {}) {
     return detail::rope_description(theta, fraction, description_of<Scaling>());
   }
@@ -247,11 +247,11 @@ struct Rope {
                 "both noexcept, as NoScaling has them");
   static_assert(fraction_ > 0 && fraction_ <= 1, "bora: Rope: fraction is the rotated share of a head, in (0, 1]");
 
-  /// Components of a head that turn.
+  /// Components of a head that rotate.
   static constexpr std::size_t rotary(std::size_t head_dim) noexcept {
     return static_cast<std::size_t>(static_cast<double>(head_dim) * fraction);
   }
-  /// What cosine and sine are multiplied by.
+  /// Factor of cosine and sine.
   static constexpr double amplitude() noexcept { return Scaling::amplitude(); }
   /// The angle per position of pair c of R/2.
   static double frequency(std::size_t c, std::size_t head_dim) noexcept {
@@ -270,12 +270,12 @@ struct Alibi {
                 "bora: Alibi: the bias exponent is a double: write Alibi<8.0>");
   static_assert(max_bias_ > 0, "bora: Alibi: the largest bias exponent must be positive (8 in the paper)");
   static constexpr double max_bias = max_bias_;  ///< the smallest slope is 2^-max_bias; 8 in the paper
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<Alibi> = {}) {
     return detail::number_description("Alibi", "max_bias", max_bias);
   }
 
-  /// How much a score falls with each position of distance, for one of `heads` heads.
+  /// ALiBi's slope: how much a score falls with each position of distance, for one of `heads` heads.
   static double slope(std::size_t head, std::size_t heads) noexcept {
     std::size_t power = 1;
     while (power < heads) power *= 2;
@@ -292,8 +292,8 @@ struct T5RelativeBias {
                 "bora: T5RelativeBias: half of the buckets count single distances, the rest grow up to max_distance; "
                 "use an even number of buckets, 4 or more, and max_distance > buckets / 2");
   static constexpr std::size_t buckets = buckets_;            ///< learned scalars a head
-  static constexpr std::size_t max_distance = max_distance_;  ///< positions; from there on all share the last bucket
-  /// Itself as a description: name and arguments.
+  static constexpr std::size_t max_distance = max_distance_;  ///< from this distance on all share the last bucket
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<T5RelativeBias> = {}) {
     PolicyDescription d("T5RelativeBias");
     d.add("buckets", buckets);
@@ -301,7 +301,8 @@ struct T5RelativeBias {
     return d;
   }
 
-  /// Buckets of single distances first, then of growing ranges; beyond max_distance the last.
+  /// The bucket of a distance: first buckets of one distance each, then of growing ranges; the last one beyond
+  /// max_distance.
   static std::size_t bucket(std::size_t distance) noexcept {
     constexpr std::size_t exact = buckets / 2;
     if (distance < exact) return distance;
@@ -311,35 +312,35 @@ struct T5RelativeBias {
   }
 };
 
-/// Positions that turn queries and keys, as `Rope`: how many components of a head turn, by what angle a position, and
-/// by what cosine and sine are multiplied.
+/// A position encoding that rotates queries and keys, as `Rope`: how many components of a head rotate, by what angle
+/// per position, and the factor of cosine and sine.
 template <class P>
 concept RotaryPosition = requires(std::size_t n) {
   { P::rotary(n) } -> std::convertible_to<std::size_t>;
   { P::frequency(n, n) } -> std::convertible_to<double>;
   { P::amplitude() } -> std::convertible_to<double>;
 };
-/// Positions that lower a score by a slope times the distance, as `Alibi`: the slope of each of so many heads.
+/// A position encoding that lowers a score by a slope times the distance, as `Alibi`: the slope of each head.
 template <class P>
 concept SlopedPosition = requires(std::size_t n) {
   { P::slope(n, n) } -> std::convertible_to<double>;
 };
-/// Positions that add a learned number to unscaled scores, as `T5RelativeBias`: one for each bucket of distances and
-/// head, in a table that all layers share; from max_distance on all distances share a bucket.
+/// A position encoding that adds a learned bias to unscaled scores, as `T5RelativeBias`: one scalar for each bucket of
+/// distances and head, in a table that all layers share; from max_distance on all distances share a bucket.
 template <class P>
 concept BucketedPosition = requires(std::size_t n) {
   { P::bucket(n) } -> std::convertible_to<std::size_t>;
   { P::buckets } -> std::convertible_to<std::size_t>;
   { P::max_distance } -> std::convertible_to<std::size_t>;
 };
-/// A position encoding that attention applies: what it does decides what it provides.
+/// A position encoding that attention applies: one of the kinds above.
 template <class P>
 concept PositionPolicy = std::same_as<P, NoPosition> || RotaryPosition<P> || SlopedPosition<P> || BucketedPosition<P>;
 
-/// Positions that add a learned vector to the embedding: `learned` is true.
+/// A position encoding that adds a learned vector to the embedding: `learned` is true.
 template <class P>
 concept LearnedPosition = requires { requires P::learned; };
-/// Positions that add a computed number to each feature of the embedding, as `SinusoidalPositions`.
+/// A position encoding that adds a computed value to each feature of the embedding, as `SinusoidalPositions`.
 template <class P>
 concept ComputedPosition = requires(std::size_t n) {
   { P::template value<float>(n, n, n) } -> std::same_as<float>;

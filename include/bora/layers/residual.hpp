@@ -1,4 +1,4 @@
-/// The residual block: how attention and feed-forward are joined to the stream.
+/// Residual connections: how attention and feed-forward are added to the residual stream.
 #pragma once
 #include <bora/layers/attention.hpp>
 #include <bora/layers/experts.hpp>
@@ -21,7 +21,7 @@ struct SequentialResidual {
   static constexpr bool shared_norm = false;  ///< whether they read one norm of it
   template <std::size_t dim, class Attention, class FeedForward, class Norm>
   using Block = detail::ResidualBlock<dim, Attention, FeedForward, Norm, SequentialResidual>;
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<SequentialResidual> = {}) {
     return PolicyDescription("SequentialResidual");
   }
@@ -29,12 +29,12 @@ struct SequentialResidual {
 
 /// Attention and feed-forward read one norm of x (Falcon-7B).
 struct SharedNorm {
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<SharedNorm> = {}) { return PolicyDescription("SharedNorm"); }
 };
 /// Each has its own norm of the same x (GPT-NeoX).
 struct SeparateNorms {
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<SeparateNorms> = {}) { return PolicyDescription("SeparateNorms"); }
 };
 
@@ -46,7 +46,7 @@ struct ParallelResidual {
   static constexpr bool shared_norm = std::is_same_v<Norms, SharedNorm>;  ///< by one norm
   template <std::size_t dim, class Attention, class FeedForward, class Norm>
   using Block = detail::ResidualBlock<dim, Attention, FeedForward, Norm, ParallelResidual>;
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<ParallelResidual> = {}) {
     PolicyDescription d("ParallelResidual");
     d.add("norms", description_of<Norms>());
@@ -62,8 +62,8 @@ template <template <std::size_t, class, class, class> class>
 struct BlockTemplate;
 }  // namespace detail
 
-/// A type with a nested `Block<dim, Attention, FeedForward, Norm>`, the machine of a whole layer: its Tensors, visit,
-/// Kept, Gradients, forward and backward, as `detail::ResidualBlock` has them.
+/// A type with a nested `Block<dim, Attention, FeedForward, Norm>`, the implementation of a whole layer: its Tensors,
+/// visit, Kept, Gradients, forward and backward, as `detail::ResidualBlock` has them.
 template <class R>
 concept ResidualPolicy = sizeof(R) > 0 && requires { typename detail::BlockTemplate<R::template Block>; };
 
@@ -91,7 +91,7 @@ using Alternate = Layers<A, B>;
 
 namespace detail {
 
-/// What forward and backward write on the way and no layer keeps: rows of the model's width.
+/// Temporary rows of the model's width for forward and backward; not saved by any layer.
 template <class T>
 struct BlockScratch {
   Rows<T> first, second;  ///< the second in backward only
@@ -130,7 +130,7 @@ struct ResidualBlock {
     typename Store::Input attention_input, feed_forward_input;  ///< the norms' outputs
     Statistics *attention_statistics, *feed_forward_statistics;
     typename Attention::template Kept<Store> attention;
-    Rows<T> middle;  ///< the stream between the two: sequential only, and in its place unless it is saved
+    Rows<T> middle;  ///< the residual stream between the two, if sequential; separate memory only if saved
     typename FeedForward::template Kept<Store> feed_forward;
     static constexpr bool overlays =
         !Store::reads_padding(dim) && bora::overlays<decltype(attention)> && bora::overlays<decltype(feed_forward)>;
@@ -143,7 +143,7 @@ struct ResidualBlock {
       k.attention_statistics = arena.take<Statistics>(rows);
       k.feed_forward_statistics = one_input ? k.attention_statistics : arena.take<Statistics>(rows);
       k.middle = parallel || !arena.saves() ? Rows<T>{} : take_rows<T>(arena, rows, dim);
-      // In parallel, a lane begins feed-forward while others are at attention.
+      // If parallel, a lane may begin feed-forward while others are still in attention.
       arena.overlay(
           overlays && !parallel, [&] { k.attention = decltype(k.attention)::carve(arena, rows); },
           [&] { k.feed_forward = decltype(k.feed_forward)::carve(arena, rows); });
@@ -197,7 +197,8 @@ struct ResidualBlock {
     }
   };
 
-  /// dx, on entry the gradient of the block's output, becomes that of its input x. Begins and ends in step.
+  /// dx, on entry the gradient of the block's output, becomes that of its input x. Lanes must be synchronised at the
+  /// start, and are at the end.
   template <class Store, CacheFormat E, class T = typename Store::Number>
   static void backward(const Lane& lane, const Tensors<Store>& w, const Tensors<Flat<T>>& g, Rows<const T> x,
                        const AttentionContext<T, E>& context, const Kept<Store>& kept, const Gradients<Store>& d,
@@ -226,7 +227,7 @@ struct ResidualBlock {
   }
 
  private:
-  /// A layer that routes is told where forward stands.
+  /// Passes the routing context to layers that have a router.
   template <class Store, class T>
   static void feed_forward(const Lane& lane, const Tensors<Store>& w, std::size_t rows, const RoutingContext& routing,
                            const Kept<Store>& kept, Rows<T> y) noexcept {

@@ -1,5 +1,5 @@
-/// Routers: which experts a token goes to, and with which weights; forward, what it keeps, backward, and the losses
-/// that keep experts in use.
+/// Routers: which experts a token goes to, and with which weights; forward, saved activations, backward, and the
+/// load-balancing losses.
 #pragma once
 #include <bora/core/random.hpp>
 #include <bora/layers/buffers.hpp>
@@ -19,7 +19,7 @@
 BORA_BEFORE_NAMESPACE();
 namespace bora { inline namespace BORA_ABI {
 
-/// choice [k]: the experts of the k largest logits, falling; ties go to the lower index. For routers.
+/// choice [k]: the experts of the k largest logits, in descending order; ties go to the lower index. For routers.
 template <class T>
 void choose_largest(const T* logits, std::size_t experts, std::size_t k, std::int32_t* choice) noexcept {
   for (std::size_t c = 0; c < k; ++c) {
@@ -55,10 +55,10 @@ void softmax(std::size_t n, Score&& score, T* weight) noexcept {
 /// rounding, as a softmax over all experts renormalised over the chosen.
 template <std::size_t k>
 struct TopKRouter {
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<TopKRouter> = {}) { return detail::router_description("TopKRouter", k); }
   static_assert(k > 0, "bora: TopKRouter: a token needs at least one expert");
-  static constexpr std::size_t choices = k;  ///< experts a token goes to
+  static constexpr std::size_t choices = k;  ///< experts per token
 
   /// logits [experts] of a token to choice [k], and weight [k] in the same order.
   template <class T>
@@ -77,15 +77,15 @@ struct TopKRouter {
 };
 
 /// Softmax over all experts, then the k largest, not renormalised (Switch Transformers for k = 1, OLMoE): the weights
-/// sum to less than one, and even a single choice has a gradient.
+/// sum to less than one, and the router gets a gradient even for k = 1.
 template <std::size_t k>
 struct SoftmaxTopKRouter {
-  /// Itself as a description: name and arguments.
+  /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<SoftmaxTopKRouter> = {}) {
     return detail::router_description("SoftmaxTopKRouter", k);
   }
   static_assert(k > 0, "bora: SoftmaxTopKRouter: a token needs at least one expert");
-  static constexpr std::size_t choices = k;  ///< experts a token goes to
+  static constexpr std::size_t choices = k;  ///< experts per token
 
   /// Sum of exponentials relative to the largest logit.
   template <class T>
@@ -114,8 +114,8 @@ struct SoftmaxTopKRouter {
 };
 
 /// A router that decides token by token from one product, the logits. Write your own: `choices` is k. `route` takes the
-/// logits [experts] of a token to its choice [k], distinct experts, and their weight [k]; `backward` adds to d_logits
-/// [experts] what d_weight [k] amounts to. Both are templates over float and double, and throw nothing: threads of a
+/// logits [experts] of a token to its choice [k], distinct experts, and their weight [k]; `backward` adds the gradient
+/// to d_logits [experts], given d_weight [k]. Both are templates over float and double, and throw nothing: threads of a
 /// pool call them. See docs/add_a_policy.md.
 template <class R>
 concept RouterPolicy = requires(const float* in, std::int32_t* choice, float* out) {
@@ -124,14 +124,14 @@ concept RouterPolicy = requires(const float* in, std::int32_t* choice, float* ou
   R::backward(in, std::size_t{}, choice, in, in, out);
 };
 
-/// A router that is more than that: it may have tensors of its own, see all rows together, draw noise, do otherwise in
-/// training, give a token fewer slots than `choices`, and have losses of its own. `Layer` is what `TokenRouterLayer`
-/// below is for routers of the other kind:
+/// A router that can do more: it may have its own tensors, see all rows together, draw noise, behave differently in
+/// training, give a token fewer experts than `choices`, and have its own losses. Its `Layer` has the members of
+/// `TokenRouterLayer` below, which serves the simple routers:
 ///
 ///     Tensors<Store>, visit           its tensors
 ///     Kept<Store>                     what forward writes: `choice` and `weight`, [rows, choices], where a choice of
 ///                                     -1 is an empty slot; and what else backward reads
-///     forward(lane, tensors, x, rows, context, kept)   on all lanes, which need not be in step at the end
+///     forward(lane, tensors, x, rows, context, kept)   on all lanes, which need not be synchronised at the end
 ///     Gradients<Store>                memory of backward
 ///     backward(lane, tensors, gradients, x, rows, kept, d, d_weight, dx)
 ///                                     adds to the gradients and to dx, from the gradient d_weight [rows, choices]
@@ -153,21 +153,21 @@ enum class BalanceLoss {
   per_layer,
 };
 
-/// Where forward stands when a router decides.
+/// Context of a router's decision: its rows, layer, mode and noise.
 struct RoutingContext {
   const RowPlace* places = nullptr;  ///< [rows]: the sequence and position of each row
   std::size_t layer = 0;             ///< of the model
   bool training = false;             ///< a step of training; otherwise an evaluation or a session
-  std::uint64_t seed = 0;            ///< of noise: another one for every micro-batch of a training
+  std::uint64_t seed = 0;            ///< seed of the noise, different for each micro-batch of a training run
 
-  /// Noise of a row: the same whatever lane asks, and whatever other rows there are.
+  /// Noise of a row: independent of the lane and of the other rows.
   Random noise(std::size_t row) const noexcept { return Random(seed, Random(layer).at(row)); }
 };
 
-/// What the losses of routers are asked for.
+/// Options of the routers' losses.
 struct RouterLossOptions {
   BalanceLoss balance = BalanceLoss::all_layers;  ///< which load-balancing loss
-  double coefficient = 0;                         ///< what its gradient is multiplied by
+  double coefficient = 0;                         ///< factor of its gradient
 };
 
 namespace detail {
@@ -207,11 +207,11 @@ struct RouterStatistics {
 
 }  // namespace detail
 
-/// The machine of a router that decides token by token: logits = x Wᵀ, the decision, and a load-balancing loss over
-/// the softmax of all logits.
+/// The layer of a router that decides token by token: logits = x Wᵀ, the choice of experts, and a load-balancing loss
+/// over the softmax of all logits.
 template <class Router, std::size_t dim, std::size_t experts>
 struct TokenRouterLayer {
-  static constexpr std::size_t choices = Router::choices;  ///< experts a token goes to
+  static constexpr std::size_t choices = Router::choices;  ///< experts per token
 
   /// Its tensors.
   template <class Store>
@@ -224,7 +224,7 @@ struct TokenRouterLayer {
     f(TensorId{"router"}, TensorShape{experts, dim}, place.router...);
   }
 
-  /// What forward writes and backward reads.
+  /// Saved activations: written by forward, read by backward.
   template <class Store>
   struct Kept {
     using T = typename Store::Number;
@@ -262,7 +262,7 @@ struct TokenRouterLayer {
     }
   };
 
-  /// dx += and the gradient of the router, of the weights and of the loss.
+  /// Adds to dx and to the router's gradient, from the gradients of the weights and of the loss.
   template <class Store, class T = typename Store::Number>
   static void backward(const Lane& lane, const Tensors<Store>& w, const Tensors<Flat<T>>& g,
                        const typename Store::Input& x, std::size_t rows, const Kept<Store>& kept,

@@ -1,4 +1,4 @@
-/// A tensor as a file holds it: bytes that nobody has converted, and the order of their rows.
+/// A tensor as stored in a file: unconverted bytes, and the order of their rows.
 #pragma once
 #include <bora/layers/tensors.hpp>
 #include <bora/simd/pack.hpp>
@@ -6,7 +6,7 @@
 
 namespace bora { inline namespace BORA_ABI {
 
-/// What goes from a file into the weights: where its elements are, in the file's own type and order.
+/// Source of a weight tensor in a file: the location of its elements, in the file's type and order.
 ///
 /// The file's tensor has rows of `row_length` elements. Row r of the model's tensor is the file's row `file_row(r)`; of
 /// a transposed tensor (GPT-2's matrices are [in, out]), its column.
@@ -22,7 +22,7 @@ struct StoredTensor {
   std::size_t pairs = 0;    ///< rows of 2 * pairs are a head whose halves alternate in the file; 0: they do not
   bool transposed = false;  ///< the file's tensor is [in, out]
 
-  /// Where the file has row `r` of the model.
+  /// The file's row that is row `r` of the model's tensor.
   std::size_t file_row(std::size_t r) const noexcept {
     if (pairs != 0) {  // row c of a head is the file's row 2c, row pairs + c is 2c + 1
       const std::size_t in_head = r % (2 * pairs);

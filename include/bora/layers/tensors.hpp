@@ -1,4 +1,4 @@
-/// How layers name their tensors, and the flat place a tensor can be in; the packed one is in matrix.hpp.
+/// How layers name their tensors, and the flat storage of tensors; packed storage is in matrix.hpp.
 ///
 /// A layer lists its tensors once, in a static `visit(f, places...)` that calls
 /// `f(TensorId, TensorShape, place.member...)` for each. Without places it is the accounting; with the packed
@@ -22,28 +22,28 @@ struct TensorId {
 
 /// A matrix is [rows, cols], row-major [out, in]; a vector has cols 0.
 struct TensorShape {
-  std::size_t rows;      ///< outputs; of a vector all its numbers
+  std::size_t rows;      ///< outputs; all elements of a vector
   std::size_t cols = 0;  ///< inputs; 0: a vector
   /// Whether it has two dimensions.
   constexpr bool matrix() const noexcept { return cols != 0; }
-  /// Numbers in it.
+  /// Number of elements.
   constexpr std::size_t size() const noexcept { return cols == 0 ? rows : rows * cols; }
 };
 
-/// The tensors as they are stepped, clipped and saved: row-major in one flat array (parameters or gradients).
+/// Tensors as the optimiser updates, clips and saves them: row-major in one flat array (parameters or gradients).
 template <class T>
 struct Flat {
   using Number = T;
   /// Row-major [rows, cols]; a view.
   struct Matrix {
-    T* data = nullptr;     ///< its first number
+    T* data = nullptr;     ///< its first element
     std::size_t rows = 0;  ///< outputs
     std::size_t cols = 0;  ///< inputs
   };
   using Vector = T*;
 };
 
-/// Stands where a policy has no such tensor. Visiting skips it.
+/// Placeholder for a tensor that a policy does not have. Visitors skip it.
 struct Absent {};
 
 /// T, or `Absent`: a tensor that a policy does not have takes no memory and no name.

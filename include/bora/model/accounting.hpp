@@ -18,7 +18,7 @@ constexpr std::size_t sum_over_layers(OfKind&& of_kind) {
   return sum;
 }
 
-/// Numbers of a layer's tensors that a token does not meet: those of the experts it was not sent to.
+/// Parameters of the experts a token is not routed to.
 template <class Policy, std::size_t dim, class Counts>
 constexpr std::size_t inactive(Counts&& counts) {
   if constexpr (Policy::experts > 0) {
@@ -34,7 +34,7 @@ constexpr std::size_t inactive(Counts&& counts) {
 template <ModelSpec S>
 constexpr std::size_t count_parameters() {
   using A = Anatomy<S>;
-  constexpr std::size_t vocab_size = S::vocab_size, dim = S::dim, context = S::context;  // a spec's may be narrower
+  constexpr std::size_t vocab_size = S::vocab_size, dim = S::dim, context = S::context;  // spec types may be narrower
   std::size_t count = vocab_size * dim * (S::tie_embeddings ? 1 : 2);
   if constexpr (A::positions_learned) count += context * dim;
   if constexpr (A::has_bias_table)
@@ -54,8 +54,8 @@ constexpr std::size_t count_inactive() {
   });
 }
 
-/// Numbers of the matrices that a token is multiplied by: the head and those of the layers, routers included. What is
-/// looked up (embedding, learned positions, T5's table) or added (norms, biases) is none.
+/// Elements of the matrices that multiply a token: the head and all matrices of the layers, routers included. Tables
+/// (embedding, learned positions, T5's bias) and vectors (norms, biases) do not count.
 template <ModelSpec S>
 constexpr std::size_t count_multiplied() {
   return std::size_t{S::vocab_size} * S::dim + sum_over_layers<S>([]<std::size_t kind>() {
@@ -70,11 +70,11 @@ constexpr std::size_t count_multiplied() {
 
 }  // namespace detail
 
-/// Everything stored: "sparse" parameters of a mixture of experts. A tied matrix counts once.
+/// All stored parameters ("sparse" parameters of a mixture of experts). A tied matrix counts once.
 template <detail::SoundSpec S>
 inline constexpr std::size_t parameter_count = detail::count_parameters<S>();
 
-/// What one token touches: all but the experts it was not routed to (Jiang et al. 2024, §2.1).
+/// Parameters used for one token: all except those of the experts it is not routed to (Jiang et al. 2024, §2.1).
 template <detail::SoundSpec S>
 inline constexpr std::size_t active_parameter_count = parameter_count<S> - detail::count_inactive<S>();
 
@@ -86,8 +86,8 @@ constexpr std::size_t kept_keys(std::size_t tokens) {
 }
 
 /// Bytes of keys and values that the model needs after `tokens` tokens of one sequence, in element format E:
-/// 2 * kv_heads * head_dim elements a token and layer; for Q8 also 2 * kv_heads scales. `Session::cache_bytes()` says
-/// what a cache really takes, with its runs' padding and its chunk.
+/// 2 * kv_heads * head_dim elements a token and layer; for Q8 also 2 * kv_heads scales. `Session::cache_bytes()` gives
+/// the actual size of a cache, including padded runs and the chunk.
 template <detail::SoundSpec S, CacheFormat E = Bf16>
 constexpr std::size_t cache_bytes(std::size_t tokens = S::context) {
   return detail::sum_over_layers<S>([&]<std::size_t kind>() {

@@ -1,4 +1,4 @@
-/// What a batch must fulfil before it is worked on, and how it is divided into the rows of a forward.
+/// Checks of a batch before it is processed, and how it is divided into the rows of a forward pass.
 #pragma once
 #include <bora/core/executor.hpp>
 #include <bora/core/tensor.hpp>
@@ -18,7 +18,7 @@ void for_sequences(const TokenBatch& batch, Range rows, F&& f) {
     }
 }
 
-/// Memory that rows of a batch need in a forward.
+/// Sizes of a forward pass over rows of a batch.
 struct BatchShape {
   std::size_t rows = 0;       ///< of the forward: tokens, padding counted
   std::size_t longest = 0;    ///< tokens of a sequence at most
@@ -27,7 +27,7 @@ struct BatchShape {
   bool holds(const BatchShape& other) const noexcept {
     return other.rows <= rows && other.longest <= longest && other.sequences <= sequences;
   }
-  /// Large enough for both. Sequences grow by doubling: how many share a row differs from batch to batch.
+  /// A shape large enough for both. The number of sequences grows by doubling, since it varies from batch to batch.
   BatchShape joined(const BatchShape& other) const noexcept {
     return {std::max(rows, other.rows), std::max(longest, other.longest),
             other.sequences <= sequences ? sequences : std::max(2 * sequences, other.sequences)};
@@ -56,7 +56,7 @@ void check_batch(const TokenBatch& batch, std::size_t least_time) {
   });
 }
 
-/// The same for a batch to learn from or to measure with; it need not hold a target, others beside it may.
+/// The same for a batch to train on or to evaluate. It may have no target if other batches of the step have one.
 template <ModelSpec S>
 void check_targets(const TokenBatch& batch) {
   const bool given = !batch.parts().targets.empty();

@@ -1,4 +1,4 @@
-/// The forward of whole batches: every sequence from its first token on.
+/// The forward pass of whole batches: every sequence from its first token on.
 #pragma once
 #include <bora/core/executor.hpp>
 #include <bora/core/memory.hpp>
@@ -12,7 +12,7 @@
 BORA_BEFORE_NAMESPACE();
 namespace bora { inline namespace BORA_ABI { namespace detail {
 
-/// Keys and values of a batch: in each layer one block, in which sequences of any lengths follow one another.
+/// Keys and values of a batch: one buffer for each layer, in which sequences of any lengths follow one another.
 template <CacheFormat E>
 class BatchKeys {
  public:
@@ -28,7 +28,7 @@ class BatchKeys {
   }
 
   void clear() noexcept { used_ = sequences_ = 0; }
-  /// Room for one sequence more.
+  /// Adds room for one more sequence.
   void append(std::size_t length) noexcept {
     const std::size_t runs = (length + simd::run_length - 1) / simd::run_length;
     for (Layer& layer : layers_) {
@@ -56,8 +56,8 @@ class BatchKeys {
   std::size_t used_ = 0, sequences_ = 0;
 };
 
-/// A forward with keys of its own, and the memory for batches up to a shape. Its rows are the tokens of the batch, row
-/// after row, without padding: what is padding costs nothing and cannot be seen.
+/// A forward pass with its own keys and the memory for batches up to a shape. Its rows are the tokens of the batch, row
+/// after row, without padding: padding costs nothing and is never attended to.
 template <ModelSpec S, WeightFormat F>
 class BatchForward : public Forward<S, F> {
  public:
@@ -68,14 +68,14 @@ class BatchForward : public Forward<S, F> {
         shape_(shape),
         keys_(cache_layers<S>(), shape) {}
 
-  /// Most that it can take.
+  /// The largest shape that it can process.
   const BatchShape& shape() const noexcept { return shape_; }
-  /// Of the batch that was placed.
+  /// Shape of the current batch.
   std::size_t rows() const noexcept { return rows_; }
   std::size_t sequences() const noexcept { return keys_.sequences(); }
   const BatchKeys<Element>& keys() const noexcept { return keys_; }
 
-  /// Puts rows of a batch where the next run takes them.
+  /// Fills in rows of a batch for the next call of `run`.
   void place(const TokenBatch& batch, Range rows) {
     keys_.clear();
     rows_ = 0;

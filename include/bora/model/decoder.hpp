@@ -19,10 +19,10 @@
 BORA_BEFORE_NAMESPACE();
 namespace bora { inline namespace BORA_ABI {
 
-/// The model: what forward and backward read. Const, it serves many sessions on many threads.
+/// The model, read by forward and backward. A const model can serve many sessions on many threads.
 ///
-/// Matrices are held in panels of the format, vectors in its number type, all in one block of memory, which is the
-/// model's own or a file that is mapped. Padding exists only here.
+/// Matrices are held in panels of the format, vectors in its number type, all in one allocation, owned by the model or
+/// mapped from a file. Only this packed form has padding.
 template <detail::SoundSpec S, detail::SoundFormat F = detail::LeftOut>
 class Decoder {
  public:
@@ -32,16 +32,16 @@ class Decoder {
   using Store = Packed<F>;
   using Tree = typename detail::Anatomy<S>::template Tensors<Store>;
 
-  /// All weights zero. A `Mixed` model holds each matrix as `recipe` says, F32 without one; other formats do not ask.
-  /// Throws MemoryError, as all constructors do, where there is no memory for them.
+  /// All weights zero. A `Mixed` model stores each matrix in the format that `recipe` gives, F32 without one; other
+  /// formats ignore it. Throws MemoryError, as all constructors do, where there is no memory for them.
   explicit Decoder(const Recipe& recipe = {})
       : memory_(carve_buffer("the weights", [&](Arena& arena) { place(arena, tree_, recipe); })),
         packed_(memory_.span()) {}
 
   /// Weights from `fill(TensorId, TensorShape, std::span<float> out)`, which supplies one tensor at a time,
-  /// row-major [out, in], so that a model larger than half the memory can be loaded. Where `fill(TensorId, TensorShape,
-  /// Range rows, std::span<float> out)` can be called, it is asked for some rows of a tensor at a time instead,
-  /// in order, and a few MB are enough on the way. What `fill` throws passes through.
+  /// row-major [out, in], so that a model larger than half the memory can be loaded. If `fill(TensorId, TensorShape,
+  /// Range rows, std::span<float> out)` can be called, it supplies some rows of a tensor at a time instead, in order,
+  /// and a few MB of temporary memory are enough. Exceptions of `fill` propagate.
   template <class Fill>
     requires(std::invocable<Fill&, TensorId, TensorShape, std::span<float>> ||
              std::invocable<Fill&, TensorId, TensorShape, Range, std::span<float>>)
@@ -73,7 +73,7 @@ class Decoder {
 
   /// Weights from a file. `reader.find(TensorId, TensorShape)` gives each tensor as it is stored; all lanes of `pool`
   /// pack it, some rows at a time, straight from the file's bytes; `reader.done(StoredTensor, Range rows, bool finite)`
-  /// follows. What they throw passes through.
+  /// is called after each part. Exceptions of both propagate.
   template <class Reader>
     requires requires(Reader& reader) {
       { reader.find(TensorId{}, TensorShape{}) } -> std::same_as<StoredTensor>;
@@ -98,8 +98,8 @@ class Decoder {
   }
 
   /// Weights that are packed already, as `packed()` of a model of this type and recipe gave them,
-  /// `packed_bytes(recipe)` of them, on a boundary of 64. They are not copied: `owner` keeps them, and they must be
-  /// writable if the model is trained or assigned to.
+  /// `packed_bytes(recipe)` of them, on a boundary of 64. They are not copied: `owner` keeps them alive, and they must
+  /// be writable if the model is trained or assigned to.
   Decoder(std::shared_ptr<void> owner, std::byte* packed, CheckpointNames names, const Recipe& recipe = {})
       : owner_(std::move(owner)), packed_(packed, packed_bytes(recipe)), names_(names) {
     Arena arena(packed);
@@ -151,7 +151,7 @@ class Decoder {
   const Tree& weights() const noexcept { return tree_; }
   /// Bytes of all weights, padding included.
   std::size_t weight_bytes() const noexcept { return packed_.size(); }
-  /// All of them as they lie in memory: the same for every processor.
+  /// The bytes of all weights in memory: the same on every processor.
   std::span<const std::byte> packed() const noexcept { return packed_; }
   /// How many bytes the weights of a model of this type take.
   static std::size_t packed_bytes(const Recipe& recipe = {}) {
@@ -160,7 +160,7 @@ class Decoder {
     place(arena, tree, recipe);
     return arena.used();
   }
-  /// How the file that these weights came from called its tensors.
+  /// Tensor names in the file that these weights came from.
   const CheckpointNames& names() const noexcept { return names_; }
 
  private:
@@ -178,7 +178,7 @@ class Decoder {
   }
 
   static constexpr std::size_t columns(TensorShape shape) noexcept { return shape.matrix() ? shape.cols : 1; }
-  /// Rows that are packed at a time: whole panels, of about a million numbers.
+  /// Rows that are packed at a time: whole panels of about a million elements.
   static constexpr std::size_t strip_rows(TensorShape shape) noexcept {
     constexpr std::size_t strip = std::size_t{1} << 20;
     return std::min(shape.rows, round_up(std::max<std::size_t>(1, strip / columns(shape)), simd::block_lanes));
@@ -193,7 +193,8 @@ class Decoder {
     else
       std::copy_n(from, rows.size(), reinterpret_cast<Number*>(writable(to)) + rows.begin);
   }
-  /// This lane's share of some rows of a stored tensor, whole panels; whether all their elements are finite.
+  /// Packs this lane's share of some rows of a stored tensor, whole panels; returns whether all their elements are
+  /// finite.
   template <class Place>
   bool pack_share(const Lane& lane, const StoredTensor& from, Range rows, Place& to) noexcept {
     const Range share = lane.share(rows.size(), simd::block_lanes);
@@ -209,7 +210,7 @@ class Decoder {
     }
   }
 
-  /// Where a tensor lies, to be written: the tree has views to read only.
+  /// Writable memory of a tensor: the tree has only read-only views.
   std::byte* writable(const void* tensor) noexcept {
     return packed_.data() + (static_cast<const std::byte*>(tensor) - packed_.data());
   }
@@ -226,18 +227,18 @@ class Decoder {
         tree);
   }
 
-  Tree tree_;  // before memory_, which is made by laying the tree out
+  Tree tree_;  // declared before memory_, whose construction lays the tree out
   Buffer<std::byte> memory_;
-  std::shared_ptr<void> owner_;  // of weights that are another's
+  std::shared_ptr<void> owner_;  // keeps weights alive that the model does not own
   std::span<std::byte> packed_;
   CheckpointNames names_;
 };
 
 /// A model with random weights: matrices of deviation 1 / sqrt(fan-in), norms at one, biases at zero. The values depend
-/// on `seed` and the spec only; a format is their rounding.
+/// only on `seed` and the spec; a format only rounds them.
 template <detail::SoundSpec S, detail::SoundFormat F = detail::LeftOut>
 Decoder<S, F> random_model(std::uint64_t seed) {
-  std::uint64_t stream = 0;  // one a tensor
+  std::uint64_t stream = 0;  // one stream for each tensor
   return Decoder<S, F>([&](TensorId id, TensorShape shape, Range rows, std::span<float> out) {
     const Random random(seed, rows.end == shape.rows ? stream++ : stream);
     if (!shape.matrix()) {

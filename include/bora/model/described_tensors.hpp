@@ -1,4 +1,4 @@
-/// All tensors of a model in the order of `Parameters`, by its type or by its description alone.
+/// Lists all tensors of a model in the order of `Parameters`, from its type or only from its description.
 #pragma once
 #include <bora/core/checked.hpp>
 #include <bora/core/error.hpp>
@@ -12,11 +12,11 @@
 
 namespace bora { inline namespace BORA_ABI {
 
-/// A tensor of a model with its shape and its place among all the model's parameters.
+/// A tensor of a model, with its shape and its offset in the model's parameters.
 struct TensorEntry {
   TensorId id;         ///< which tensor
-  TensorShape shape;   ///< as the model has it; a file's may be another
-  std::size_t offset;  ///< of its first element in `Parameters::values()`
+  TensorShape shape;   ///< the model's shape; the file's may differ
+  std::size_t offset;  ///< index of its first element in `Parameters::values()`
 };
 
 /// All tensors of a model, in the order of `Parameters`.
@@ -85,13 +85,13 @@ inline void list_norm(TensorList& list, const ModelDescription& d, std::string_v
   list.add_if(d.norm.size("bias") != 0, bias, {d.dim});
 }
 
-/// Nobody outside knows the tensors of a policy of one's own, unless it says what a feed-forward layer has.
+/// Throws for a user-defined policy, whose tensors are unknown unless it declares those of a feed-forward layer.
 inline void require_known_tensors(const PolicyDescription& policy) {
   if (policy.form == PolicyDescription::Form::foreign && !policy.has("gated"))
     throw ConfigError(message("the tensors of ", policy.name.empty() ? "a policy without a name" : policy.name,
                               " are not known: expected one of the library's policies"));
 }
-/// The list of a description that is no model's, but a file's, could be as long as memory.
+/// A description from a faulty file could claim more tensors than fit into memory.
 inline void check_tensor_count(const ModelDescription& d) {
   CheckedSize most = 0;
   constexpr std::size_t limit = std::size_t{1} << 20;
@@ -104,7 +104,8 @@ inline void check_tensor_count(const ModelDescription& d) {
 
 }  // namespace detail
 
-/// The same of a model that is known as a description only. Throws ConfigError for policies that are not the library's.
+/// The same for a model of which only the description is known. Throws ConfigError for policies that are not the
+/// library's.
 inline std::vector<TensorEntry> tensors_of(const ModelDescription& d) {
   detail::check_tensor_count(d);
   detail::TensorList list;
@@ -140,7 +141,7 @@ inline std::vector<TensorEntry> tensors_of(const ModelDescription& d) {
 
 namespace detail {
 
-/// What follows from the rest of a description that was read from a file.
+/// Completes the derived values of a description that was read from a file.
 inline void count_parameters(ModelDescription& d) {
   d.parameters = d.active_parameters = 0;
   for (const TensorEntry& tensor : tensors_of(d)) {

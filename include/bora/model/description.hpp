@@ -1,4 +1,4 @@
-/// A spec as data: what code that is compiled once for all models (file readers, printing) looks at.
+/// A spec as data, for code that is compiled once for all models (file readers, printing).
 #pragma once
 #include <bora/core/checksum.hpp>
 #include <bora/layers/policy_description.hpp>
@@ -11,24 +11,24 @@
 
 namespace bora { inline namespace BORA_ABI {
 
-/// A model's sizes and what its policies say of themselves.
+/// A model's sizes and the descriptions of its policies.
 struct ModelDescription {
   std::size_t vocab_size = 0;                   ///< rows of the embedding
   std::size_t dim = 0;                          ///< width of the residual stream
-  std::size_t layers = 0;                       ///< blocks of attention and feed-forward
+  std::size_t layers = 0;                       ///< number of layers, each attention and feed-forward
   std::size_t context = 0;                      ///< positions the model was trained on
   bool tie_embeddings = false;                  ///< the head is the embedding matrix
-  PolicyDescription position;                   ///< what is added to the embedding
+  PolicyDescription position;                   ///< position encoding added to the embedding
   PolicyDescription norm;                       ///< of all norms
   PolicyDescription residual;                   ///< how a layer's two halves are joined
   std::vector<PolicyDescription> attention;     ///< the pattern that layers repeat: layer l is attention[l % size]
-  std::vector<PolicyDescription> feed_forward;  ///< the same, of a length of its own
+  std::vector<PolicyDescription> feed_forward;  ///< the same for feed-forward; its length may differ
   std::size_t parameters = 0;                   ///< elements of all tensors; a tied head counts once
-  std::size_t active_parameters = 0;            ///< those that one token touches
+  std::size_t active_parameters = 0;            ///< parameters used for one token
 
-  /// Of a layer, counted from 0.
+  /// Attention of a layer, counted from 0.
   const PolicyDescription& attention_of(std::size_t layer) const { return attention[layer % attention.size()]; }
-  /// Of a layer, counted from 0.
+  /// Feed-forward of a layer, counted from 0.
   const PolicyDescription& feed_forward_of(std::size_t layer) const {
     return feed_forward[layer % feed_forward.size()];
   }
@@ -36,7 +36,7 @@ struct ModelDescription {
 
 namespace detail {
 
-/// Two masks that let some position see other keys have, but for a chance of 2^-32, other hashes.
+/// Hash of the keys that each position sees: different masks collide with a probability of 2^-32.
 template <class Mask>
 std::uint32_t mask_hash(std::size_t context) noexcept {
   Checksum sum;
@@ -45,8 +45,8 @@ std::uint32_t mask_hash(std::size_t context) noexcept {
   return static_cast<std::uint32_t>(sum.value());
 }
 
-/// A layer's attention. What a foreign policy does not say of itself but must have is added: a foreign mask is told
-/// from others by what each position of the context sees.
+/// Description of a layer's attention. For a foreign policy without `describe` its required facts are added; a foreign
+/// mask is identified by a hash of the keys that each position of the context sees.
 template <class A>
 PolicyDescription describe_attention(std::size_t context) {
   PolicyDescription d = description_of<A>();
@@ -87,7 +87,7 @@ void describe_feed_forwards(std::vector<PolicyDescription>& list, std::index_seq
   (list.push_back(describe_feed_forward<typename P::template At<position>>()), ...);
 }
 
-/// A description of policies without sizes, for readers to fill; numbers of the policies are placeholders.
+/// A description of policies without sizes, for file readers to complete; the policies' numbers are placeholders.
 inline ModelDescription prototype(PolicyDescription norm, PolicyDescription attention, PolicyDescription feed_forward,
                                   PolicyDescription position = description_of<NoPosition>()) {
   ModelDescription d;

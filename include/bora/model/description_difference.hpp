@@ -1,4 +1,4 @@
-/// Where two descriptions differ: what matching a type to a file comes down to.
+/// Compares two descriptions, to match a model's type to a file.
 #pragma once
 #include <bora/model/description.hpp>
 #include <bora/model/spec_text.hpp>
@@ -11,11 +11,11 @@
 
 namespace bora { inline namespace BORA_ABI {
 
-/// One place at which two descriptions differ, and what each has there: numbers, names of policies, or "none".
+/// One place at which two descriptions differ, with the value of each: a number, a policy's name, or "none".
 struct DescriptionDifference {
   std::string place;   ///< as "attention.position.theta", or "attention.mask of layer 1"
-  std::string first;   ///< of the first description
-  std::string second;  ///< of the second
+  std::string first;   ///< value in the first description
+  std::string second;  ///< value in the second
 };
 
 namespace detail {
@@ -31,7 +31,7 @@ inline std::string difference_text(const PolicyArgument* argument) {
 inline std::optional<DescriptionDifference> first_difference(const std::string& place, const PolicyDescription& a,
                                                              const PolicyDescription& b);
 
-/// At an argument that the first has, or the second alone.
+/// Compares one argument, which either description may lack.
 inline std::optional<DescriptionDifference> argument_difference(const std::string& place, const PolicyArgument& of_a,
                                                                 const PolicyArgument* of_b) {
   const std::string here = message(place, ".", of_a.key);
@@ -48,7 +48,7 @@ inline std::optional<DescriptionDifference> argument_difference(const std::strin
 
 inline std::optional<DescriptionDifference> first_difference(const std::string& place, const PolicyDescription& a,
                                                              const PolicyDescription& b) {
-  // A file of an earlier version does not name every policy of one's own.
+  // Files of earlier versions do not name every user-defined policy.
   const bool unnamed = a.form == PolicyDescription::Form::foreign && a.name.empty();
   if ((a.name != b.name && !unnamed) || a.form != b.form) return DescriptionDifference{place, a.name, b.name};
   const auto of = [](const PolicyDescription& d, std::string_view key) {
@@ -63,7 +63,7 @@ inline std::optional<DescriptionDifference> first_difference(const std::string& 
   return std::nullopt;
 }
 
-/// Whether the type decides how long a text may be, or what a mask of one's own hides was summed over it.
+/// Whether the context must match: positions are learned, or a user-defined mask was hashed over the context.
 inline bool is_bound_to_context(const ModelDescription& d) {
   return d.position.size("learned") != 0 ||
          std::ranges::any_of(d.attention, [](const PolicyDescription& a) { return a.policy("mask").has("hash"); });
@@ -71,8 +71,9 @@ inline bool is_bound_to_context(const ModelDescription& d) {
 
 }  // namespace detail
 
-/// The first place at which they differ, or nothing where a model of one is a model of the other. Their contexts may
-/// differ, unless positions are learned or a mask was summed over it; what follows from the rest is not compared.
+/// The first difference between two descriptions, or nothing if they describe the same model. Their contexts may
+/// differ, unless positions are learned or a user-defined mask was hashed over the context; derived values are not
+/// compared.
 inline std::optional<DescriptionDifference> first_difference(const ModelDescription& a, const ModelDescription& b) {
   const auto sizes = [](std::string_view place, std::size_t first,
                         std::size_t second) -> std::optional<DescriptionDifference> {

@@ -1,4 +1,4 @@
-/// What tells two models' types apart in files.
+/// A fingerprint of a model's type, stored in files.
 #pragma once
 #include <bora/core/checksum.hpp>
 #include <bora/model/description.hpp>
@@ -27,7 +27,7 @@ inline void add_policy(Checksum& sum, const PolicyDescription& d) noexcept {
   }
 }
 
-/// A description, summed: two models of one type share it, whatever their weights.
+/// Checksum of a description: the same for all models of one type, whatever their weights.
 inline std::uint64_t fingerprint(const ModelDescription& d) noexcept {
   Checksum sum;
   for (const std::size_t size : {d.vocab_size, d.dim, d.layers, d.context, std::size_t{d.tie_embeddings}, d.parameters,

@@ -1,4 +1,4 @@
-/// The one forward, over rows (sequence, position, token): sessions run it on a chunk, training on whole batches.
+/// The forward pass over rows (sequence, position, token): sessions run it on a chunk, training on whole batches.
 #pragma once
 #include <bora/cache/key_value_cache.hpp>
 #include <bora/core/tensor.hpp>
@@ -15,7 +15,7 @@
 BORA_BEFORE_NAMESPACE();
 namespace bora { inline namespace BORA_ABI { namespace detail {
 
-/// The layers of a spec as a cache sees them.
+/// The layers of a spec, described for a cache.
 template <ModelSpec S>
 std::vector<CacheLayer> cache_layers() {
   std::vector<CacheLayer> layers;
@@ -38,7 +38,7 @@ class Forward {
   template <std::size_t kind>
   using Kept = typename Block<kind>::template Kept<Packed<F>>;
 
-  /// \param time  most tokens of a sequence in backward; 0 where nothing is kept
+  /// \param time  most tokens of a sequence in backward; 0 if no activations are saved
   Forward(std::size_t rows, std::size_t lanes, Keep keep, std::size_t time = 0)
       : keep_(keep), lane_scratch_(row_stride(lane_numbers(time))), lanes_(lanes), places_(rows), tokens_(rows) {
     memory_ = carve_buffer("the activations of a forward pass", [&](Arena& arena) { carve(arena, rows); }, keep, lanes);
@@ -46,13 +46,13 @@ class Forward {
 
   /// Bytes of all activations.
   std::size_t bytes() const noexcept { return memory_.bytes(); }
-  /// Where the caller puts the rows of the next run.
+  /// Rows of the next call of `run`, which the caller fills in.
   std::vector<RowPlace>& places() noexcept { return places_; }
   std::vector<TokenId>& tokens() noexcept { return tokens_; }
   std::size_t lanes() const noexcept { return lanes_; }
 
-  /// Runs the first `rows` rows through all layers. Keys and values go to `cache`, one KeyRuns a sequence and layer.
-  /// A batch's keys will do for a cache.
+  /// Runs the first `rows` rows through all layers. Keys and values go to `cache`, one KeyRuns for each sequence and
+  /// layer; BatchKeys can serve as the cache.
   template <class Cache>
   void run(const Lane& lane, const Decoder<S, F>& model, const Cache& cache, std::size_t rows) noexcept {
     const auto& w = model.weights();
@@ -70,7 +70,7 @@ class Forward {
                                                  scratch_, stream(l + 1));
       });
   }
-  /// Runs from now on are steps of a training, with noise of that seed.
+  /// Later calls of `run` are training, with router noise from that seed.
   void train(std::uint64_t seed) noexcept {
     training_ = true;
     noise_ = seed;

@@ -1,4 +1,4 @@
-/// The parameters of a model: one flat row-major array whose layout is a constant of the type.
+/// The parameters of a model: one flat row-major array whose layout is known at compile time.
 #pragma once
 #include <bora/core/memory.hpp>
 #include <bora/model/accounting.hpp>
@@ -9,14 +9,14 @@
 
 namespace bora { inline namespace BORA_ABI {
 
-/// How the tensors of a model are called in files: a family's scheme, and the prefix that some copies leave out.
+/// Tensor names in files: a family's naming scheme, and whether names carry the prefix that some checkpoints omit.
 struct CheckpointNames {
-  std::string_view family = {};  ///< a model_type of io/families.hpp, whose names they are; empty: by the spec's shape
+  std::string_view family = {};  ///< a model_type of io/families.hpp; empty: chosen by the spec
   bool prefix = true;            ///< GPT-2 and Falcon: names begin with "transformer."
 };
 
-/// All tensors of S in one array, row-major [out, in], in the order of the visitor. It is what is stepped, clipped,
-/// averaged and saved; gradients and moments have the same type. T is float, or double for tests.
+/// All tensors of S in one array, row-major [out, in], in the order of the visitor. The optimiser updates, clips,
+/// averages and saves this array; gradients and moments have the same type. T is float, or double for tests.
 template <detail::SoundSpec S, class T = float>
 class Parameters {
  public:
@@ -36,18 +36,18 @@ class Parameters {
         },
         tree_);
   }
-  /// Moves the numbers, which stay where they are.
+  /// Transfers ownership; element addresses stay valid.
   Parameters(Parameters&&) noexcept = default;
   Parameters& operator=(Parameters&&) noexcept = default;
 
-  /// All numbers, in the order of for_each.
+  /// All elements, in the order of for_each.
   std::span<T> values() noexcept { return values_.span(); }
-  /// All numbers, in the order of for_each.
+  /// All elements, in the order of for_each.
   std::span<const T> values() const noexcept { return values_.span(); }
 
-  /// The tensors by their places in the model.
+  /// The tensors, structured as the model.
   Tree& tree() noexcept { return tree_; }
-  /// The tensors by their places in the model.
+  /// The tensors, structured as the model.
   const Tree& tree() const noexcept { return tree_; }
 
   /// f(TensorId, TensorShape, std::span<T>) for each tensor, in order.
@@ -69,7 +69,7 @@ class Parameters {
     });
   }
 
-  /// How files call these tensors; set by whoever read them from one.
+  /// Names of these tensors in files; set by the reader that loaded them.
   CheckpointNames names;
 
  private:

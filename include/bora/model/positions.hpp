@@ -1,4 +1,4 @@
-/// What position encodings need at run time: the rows' rotations and the tables of biases, once for all layers.
+/// Run-time tables of position encodings: the rows' rotations and the biases, computed once for all layers.
 #pragma once
 #include <bora/core/float_mode.hpp>
 #include <bora/model/decoder.hpp>
@@ -57,7 +57,7 @@ struct PositionTables {
         }
     }
   }
-  /// Spreads T5's buckets over distances; lane 0 alone.
+  /// Expands T5's buckets into a table by distance; on lane 0 only.
   template <class Matrix>
   void spread(const Matrix& table) noexcept {
     if constexpr (BucketedPosition<Position>) {
@@ -67,7 +67,7 @@ struct PositionTables {
       }
     }
   }
-  /// Folds gradients by distance [sequences, heads, reach] back into the buckets of g [buckets, heads].
+  /// Sums gradients by distance [sequences, heads, reach] into the buckets of g [buckets, heads].
   static void fold(const T* by_distance, std::size_t sequences, T* g) noexcept {
     if constexpr (BucketedPosition<Position>)
       for (std::size_t s = 0; s < sequences; ++s)

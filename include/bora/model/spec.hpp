@@ -12,8 +12,8 @@
 
 namespace bora { inline namespace BORA_ABI {
 
-/// What every decoder-only spec inherits and may restate. A spec states facts and computes nothing: a sum made in a
-/// base would not follow an override in a derived spec.
+/// Defaults that every decoder-only spec inherits and may override. A spec states facts and computes nothing: a value
+/// computed in a base would not follow an override in a derived spec.
 ///
 ///     struct Mine : bora::DecoderSpec {
 ///       static constexpr std::size_t vocab_size = 320, dim = 64, layers = 3, context = 128;
@@ -44,7 +44,7 @@ struct Pattern<Layers<Kinds...>> {
   using At = std::tuple_element_t<position, std::tuple<Kinds...>>;
 };
 
-/// Whether a policy says of itself that it is well made; those that say nothing are taken to be.
+/// Whether a policy's `sound` is true; a policy without `sound` counts as valid.
 template <class P>
 inline constexpr bool policy_sound = true;
 template <class P>
@@ -64,7 +64,7 @@ inline constexpr bool feed_forward_kinds_valid<Layers<Kinds...>> =
 
 }  // namespace detail
 
-/// A complete decoder-only model: numbers, norm, attention, feed-forward, residual and position.
+/// A complete decoder-only model: sizes, norm, attention, feed-forward, residual and position.
 template <class S>
 concept ModelSpec = requires {
   { S::vocab_size } -> std::convertible_to<std::size_t>;
@@ -81,7 +81,7 @@ concept ModelSpec = requires {
 
 namespace detail {
 
-/// Which layer is of which kind. Kinds are what differs: `Layers<A, A, A, B>` has two.
+/// Maps layers to kinds. A kind is a distinct type of layer: `Layers<A, A, A, B>` has two.
 template <class AttentionPattern, class FeedForwardPattern>
 struct LayerKinds {
   static constexpr std::size_t period = std::lcm(AttentionPattern::period, FeedForwardPattern::period);
@@ -91,9 +91,9 @@ struct LayerKinds {
   using FeedForwardAt = typename FeedForwardPattern::template At<position % FeedForwardPattern::period>;
 
   struct Table {
-    std::size_t count = 0;                       ///< of kinds
-    std::array<std::size_t, period> kind{};      ///< of a position of the pattern
-    std::array<std::size_t, period> position{};  ///< where a kind stands first
+    std::size_t count = 0;                       ///< number of kinds
+    std::array<std::size_t, period> kind{};      ///< kind of each position of the pattern
+    std::array<std::size_t, period> position{};  ///< first position of each kind
   };
   template <std::size_t position, std::size_t... before>
   static constexpr void enter(Table& filled, std::index_sequence<before...>) {
@@ -124,7 +124,7 @@ struct LayerKinds {
   }
 };
 
-/// What the decoder derives from a final spec: which layer is of which kind, and each kind's machine.
+/// Derived from a complete spec for the decoder: which layer is of which kind, and the implementation of each kind.
 template <ModelSpec S>
 struct Anatomy {
   using Kinds = LayerKinds<Pattern<typename S::Attention>, Pattern<typename S::FeedForward>>;
@@ -155,10 +155,10 @@ struct Anatomy {
     if constexpr (kind + 1 < kinds) for_kinds<kind + 1>(f);
   }
 
-  // What all layers share belongs to the decoder: the table of T5's bias.
+  // The table of T5's bias is shared by all layers, so the decoder holds it.
   template <std::size_t kind>
   using Position = typename Attention<kind>::Position;
-  /// The first kind whose attention has one; `kinds` if none has.
+  /// The first kind whose attention has such a bias; `kinds` if none has.
   template <std::size_t kind = 0>
   static constexpr std::size_t find_bias_kind() noexcept {
     if constexpr (BucketedPosition<Position<kind>> || kind + 1 == kinds)
@@ -200,7 +200,7 @@ struct Anatomy {
     const auto& layer(std::size_t l) const noexcept {
       return const_cast<Tensors*>(this)->template layer<kind>(l);
     }
-    /// The matrix that turns the stream into logits.
+    /// The head's matrix, which maps the residual stream to logits.
     const auto& output() const noexcept {
       if constexpr (S::tie_embeddings)
         return embedding;

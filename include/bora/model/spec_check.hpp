@@ -1,8 +1,8 @@
-/// What a compiler says of a spec, a format or a model in the wrong place: one sentence, before anything else.
+/// Compile-time errors for an invalid spec or format, or a type in the wrong place: one message, before any other.
 ///
-/// The concepts (`ModelSpec`, `WeightFormat`, …) are questions and answer false. What a user writes a type into
-/// (`load`, `Decoder`, `describe`, …) asks `detail::SoundSpec` and `detail::SoundFormat` instead, which say what is
-/// missing while they are asked.
+/// The concepts (`ModelSpec`, `WeightFormat`, …) are merely false for an invalid type. Interfaces that take a user's
+/// type (`load`, `Decoder`, `describe`, …) use `detail::SoundSpec` and `detail::SoundFormat` instead, whose evaluation
+/// reports what is missing.
 #pragma once
 #include <bora/core/format.hpp>
 #include <bora/layers/mask.hpp>
@@ -26,12 +26,12 @@ concept LooksLikeAttention = requires { P::head_dim; } || is_pattern<P>;
 template <class P>
 concept LooksLikeFeedForward = requires { P::hidden; } || is_pattern<P>;
 
-/// What a whole number of a spec may be.
+/// Type of an integer in a spec.
 template <class T>
 concept Count = std::convertible_to<T, std::size_t>;
 
-/// Makes a compiler look at the policies, and say what it has to, before a concept asks about them: clang answers no
-/// where it complains while it is asked.
+/// Instantiates the policies, so that the compiler reports their errors before a concept is evaluated: clang makes a
+/// concept false if an error occurs during its evaluation.
 template <class S>
 inline constexpr bool looked_at = true;
 template <class S>
@@ -45,7 +45,7 @@ inline constexpr bool looked_at<S> = sizeof(typename S::Norm) + sizeof(typename 
                                          sizeof(typename S::FeedForward) + sizeof(typename S::Residual) >
                                      0;
 
-/// Which parts a spec has, and whether each stands in its place. Questions only: nothing here fails.
+/// Which parts a spec has, and whether each is of the right kind. Only evaluates: nothing here fails to compile.
 template <class S>
 struct SpecParts {
   static constexpr bool is_spec = std::is_class_v<S> && !LooksLikeFormat<S> && !LooksLikeModel<S>;
@@ -86,7 +86,7 @@ inline constexpr bool masks_sound = MaskCheck<typename P::Mask, context>::sound;
 template <class... Kinds, std::size_t context>
 inline constexpr bool masks_sound<Layers<Kinds...>, context> = (masks_sound<Kinds, context> && ...);
 
-/// The numbers of a spec whose parts are in place, and its masks over its context.
+/// Checks the sizes of a spec whose parts are valid, and its masks over its context.
 template <class S, bool complete>
 struct SpecNumbers {
   static constexpr bool sound = false;
@@ -101,7 +101,7 @@ struct SpecNumbers<S, true> {
   static constexpr bool sound = positive && numbered && masks_sound<typename S::Attention, S::context>;
 };
 
-/// Says what is wrong with a spec: the first thing only, since others follow from it.
+/// Reports what is wrong with a spec: only the first fault, since others may follow from it.
 template <class S>
 struct SpecCheck {
   using P = SpecParts<S>;
@@ -145,7 +145,7 @@ struct SpecCheck {
   static constexpr bool sound = SpecNumbers < S, P::all_placed &&ModelSpec < S >> ::sound;
 };
 
-/// Says what is wrong with a format of weights.
+/// Reports what is wrong with a weight format.
 template <class F>
 struct FormatCheck {
   static constexpr bool left_out = std::is_same_v<F, LeftOut>, sound = WeightFormat<F>;
@@ -157,10 +157,10 @@ struct FormatCheck {
       "bora::F64; Q8 is for caches");
 };
 
-/// A spec that a model can be made of. What is not one is told why.
+/// A valid spec. For an invalid one the compiler reports why.
 template <class S>
 concept SoundSpec = SpecCheck<S>::sound;
-/// A format of weights. What is not one is told why.
+/// A valid weight format. For an invalid one the compiler reports why.
 template <class F>
 concept SoundFormat = FormatCheck<F>::sound;
 

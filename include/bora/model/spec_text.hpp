@@ -1,4 +1,4 @@
-/// A description as the C++ that a user would write.
+/// Writes a description as C++ source, as a user would write it.
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/model/description.hpp>
@@ -17,8 +17,8 @@ std::string shortest_text(Number value) {
   char text[32];
   return {text, std::to_chars(text, text + sizeof text, value).ptr};
 }
-/// A whole number does not convert to a template's `double`, so it gets a point. Files hold 1e-5 as the double nearest
-/// to the float: the float's text is the one that was meant.
+/// A whole number does not convert to a template's `double`, so it gets a point. Files hold 1e-5 as the double that
+/// equals the nearest float: the float's shortest text is the intended one.
 inline std::string real_text(double value) {
   const float narrow = static_cast<float>(value);
   const std::string text = static_cast<double>(narrow) == value ? shortest_text(narrow) : shortest_text(value);
@@ -37,7 +37,7 @@ inline std::size_t written_arguments(const PolicyDescription& d) noexcept {
 
 }  // namespace detail
 
-/// A policy as C++ writes it: "bora::Rope<10000.0>". A policy from elsewhere is its name.
+/// A policy as C++ writes it: "bora::Rope<10000.0>". A foreign policy is written by its name.
 inline std::string policy_text(const PolicyDescription& d) {
   if (d.form == PolicyDescription::Form::foreign) return d.name;
   const bool settings = d.form == PolicyDescription::Form::settings;
@@ -58,8 +58,8 @@ inline std::string argument_text(const PolicyArgument& argument) {
   return policy_text(argument.policy.front());
 }
 
-/// A policy that begins `indent` characters into its line, on lines of at most 118 characters where its arguments let
-/// it.
+/// A policy that begins `indent` characters into its line, wrapped to lines of at most 118 characters if its arguments
+/// allow it.
 inline std::string laid_out(const PolicyDescription& d, std::size_t indent) {
   std::string whole = policy_text(d);
   constexpr std::size_t widest = 118;
@@ -87,7 +87,7 @@ inline std::string using_text(std::string_view name, const std::vector<PolicyDes
 
 }  // namespace detail
 
-/// The spec of a description: a struct to paste. Policies from elsewhere stand in it by their names.
+/// The spec of a description: a struct to paste. Foreign policies are written by their names.
 inline std::string spec_text(const ModelDescription& d, std::string_view name = "Mine") {
   return detail::message(
       "struct ", name, " : bora::DecoderSpec {\n  static constexpr std::size_t vocab_size = ", d.vocab_size,

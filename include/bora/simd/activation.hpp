@@ -55,7 +55,7 @@ BORA_INLINE Logistic<B> logistic(B x) noexcept {
 
 /// max(0, x)
 struct ReluFunction {
-  /// The activation of each lane.
+  /// The activation of each element.
   template <class B>
   static BORA_INLINE B value(B x) noexcept {
     return max(x, B::zero());
@@ -69,7 +69,7 @@ struct ReluFunction {
 
 /// x sigmoid(x)
 struct SiluFunction {
-  /// The activation of each lane.
+  /// The activation of each element.
   template <class B>
   static BORA_INLINE B value(B x) noexcept {
     return x / (B::broadcast(1) + exp(B::zero() - x));
@@ -92,7 +92,7 @@ struct GeluFunction {
     else
       return detail::normal_distribution(x);
   }
-  /// The activation of each lane.
+  /// The activation of each element.
   template <class B>
   static BORA_INLINE B value(B x) noexcept {
     return x * phi(x);
@@ -120,7 +120,7 @@ struct GeluTanhFunction {
     using T = typename B::Number;
     return detail::logistic(B::broadcast(twice_root<T>) * mul_add(x * x * x, B::broadcast(T(cubic)), x));
   }
-  /// The activation of each lane.
+  /// The activation of each element.
   template <class B>
   static BORA_INLINE B value(B x) noexcept {
     return x * gate(x).value;

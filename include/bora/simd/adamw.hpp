@@ -1,4 +1,4 @@
-/// One AdamW update of a stretch of parameters.
+/// One AdamW update of a contiguous range of parameters.
 #pragma once
 #include <bora/simd/rows.hpp>
 #include <cstddef>
@@ -7,23 +7,23 @@
 BORA_BEFORE_NAMESPACE();
 namespace bora { inline namespace BORA_ABI { namespace simd {
 
-/// The numbers of one step.
+/// Hyperparameters and corrections of one optimiser step.
 struct AdamwStep {
   double learning_rate;   ///< lr of this step
-  double beta1;           ///< share of m that stays, in [0, 1)
-  double beta2;           ///< share of v that stays, in [0, 1)
+  double beta1;           ///< decay of the first moment m, in [0, 1)
+  double beta2;           ///< decay of the second moment v, in [0, 1)
   double eps;             ///< added to sqrt(v / c2), at least the root of the smallest normal T
   double weight_decay;    ///< wd; 0: none
   double correction1;     ///< c1 = 1 - beta1^s of step s = 1, 2, …
   double correction2;     ///< c2 = 1 - beta2^s
-  double gradient_scale;  ///< what g is multiplied by first, from clipping; 1: not clipped
+  double gradient_scale;  ///< factor of g from gradient clipping; 1: not clipped
 };
 
 /// m = beta1 m + (1 - beta1) g,  v = beta2 v + (1 - beta2) g^2,
 /// w = w (1 - lr wd) - lr (m / c1) / (sqrt(v / c2) + eps)      (Loshchilov and Hutter 2019, algorithm 2)
-/// A subnormal m or v becomes 0. Moments of parameters without gradients, such as rare tokens' rows, would otherwise
-/// decay to the smallest subnormals and stay there, where each step costs a processor's slow path; next to eps they
-/// move nothing.
+/// A subnormal m or v becomes 0. Moments of parameters without gradients, such as rare tokens' embedding rows, would
+/// otherwise decay to the smallest subnormals and stay there, which slows the processor in each step; compared with eps
+/// they do not change the update.
 template <class T>
 void adamw(const AdamwStep& s, const T* gradient, T* m, T* v, T* w, std::size_t n) noexcept {
   using B = Block<T>;

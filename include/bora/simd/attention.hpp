@@ -1,10 +1,10 @@
-/// Attention over runs of keys: scores, softmax and weighted sum. Backward stands in attention_backward.hpp.
+/// Attention over runs of keys: scores, softmax and weighted sum. Backward is in attention_backward.hpp.
 ///
 /// Keys are visited in runs of 16 aligned to absolute positions and gathered into absolute segments of 512.
 /// A segment's result is a state (output, running maximum, running sum); states are merged left to right,
 /// always, so a row's bits depend neither on the tile it shares nor on the chunk, the cache or the threads.
-/// Slots a row does not see are dropped by select and never multiplied: a stale slot may hold NaN. Lanes beyond
-/// head_dim hold what a value's last block read beyond it; nothing reads them.
+/// Slots a row does not see are dropped by select and never multiplied: a stale slot may hold NaN. Output elements
+/// beyond head_dim are garbage, from the last block of each value reading beyond it; nothing reads them.
 #pragma once
 #include <bora/simd/attention_rows.hpp>
 #include <bora/simd/rows.hpp>
@@ -91,7 +91,7 @@ BORA_NOINLINE void tile_scores(const KeyRuns<E>& keys, std::size_t kv_head, Rang
   for (std::size_t m = 0; m < M; ++m) largest[m] = most[m].largest();
 }
 
-/// Adds the bias to the scores of a row; what it does not see stays at -infinity. Returns the largest.
+/// Adds the bias to the scores of a row; masked scores stay -infinity. Returns the largest score.
 template <class T>
 BORA_NOINLINE T add_bias(const ScoreBias<T>& bias, const QueryRow<T>& row, Range runs, T* scores) noexcept {
   using B = Block<T>;
@@ -116,8 +116,8 @@ BORA_INLINE void row_scores(const KeyRuns<E>& keys, std::size_t kv_head, Range r
     for (std::size_t m = 0; m < rows; ++m) largest[m] = add_bias(bias, row[m], runs, scores + m * score_stride);
 }
 
-/// Scores [M, score_stride] become weights exp(score - largest) in place, 0 where a row does not see; sum[m] is what
-/// those of row m add up to.
+/// Scores [M, score_stride] become weights exp(score - largest) in place, 0 where a row does not see; sum[m] is the sum
+/// of row m's weights.
 template <std::size_t M, class T>
 BORA_NOINLINE void tile_weights(const QueryRow<T>* row, Range runs, const T* largest, T* scores,
                                 std::size_t score_stride, T* sum) noexcept {
@@ -235,8 +235,8 @@ BORA_NOINLINE void run_values(const KeyRuns<E>& keys, std::size_t kv_head, View 
 }
 
 /// The segment's output, in four chains: weights times values. Rows that see the same keys, such as the heads of one
-/// token, are taken together. Otherwise runs that all rows see whole are, and at the edges of the window each row takes
-/// its own slots, so that nothing invisible is ever multiplied.
+/// token, are computed together. Otherwise only runs that are fully visible to all rows are computed together; at the
+/// edges of the window each row reads its own slots, so that no masked value is ever multiplied.
 template <CacheFormat E, class T>
 BORA_INLINE void weigh_values(const KeyRuns<E>& keys, std::size_t kv_head, const QueryRow<T>* row, std::size_t rows,
                               Range runs, const AttentionScratch<T>& scratch) noexcept {
@@ -259,7 +259,7 @@ BORA_INLINE void weigh_values(const KeyRuns<E>& keys, std::size_t kv_head, const
   }
 }
 
-/// A row's state: its output so far is relative to `largest` and not yet divided by `sum`.
+/// A row's online-softmax state: its output so far is relative to `largest` and not yet divided by `sum`.
 template <class T>
 struct RowState {
   bool started = false;

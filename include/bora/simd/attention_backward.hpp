@@ -26,12 +26,12 @@ struct AttentionGradients {
   T* weights;          ///< [query_tile, length]: scores, then their softmax
   T* d_scores;         ///< [query_tile, length]: gradients of the weights, then of the biased scores
 
-  /// Numbers that a lane needs.
+  /// Elements of memory that a lane needs.
   static constexpr std::size_t size(std::size_t head_dim, std::size_t time) noexcept {
     const std::size_t s = round_up(head_dim, block_lanes), n = round_up(time, run_length);
     return 4 * n * s + query_tile * (3 * s + 2 * n);
   }
-  /// In memory of `size` numbers.
+  /// Uses memory of `size` elements.
   AttentionGradients(T* memory, std::size_t head_dim, std::size_t tokens) noexcept
       : time(tokens), stride(round_up(head_dim, block_lanes)), length(round_up(tokens, run_length)) {
     const auto take = [&](std::size_t n) { return std::exchange(memory, memory + n); };
@@ -46,8 +46,8 @@ struct AttentionGradients {
     d_scores = take(query_tile * length);
   }
 
-  /// Turns the cached keys into rows and the values into panels, with zeros beyond the text, where the cache may hold
-  /// anything; zeroes the gradients.
+  /// Transposes the cached keys into rows and the values into panels, with zeros beyond the text, where the cache is
+  /// uninitialised or stale; zeroes the gradients.
   template <CacheFormat E>
   void begin(const KeyRuns<E>& keys, std::size_t kv_head) noexcept {
     const std::size_t n = keys.head_dim;
@@ -68,8 +68,8 @@ struct AttentionGradients {
 namespace detail {
 
 /// One row: its scores become weights P = exp(S - largest) / sum, 0 where it does not see, and the gradients dP of the
-/// weights become those of the biased scores, P (dP - sum of P dP). The sum is taken anew: S - log of the sum would
-/// have the rounding error of a large number where scores are large.
+/// weights become those of the biased scores, P (dP - sum of P dP). The sum is computed again: S - log(sum) would lose
+/// precision where scores are large.
 template <class T>
 BORA_INLINE void score_gradients(const QueryRow<T>& row, Range runs, T largest, T* scores, T* gradients) noexcept {
   using B = Block<T>;

@@ -1,4 +1,4 @@
-/// What the attention kernels share: their rows, their memory, and which keys of a run a row sees.
+/// Shared parts of the attention kernels: their query rows, their memory, and which keys of a run a row sees.
 #pragma once
 #include <bora/core/executor.hpp>
 #include <bora/simd/key_runs.hpp>
@@ -9,12 +9,12 @@
 BORA_BEFORE_NAMESPACE();
 namespace bora { inline namespace BORA_ABI { namespace simd {
 
-/// Keys whose share of a sum is gathered before it is merged with that of the others.
+/// Keys in a segment: a segment's output is summed on its own, then merged with the other segments.
 inline constexpr std::size_t segment_length = 512;
 /// Query rows that one call of the kernels takes at most.
 inline constexpr std::size_t query_tile = 8;
 
-/// What is added to the scaled scores: nothing, ALiBi's slopes, or a table by distance. A view.
+/// The bias added to the scaled scores: none, ALiBi's slopes, or a table by distance. A view.
 template <class T>
 struct ScoreBias {
   const T* slopes = nullptr;       ///< [heads]: - slope * (query - key)
@@ -23,7 +23,7 @@ struct ScoreBias {
 
   /// Whether there is a bias.
   bool any() const noexcept { return slopes != nullptr || by_distance != nullptr; }
-  /// Adds the bias of head `head` to the scores of keys first .. first + 15, as far as the query sees them.
+  /// Adds the bias of head `head` to the scores of keys first .. first + 15, up to the query's own position.
   void add(T* scores, std::size_t head, std::size_t first_visible, std::size_t query,
            std::size_t first) const noexcept {
     const std::size_t end = std::min(first + run_length, query + 1);
@@ -37,7 +37,7 @@ struct ScoreBias {
   }
 };
 
-/// One query row: which keys it sees and where its numbers are.
+/// One query row: the keys it sees and its query vector.
 template <class T>
 struct QueryRow {
   std::size_t head;           ///< query head, which decides the bias
@@ -48,13 +48,13 @@ struct QueryRow {
 
 namespace detail {
 
-/// The weighted sum of values runs in four chains, slot modulo 4, so that few rows still keep the multipliers busy; a
-/// segment ends with (0 + 1) + (2 + 3).
+/// The weighted sum of values uses four accumulators (chains), by slot modulo 4, so that a few rows still keep the
+/// multipliers busy; at a segment's end they are added as (0 + 1) + (2 + 3).
 inline constexpr std::size_t value_chains = 4;
 
 }  // namespace detail
 
-/// Memory of one lane of the kernels.
+/// Scratch memory of one lane.
 template <class T>
 struct AttentionScratch {
   T* queries;          ///< [query_tile, stride]
@@ -63,11 +63,11 @@ struct AttentionScratch {
   T* segment;          ///< [value_chains, query_tile, stride]: one segment's output, in chains
   std::size_t stride;  ///< round_up(head_dim, 16)
 
-  /// Numbers that a lane needs.
+  /// Elements of scratch memory that a lane needs.
   static constexpr std::size_t size(std::size_t head_dim) noexcept {
     return query_tile * ((2 + detail::value_chains) * round_up(head_dim, block_lanes) + segment_length);
   }
-  /// In memory of `size` numbers.
+  /// Uses memory of `size` elements.
   AttentionScratch(T* memory, std::size_t head_dim) noexcept : stride(round_up(head_dim, block_lanes)) {
     queries = memory;
     output = queries + query_tile * stride;
@@ -109,7 +109,7 @@ struct View {
     const std::size_t end = last < start ? 0 : std::min(run_length, last - start + 1);
     return {begin, std::max(begin, end)};
   }
-  /// The runs, among `runs`, that are seen whole; those before and after them are seen in part or not at all.
+  /// The runs, among `runs`, that are fully visible; runs before and after them are partly visible or not at all.
   Range whole(Range runs) const noexcept {
     const std::size_t begin = std::clamp((first + run_length - 1) / run_length, runs.begin, runs.end);
     return {begin, std::clamp((last + 1) / run_length, begin, runs.end)};
@@ -120,7 +120,7 @@ template <class T>
 View view_of(const QueryRow<T>& row) noexcept {
   return {row.first_visible, row.position};
 }
-/// What any of `rows` rows sees, from the first key to the last.
+/// Union of the keys that `rows` rows see, from the first to the last.
 template <class T>
 View joint_view(const QueryRow<T>* row, std::size_t rows) noexcept {
   View all = view_of(row[0]);
@@ -128,7 +128,7 @@ View joint_view(const QueryRow<T>* row, std::size_t rows) noexcept {
     all = {std::min(all.first, row[m].first_visible), std::max(all.last, row[m].position)};
   return all;
 }
-/// What every one of `rows` rows sees.
+/// Keys that all of `rows` rows see.
 template <class T>
 View common_view(const QueryRow<T>* row, std::size_t rows) noexcept {
   View all = view_of(row[0]);

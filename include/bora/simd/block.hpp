@@ -1,4 +1,4 @@
-/// Chooses the backend: what a block of 16 numbers is made of in this program.
+/// Chooses the backend, which implements a block (a vector of 16 elements) in this program.
 #pragma once
 #include <bora/simd/scalar.hpp>
 #if defined(BORA_BACKEND_XSIMD)
@@ -17,9 +17,9 @@ inline constexpr const char* backend_name = "scalar";
 using FloatBlock = XsimdBlock;
 inline constexpr const char* backend_name = "xsimd";
 #else
-/// Sixteen floats of this program.
+/// The block of 16 floats on this program's backend.
 using FloatBlock = HighwayBlock;
-/// What they are made of.
+/// The backend's name.
 inline constexpr const char* backend_name = "highway";
 #endif
 

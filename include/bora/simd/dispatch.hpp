@@ -1,12 +1,12 @@
-/// The way from a program that is compiled for any processor to the kernels for the one that it runs on. In one source,
-/// compiled as the program is:
+/// Chooses the kernels for the processor that the program runs on, at run time. In one source, compiled with the
+/// program's flags:
 ///
 ///     #define BORA_COMPILE_DISPATCH
 ///     #define BORA_DISPATCH_TARGETS(T) T(avx512) T(avx2) T(sse4)
 ///     #include <bora/simd/dispatch.hpp>
 ///
-/// The targets stand with the best one first: the first whose instructions the processor has is taken, once. The
-/// environment may ask for another one, BORA_TARGET=avx2. The CMake function `bora_dispatch` writes this source.
+/// List the best target first: the first one whose instructions the processor has is chosen, once. The environment
+/// variable BORA_TARGET=avx2 selects another one. The CMake function `bora_dispatch` writes this source.
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/simd/dispatch_list.hpp>
@@ -31,7 +31,7 @@ BORA_DISPATCH_TARGETS(BORA_DECLARE_TARGET)
 namespace bora { inline namespace BORA_ABI { namespace simd {
 namespace detail {
 
-/// What this processor has, a sum of KernelTable::Needs.
+/// Features of this processor, a sum of KernelTable::Needs.
 inline std::uint32_t processor() noexcept {
   __builtin_cpu_init();
   const auto sum = [](bool has, std::uint32_t need) { return has ? need : 0u; };
@@ -53,8 +53,8 @@ inline std::uint32_t processor() noexcept {
 }
 
 struct Choice {
-  const KernelTable* table = nullptr;  ///< the best one that runs here, or the one asked for
-  std::string refused;                 ///< why the one asked for was not taken; empty: it was
+  const KernelTable* table = nullptr;  ///< the best target that runs here, or the requested one
+  std::string refused;                 ///< why the requested target was rejected; empty if it was not
 };
 
 inline Choice choose_target() {
@@ -69,7 +69,7 @@ inline Choice choose_target() {
   std::string names;
   bool known = wish == nullptr || *wish == '\0';
   for (const KernelTable* table : all) {
-    if (table->list != kernel_list_sum()) continue;  // another version's
+    if (table->list != kernel_list_sum()) continue;  // built from another version of the list
     const bool wanted = wish != nullptr && std::string_view(wish) == table->name;
     known = known || wanted;
     if ((table->needs & ~has) != 0) {
@@ -124,4 +124,4 @@ BORA_KERNELS(BORA_DISPATCH_KERNEL)
 }}}  // namespace bora::BORA_ABI::simd
 
 #define BORA_COMPILE_KERNELS
-#include <bora/simd/kernels.hpp>  // those of double
+#include <bora/simd/kernels.hpp>  // kernels of double

@@ -1,4 +1,4 @@
-/// The list of kernels as numbers: where each stands in a table.
+/// The list of kernels as indices into a KernelTable.
 #pragma once
 #include <bora/simd/kernel_list.hpp>
 #include <bora/simd/kernel_table.hpp>
@@ -16,7 +16,7 @@ inline constexpr std::string_view kernel_names[] = {
 };
 inline constexpr std::size_t kernel_count = std::size(kernel_names);
 
-/// A sum over the names: a program and a target of different lists do not meet.
+/// Checksum of the kernels' names: a program rejects a target built from another list.
 consteval std::uint64_t kernel_list_sum() {
   std::uint64_t sum = 0xcbf29ce484222325u;
   for (const std::string_view name : kernel_names)
@@ -25,7 +25,7 @@ consteval std::uint64_t kernel_list_sum() {
 }
 consteval std::size_t kernel_index(std::string_view name) {
   std::size_t i = 0;
-  while (kernel_names[i] != name) ++i;  // the list has it
+  while (kernel_names[i] != name) ++i;  // the name is always in the list
   return i;
 }
 

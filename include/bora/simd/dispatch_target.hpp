@@ -1,4 +1,5 @@
-/// The kernels of one target for programs that choose while they run. One source a target, compiled with its -march:
+/// The kernels of one target, for programs that choose their kernels at run time. One source for each target, compiled
+/// with its -march:
 ///
 ///     #define BORA_DISPATCH_TARGET avx2
 ///     #include <bora/simd/dispatch_target.hpp>
@@ -19,7 +20,7 @@
 BORA_BEFORE_NAMESPACE();
 namespace bora { inline namespace BORA_ABI { namespace simd { namespace detail {
 
-/// A kernel behind plain pointers.
+/// Calls a kernel with arguments passed as plain pointers.
 template <auto kernel>
 struct Dispatched;
 template <class R, class... A, R (*kernel)(A...) noexcept>
@@ -31,7 +32,7 @@ struct Dispatched<kernel> {
  private:
   template <class T>
   static T& at(const void* argument) noexcept {
-    return *static_cast<T*>(const_cast<void*>(argument));  // what the kernel may not change is const in T
+    return *static_cast<T*>(const_cast<void*>(argument));  // arguments that the kernel must not change are const in T
   }
   template <std::size_t... i>
   static void call(const void* const* arguments, [[maybe_unused]] void* result, std::index_sequence<i...>) noexcept {

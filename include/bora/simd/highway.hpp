@@ -1,4 +1,4 @@
-/// Blocks on Google Highway: the native vector of the target, doubled until it has 16 lanes.
+/// Blocks on Google Highway: the native vector of the target, doubled until it has 16 elements.
 #pragma once
 #include <bora/core/format.hpp>
 #include <bora/simd/highway_library.hpp>
@@ -7,8 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <type_traits>
-// Highway before 1.1 has no dot product of bfloat16 pairs for AVX-512; the compilers have. Highway may use narrower
-// vectors than the compiler could.
+// Highway before 1.1 has no dot product of bfloat16 pairs for AVX-512, but compilers have the intrinsic. Highway may
+// use narrower vectors than the compiler could.
 #if defined(__AVX512BF16__) && HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
 #include <immintrin.h>
 #define BORA_HIGHWAY_BF16_PAIRS 1
@@ -20,7 +20,7 @@ BORA_BEFORE_NAMESPACE();
 namespace bora { inline namespace BORA_ABI { namespace simd {
 
 #if HWY_HAVE_SCALABLE
-// Vectors of unknown length cannot be members of a block; the compiler vectorises the twin instead.
+// Vectors of unknown length (SVE, RVV) cannot be members of a block; the compiler vectorises the scalar code instead.
 using HighwayBlock = ScalarBlock<float>;
 #else
 
@@ -101,17 +101,17 @@ struct HighwayVector {
   friend BORA_INLINE HighwayVector max(HighwayVector a, HighwayVector b) noexcept { return {hn::Max(a.v, b.v)}; }
   friend BORA_INLINE HighwayVector min(HighwayVector a, HighwayVector b) noexcept { return {hn::Min(a.v, b.v)}; }
   friend BORA_INLINE HighwayVector abs(HighwayVector a) noexcept { return {hn::Abs(a.v)}; }
-  /// f(a), where a NaN goes around f: Highway's functions turn their argument into integers.
+  /// f(a), but NaN elements are returned unchanged: Highway's functions convert their argument to integers.
   template <class F>
   static BORA_INLINE HighwayVector around_nan(V a, F&& f) noexcept {
     const auto nan = hn::IsNaN(a);
     return {hn::IfThenElse(nan, a, f(hn::IfThenElse(nan, hn::Zero(D()), a)))};
   }
   friend BORA_INLINE HighwayVector exp(HighwayVector a) noexcept {
-    // Highway's is right up to 104, where the result is infinite anyway.
+    // Highway's exp is correct up to 104, where the result is infinite anyway.
     return around_nan(a.v, [](V x) { return hn::Exp(D(), hn::Min(hn::Set(D(), 104.0f), x)); });
   }
-  /// exp for x <= 0, as softmax needs it: without the general one's way to infinity. Below -87 the result is 0.
+  /// exp for x <= 0, as softmax needs it: skips the overflow handling of the general one. Below -87 the result is 0.
   friend BORA_INLINE HighwayVector exp_nonpositive(HighwayVector a) noexcept {
     const D d;
     const auto constant = [&](float x) { return hn::Set(d, x); };
@@ -127,7 +127,7 @@ struct HighwayVector {
                            0.0013941108803230049f};  // Chebyshev interpolation on |r| <= ln 2 / 2
     V p = constant(c[6]);
     for (std::size_t i = 6; i-- > 0;) p = hn::MulAdd(p, r, constant(c[i]));
-    // 1.5 * 2^23 + 127 + n: the last bits are the exponent of 2^n. Where n is no number, p is none either.
+    // 1.5 * 2^23 + 127 + n: the last bits are the exponent of 2^n. If n is NaN, so is p.
     const auto exponent = hn::ShiftLeft<23>(hn::BitCast(I32(), hn::Add(n, constant(12583039.0f))));
     const V e = hn::Mul(p, hn::BitCast(d, exponent));
     return {hn::IfThenElse(hn::Lt(a.v, constant(-87.0f)), hn::Zero(d), e)};

@@ -1,5 +1,6 @@
-/// The kernels that a program can hold once: what is worth a call. A row, a product, the attention of a few queries;
-/// never a single vector. Those of `double` are scalar on every processor (simd/block.hpp) and in kernels.hpp.
+/// The kernels that a program compiles once and calls as functions: each does enough work to be worth a call (a row, a
+/// product, the attention of a few queries; never a single vector). Kernels of `double` are scalar on every processor
+/// (simd/block.hpp) and declared in kernels.hpp.
 ///
 ///     K(result, name, (template arguments), (parameters), (arguments))
 #pragma once

@@ -1,25 +1,27 @@
-/// What crosses between a program and its kernels for another target: plain types, in the same place for all.
+/// The interface between a program and its kernels for other targets: plain types, with one layout for all targets.
 ///
-/// A program that is compiled for any processor (BORA_DYNAMIC_DISPATCH) and each of its targets have namespaces of
-/// their own (core/abi.hpp), so a kernel gets the addresses of its arguments. They are views, of one layout everywhere.
+/// A program that chooses its kernels at run time (BORA_DYNAMIC_DISPATCH) and each of its targets use different
+/// namespaces (core/abi.hpp), so kernels are passed the addresses of their arguments. The arguments are views with the
+/// same layout in all of them.
 #pragma once
 #include <bora/core/abi.hpp>
 #include <cstdint>
 
 namespace bora {
 
-/// A kernel of a target: reads its arguments where they are, and puts what it returns where `result` points to.
+/// A kernel of a target: reads its arguments through pointers, and stores its return value at `result`.
 using DispatchedKernel = void (*)(const void* const* arguments, void* result);
 
-/// The kernels of one target, in the order of simd/kernel_list.hpp. Constant data: looking at it runs none of its code.
+/// The kernels of one target, in the order of simd/kernel_list.hpp. Constant data: reading the table runs no code of
+/// the target.
 struct KernelTable {
-  /// What a processor must have.
+  /// Features that the processor must have.
   enum Needs : std::uint32_t { sse4 = 1, avx2 = 2, aes = 4, avx512 = 8, ice_lake = 16, bf16 = 32 };
 
-  const char* name;                 ///< as BORA_TARGET in the environment asks for it
+  const char* name;                 ///< the target's name in BORA_TARGET
   std::uint32_t needs;              ///< a sum of Needs
-  bool bf16_dot_products;           ///< whether products of Bf16 run on the target's own instruction
-  std::uint64_t list;               ///< a sum over the list of kernels: it must be the program's
+  bool bf16_dot_products;           ///< whether products of Bf16 use the target's dot-product instruction
+  std::uint64_t list;               ///< checksum of the list of kernels: must equal the program's
   const DispatchedKernel* kernels;  ///< one for each
 };
 

@@ -1,7 +1,7 @@
-/// The kernels as functions that another source holds, for a program of several: they are compiled once, in a source
-/// that defines BORA_COMPILE_KERNELS and includes this header; those that define BORA_EXTERN_KERNELS call them. The
-/// CMake function `bora_kernels` does both. All need the same flags: with others the program does not link. What is
-/// compiled may also be the way to one of several targets (simd/dispatch.hpp).
+/// The kernels as external functions, for programs of several source files: they are compiled once, in a source that
+/// defines BORA_COMPILE_KERNELS and includes this header; sources that define BORA_EXTERN_KERNELS call them. The CMake
+/// function `bora_kernels` does both. All sources need the same flags: otherwise the program does not link. The
+/// compiled functions may also choose among several targets at run time (simd/dispatch.hpp).
 #pragma once
 #include <bora/simd/kernel_list.hpp>
 
@@ -11,7 +11,7 @@
 #define BORA_KERNEL extern template
 #endif
 
-#if !defined(DOXYGEN)  // each is described where it is defined
+#if !defined(DOXYGEN)  // each kernel is documented where it is defined
 BORA_BEFORE_NAMESPACE();
 namespace bora { inline namespace BORA_ABI { namespace simd {
 

@@ -1,4 +1,4 @@
-/// How keys and values are held: runs of 16 absolute positions, laid out for the matrix tiles.
+/// Memory layout of keys and values: runs of 16 absolute positions, laid out for the matrix tiles.
 ///
 /// A run of one key/value head holds
 ///
@@ -6,7 +6,7 @@
 ///     values  [16][head_dim]            rows, read by whole blocks: the last block of one reads on into what follows
 ///     scales  [2][16] F32               Q8 only: one scale per token and head, for the key and for the value
 ///
-/// Where run r of a sequence lies is the cache's business: attention sees a base, a table or a modulus.
+/// The cache decides where run r of a sequence lies: attention only sees a base, a table or a modulus.
 #pragma once
 #include <bora/core/format.hpp>
 #include <bora/core/memory.hpp>
@@ -58,9 +58,9 @@ struct Run {
   typename E::Storage* values() const noexcept {
     return reinterpret_cast<typename E::Storage*>(data + Layout::values_at(head_dim));
   }
-  /// A scale a key.
+  /// The keys' scales, one per position.
   float* key_scales() const noexcept { return reinterpret_cast<float*>(data + Layout::scales_at(head_dim)); }
-  /// A scale a value.
+  /// The values' scales, one per position.
   float* value_scales() const noexcept { return key_scales() + run_length; }
 };
 
@@ -75,7 +75,7 @@ struct KeyRuns {
   std::size_t kv_heads = 1;              ///< key/value heads, whose runs lie side by side
   std::size_t head_dim = 1;              ///< features per head
 
-  /// Where the memory holds a run of the sequence.
+  /// Index in memory of a run of the sequence.
   std::size_t place(std::size_t run) const noexcept {
     if (table != nullptr) return table[run / page_runs] * page_runs + run % page_runs;
     return first + (run < modulus ? run : run % modulus);
@@ -88,8 +88,8 @@ struct KeyRuns {
 
 namespace detail {
 
-/// Rounds a vector to 8 bits with one scale, largest magnitude / 127, half away from zero. A vector that holds what is
-/// not finite gets a scale that is not, so that nothing hides it; one too small for the scale to be a number is zero.
+/// Rounds a vector to 8 bits with one scale, largest magnitude / 127, half away from zero. A vector with a NaN or an
+/// infinity gets a scale of NaN, so the fault stays visible; a vector whose inverse scale would overflow becomes zero.
 template <class T>
 float quantise(const T* x, std::size_t n, std::int8_t* out, std::size_t stride) noexcept {
   float largest = 0;

@@ -1,8 +1,8 @@
 /// Matrix products over panels: y = x Wᵀ (forward), dx = dy W and dW = dyᵀ x (backward).
 ///
-/// The sum over K of one output runs in one fixed order, whatever the number of rows, the tile it falls
-/// into or the thread: k ascending, one accumulator. K may be cut only by storing and reloading that
-/// accumulator. That is what makes a token's logits independent of its batch.
+/// The sum over K of one output is computed in one fixed order (k ascending, one accumulator), whatever the number of
+/// rows, the tile or the thread. K may be split only by storing and reloading that accumulator. This makes a token's
+/// logits independent of its batch.
 #pragma once
 #include <bora/core/executor.hpp>
 #include <bora/simd/block.hpp>
@@ -15,7 +15,7 @@ namespace bora { inline namespace BORA_ABI { namespace simd {
 
 namespace detail {
 
-/// How a format multiplies: one step consumes `group` columns of 16 rows.
+/// How a format multiplies: one call consumes `group` columns of 16 rows.
 template <class B, class W>
 struct Step {
   static constexpr std::size_t group = 1;
@@ -39,9 +39,9 @@ struct PairStep {
 template <class B, MatrixFormat Format>
 using StepOf = std::conditional_t<std::is_same_v<Format, Bf16>, PairStep<B>, Step<B, typename Format::Storage>>;
 
-/// Steps over weights that come from memory: each is asked for well ahead, since the processor's own prefetching ends
-/// at every page. Single rows go from 82 to 98 % of the read bandwidth (benchmarks/speed.cpp); in a cache it costs 15
-/// %.
+/// For weights streamed from memory: prefetches well ahead, since the processor's own prefetching stops at each page.
+/// Products of a single row rise from 82 to 98 % of the read bandwidth (benchmarks/speed.cpp); for weights in a cache
+/// it would cost 15 %.
 template <class S>
 struct Streamed : S {};
 template <class S>
@@ -60,7 +60,7 @@ struct TileArguments {
   std::size_t steps;
   T* y;
   std::size_t y_stride;
-  bool resume;  // start from y rather than from zero
+  bool resume;  // add to y instead of starting from zero
 };
 
 /// y[m][p * 16 ..] (+)= sum over k of x[m][k] * w[p][k][0 .. 15], for M rows and P panels held in registers.
@@ -114,11 +114,10 @@ BORA_NOINLINE void tile_rows(TileArguments<W, X, T> a, std::size_t rows) noexcep
   sweep(std::integral_constant<std::size_t, 1>{});
 }
 
-/// What blocks a product for the caches: a tile's rows of x stay in the first level while a group of panels, which
-/// stays in the second, passes over them.
+/// Cache-blocking sizes: a tile's rows of x stay in L1, a group of panels in L2.
 inline constexpr std::size_t cached_input_bytes = 16 * 1024, cached_group_bytes = 384 * 1024;
 
-/// Several rows over `panels` panels, P of them at a time, then what is left one by one.
+/// Several rows times `panels` panels, P panels at a time, then the remaining ones in smaller groups.
 template <class B, class S, std::size_t P, class W, class X, class T>
 BORA_INLINE void panel_sweep(TileArguments<W, X, T> a, std::size_t rows, std::size_t panels) noexcept {
   for (; panels >= P; panels -= P, a.w += P * a.panel, a.y += P * block_lanes) tile_rows<B, S, P>(a, rows);
@@ -148,8 +147,8 @@ BORA_INLINE void sweep_rows(const TileArguments<W, X, T>& a, std::size_t rows, s
     panel_sweep<B, S, B::tile_panels>(a, rows, panels);
 }
 
-/// Sweeps with the rows of x widened once on the stack, so that a tile broadcasts numbers as it loads them: for targets
-/// that multiply no pairs of bfloat16. The sums are the same, bit for bit.
+/// The same with the rows of x widened once, on the stack, so that a tile can broadcast them directly: for targets
+/// without a dot product of bfloat16 pairs. The sums are the same, bit for bit.
 template <class B, class S, class W>
 BORA_NOINLINE void sweep_widened(const TileArguments<W, bfloat16, float>& a, std::size_t rows,
                                  std::size_t panels) noexcept {
@@ -190,7 +189,7 @@ void matmul(const Panels<Format>& w, Range share, const typename Format::Activat
         k != 0};
   };
   if (rows == 1 && !widens) return detail::sweep_row<B, S>(arguments(share.begin, 0, 0, steps), share.size());
-  // A single tile of rows passes over the weights once: there is nothing to keep in the second level.
+  // A single tile of rows reads the weights once: nothing needs to stay in L2.
   const bool once = rows <= tall;
   const std::size_t input_bytes = std::min(rows, tall) * S::group * (widens ? sizeof(Number) : sizeof(*x));
   const std::size_t cut = once && !widens ? steps : detail::cached_input_bytes / input_bytes;
@@ -209,7 +208,7 @@ void matmul(const Panels<Format>& w, Range share, const typename Format::Activat
 
 namespace detail {
 
-/// What `matmul_transposed` turns at a time: columns by rows of W, on the stack.
+/// Part of W that `matmul_transposed` transposes at a time, on the stack: columns by rows.
 inline constexpr std::size_t turned_panels = 4, turned_rows = 256;
 
 /// Rows [first, first + rows) of columns 16 p .. 16 p + 15 of W, as a panel of Wᵀ: turned[row - first][column].
@@ -290,8 +289,8 @@ BORA_INLINE void outer_tile(const T* dy, std::size_t dy_stride, const X* x, std:
     }
 }
 
-/// What `outer_product` packs at a time, on the stack: rows by stripes of x, a stripe being as wide as a tile. Read in
-/// place, the columns of a tile lie whole rows apart, and such strides fill few sets of a cache.
+/// Part of x that `outer_product` packs at a time, on the stack: rows by stripes, a stripe being as wide as a tile.
+/// Without packing, a tile's elements would lie whole rows apart, and such strides map to few sets of a cache.
 inline constexpr std::size_t packed_rows = 128, packed_stripes = 4, least_packed_rows = 32;
 
 /// packed[r][c] = x[r * stride + c] for c < width, widened.

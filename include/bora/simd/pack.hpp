@@ -1,4 +1,4 @@
-/// From the bytes of a file to panels, in one pass.
+/// Packs the bytes of a file into panels, in one pass.
 #pragma once
 #include <bora/core/format.hpp>
 #include <bora/simd/panels.hpp>
@@ -46,7 +46,7 @@ bool widen_as(StoredRow from, std::size_t n, T* out) noexcept {
   return bad == 0;
 }
 
-/// What a panel of 16 rows holds of one column, or of a pair of bfloat16 columns.
+/// One row's part of a panel column: one element, or a pair of bfloat16 elements.
 template <class Storage>
 using PanelWord =
     std::conditional_t<sizeof(Storage) == 8, std::uint64_t,
@@ -62,7 +62,7 @@ constexpr std::uint32_t word_not_finite(PanelWord<Storage> w) noexcept {
   return not_finite(std::bit_cast<float>(static_cast<std::uint32_t>(w)));
 }
 
-/// The first `words` words of 16 rows, which the file holds as the panel does, into a panel.
+/// Packs the first `words` words of 16 rows into a panel; the file's element type is the panel's.
 template <class Storage>
 BORA_NOINLINE bool transpose_words(const StoredRow* rows, std::size_t words, Storage* panel) noexcept {
   using Word = PanelWord<Storage>;

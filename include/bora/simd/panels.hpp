@@ -1,8 +1,8 @@
 /// One layout of a weight matrix for decoding, prefill and backward.
 ///
 /// A matrix W [rows, cols] (a linear layer's [out, in]) is cut into panels of 16 rows. Inside a panel the
-/// columns follow one another, and the 16 rows of a column lie side by side, so that one vector load carries
-/// a column's share of 16 outputs and no sum ever crosses lanes:
+/// columns follow one another, and the 16 rows of a column lie side by side, so that one vector load reads a column of
+/// 16 outputs and no sum ever crosses elements of a vector:
 ///
 ///     F32, F16, F64   panel[k][row]              k = 0 .. cols - 1
 ///     Bf16            panel[k / 2][row][k % 2]   pairs of k, as the bfloat16 dot product takes them
@@ -25,17 +25,17 @@ template <MatrixFormat Format>
 struct PanelLayout {
   static constexpr std::size_t group = std::is_same_v<Format, Bf16> ? 2 : 1;  ///< columns interleaved; 1: none
 
-  /// Columns with the padding at their end.
+  /// Number of columns, padding included.
   static constexpr std::size_t padded_cols(std::size_t cols) noexcept { return round_up(cols, group); }
-  /// Panels of that many rows.
+  /// Number of panels for that many rows.
   static constexpr std::size_t panels(std::size_t rows) noexcept { return (rows + block_lanes - 1) / block_lanes; }
-  /// Numbers in a panel.
+  /// Elements of a panel.
   static constexpr std::size_t panel_size(std::size_t cols) noexcept { return padded_cols(cols) * block_lanes; }
-  /// Numbers in all panels of a matrix.
+  /// Elements of all panels of a matrix.
   static constexpr std::size_t size(std::size_t rows, std::size_t cols) noexcept {
     return panels(rows) * panel_size(cols);
   }
-  /// Where element [row, col] is.
+  /// Index of element [row, col].
   static constexpr std::size_t at(std::size_t row, std::size_t col, std::size_t cols) noexcept {
     return row / block_lanes * panel_size(cols) + col / group * group * block_lanes + row % block_lanes * group +
            col % group;
@@ -45,15 +45,15 @@ struct PanelLayout {
 /// A matrix [rows, cols] in panels; a view to read.
 template <MatrixFormat Format>
 struct Panels {
-  /// Where each element is.
+  /// Layout of the elements.
   using Layout = PanelLayout<Format>;
   const typename Format::Storage* data = nullptr;  ///< [count(), panel_size()]
   std::size_t rows = 0;                            ///< of the matrix, padding not counted
   std::size_t cols = 0;                            ///< of the matrix, padding not counted
 
-  /// Panels.
+  /// Number of panels.
   std::size_t count() const noexcept { return Layout::panels(rows); }
-  /// Numbers in a panel.
+  /// Elements of a panel.
   std::size_t panel_size() const noexcept { return Layout::panel_size(cols); }
   /// Where a panel begins.
   const typename Format::Storage* panel(std::size_t p) const noexcept { return data + p * panel_size(); }
@@ -63,7 +63,7 @@ struct Panels {
   }
 };
 
-/// The same, to be packed.
+/// A writable view, for packing.
 template <MatrixFormat Format>
 struct WritablePanels : Panels<Format> {
   typename Format::Storage* memory;  ///< `data`, to write to

@@ -1,5 +1,5 @@
-/// Elementwise work on rows: sums, conversions, norms. Every function takes one row, so that a row's numbers
-/// cannot depend on the rows beside it.
+/// Elementwise work on rows: sums, conversions, norms. Every function takes one row, so that a row's results cannot
+/// depend on other rows.
 #pragma once
 #include <bora/simd/block.hpp>
 #include <algorithm>
@@ -25,7 +25,7 @@ BORA_INLINE void store(B b, U* p, std::size_t valid) noexcept {
   else
     b.store_first(p, valid);
 }
-/// f(offset, valid lanes) for each block of a row of n.
+/// f(offset, valid elements) for each block of a row of n.
 template <class F>
 BORA_INLINE void for_blocks(std::size_t n, F&& f) noexcept {
   std::size_t i = 0;
@@ -72,7 +72,7 @@ void scale(T factor, T* out, std::size_t n) noexcept {
   });
 }
 
-/// Clamps to [-limit, limit]; a NaN passes through on no target's promise, files with NaN are refused.
+/// Clamps to [-limit, limit]. NaN handling is unspecified; loaders reject NaN.
 template <class T>
 void clip(T limit, T* out, std::size_t n) noexcept {
   using B = Block<T>;
@@ -81,7 +81,7 @@ void clip(T limit, T* out, std::size_t n) noexcept {
   });
 }
 
-/// out = a; short rows cost less than a call of memcpy.
+/// out = a; faster than memcpy for short rows.
 template <class T>
 BORA_INLINE void copy_row(const T* a, T* out, std::size_t n) noexcept {
   detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
@@ -89,8 +89,8 @@ BORA_INLINE void copy_row(const T* a, T* out, std::size_t n) noexcept {
   });
 }
 
-/// y = x, its pairs (x[c], x[c + half]) turned by the angles whose cosine and sine are given; `direction` -1 turns
-/// back. y may be x.
+/// y = x with its pairs (x[c], x[c + half]) rotated by the angles whose cosine and sine are given; `direction` -1
+/// rotates back. y may be x.
 template <class T>
 void rotate(const T* x, const T* cosine, const T* sine, std::size_t half, T direction, T* y) noexcept {
   using B = Block<T>;
@@ -125,7 +125,7 @@ void round_row(const T* from, Activation* to, std::size_t n) noexcept {
   }
 }
 
-/// What a norm measured of a row: y = (x - mean) * inverse_deviation.
+/// Statistics of a row for a norm: y = (x - mean) * inverse_deviation.
 template <class T>
 struct RowStatistics {
   T mean;               ///< 0 for RMSNorm, which subtracts none
@@ -206,7 +206,7 @@ void add_normal_product(const T* x, std::size_t n, RowStatistics<T> s, const T* 
 
 namespace detail {
 
-/// Of at most 2^24 elements, whose indices a float holds exactly.
+/// Index of the largest of at most 2^24 elements: a float holds their indices exactly.
 template <class T>
 std::size_t largest_of_stretch(const T* x, std::size_t n) noexcept {
   using B = Block<T>;
@@ -242,7 +242,7 @@ std::size_t largest_of_stretch(const T* x, std::size_t n) noexcept {
 
 }  // namespace detail
 
-/// Where the largest element is, the first of equals; a NaN is never the largest. n if there is none above -infinity.
+/// Index of the largest element, the first one of equals; NaNs are ignored. n if no element is above -infinity.
 template <class T>
 std::size_t largest_index(const T* x, std::size_t n) noexcept {
   constexpr std::size_t stretch = std::size_t{1} << 24;
@@ -259,8 +259,8 @@ template <class T>
 struct LogSumExp {
   T largest;  ///< the largest x
   T log_sum;  ///< log(sum exp(x - largest))
-  T sum;      ///< sum exp(x - largest), for softmax: where x is large, `value` has lost its last digits
-  /// log of the sum.
+  T sum;      ///< sum exp(x - largest), for softmax: more precise than `value` where x is large
+  /// log(sum exp(x)).
   T value() const noexcept { return largest + log_sum; }
   /// -log softmax of one of the logits.
   double cross_entropy(T logit) const noexcept {

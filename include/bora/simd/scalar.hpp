@@ -1,8 +1,8 @@
-/// Sixteen lanes as a plain array: the scalar twin of the SIMD blocks, for any number type.
+/// Sixteen elements as a plain array: the scalar reference of the SIMD blocks, for any number type.
 ///
-/// A *block* is the unit that all kernels are written in: 16 numbers with the operations below. Backends
-/// differ in what a block is made of; kernels do not. The twin on `double` is the truth that tests
-/// compare with, and `BORA_BACKEND_SCALAR` runs a whole program on the twin of `float`.
+/// A *block* is the unit that all kernels are written in: a vector of 16 elements with the operations below. Backends
+/// build a block from different vectors; kernels are the same for all. The scalar block of `double` is the reference
+/// that tests compare with, and `BORA_BACKEND_SCALAR` runs a whole program on the scalar block of `float`.
 #pragma once
 #include <bora/core/format.hpp>
 #include <cmath>
@@ -12,64 +12,65 @@
 BORA_BEFORE_NAMESPACE();
 namespace bora { inline namespace BORA_ABI { namespace simd {
 
-/// Lanes of every block on every target, so that panels, runs of keys and sums have one shape.
+/// Elements of a block on every target, so that panels, runs of keys and sums have one shape.
 inline constexpr std::size_t block_lanes = 16;
 
-/// A block as an array: what every function of the other blocks means, for any number type. The twin that tests trust.
+/// A block as an array, for any number type: defines what each function of the other blocks must compute, and is the
+/// reference for tests.
 template <class T>
 struct ScalarBlock {
   using Number = T;
-  static constexpr std::size_t lanes = block_lanes;  ///< numbers in a block
+  static constexpr std::size_t lanes = block_lanes;  ///< elements of a block
   static constexpr std::size_t tile_rows = 4;        ///< rows of input that a tile of a matrix product holds at most
   static constexpr std::size_t tile_panels = 1;      ///< panels of weights that such a tile holds
-  T lane[lanes];                                     ///< the numbers
+  T lane[lanes];                                     ///< the elements
 
-  /// The name that programs print.
+  /// The backend's name, as programs print it.
   static constexpr const char* target() noexcept { return "scalar"; }
 
-  /// f(lane) in each lane.
+  /// Applies f to each element.
   template <class F>
   static BORA_INLINE ScalarBlock each(F&& f) noexcept {
     ScalarBlock r;
     for (std::size_t i = 0; i < lanes; ++i) r.lane[i] = f(i);
     return r;
   }
-  /// `x` in each lane.
+  /// Every element is `x`.
   static BORA_INLINE ScalarBlock broadcast(T x) noexcept {
     return each([&](std::size_t) { return x; });
   }
-  /// 0 in each lane.
+  /// Every element is 0.
   static BORA_INLINE ScalarBlock zero() noexcept { return broadcast(T(0)); }
-  /// The 16 numbers at `p`, which need not be aligned.
+  /// Loads 16 elements from `p`, which need not be aligned.
   static BORA_INLINE ScalarBlock load(const T* p) noexcept {
     return each([&](std::size_t i) { return p[i]; });
   }
-  /// The 16 numbers at `p`, which need not be aligned.
+  /// Loads 16 elements from `p`, which need not be aligned.
   static BORA_INLINE ScalarBlock load(const bfloat16* p) noexcept {
     return each([&](std::size_t i) { return T(to_float(p[i])); });
   }
-  /// The 16 numbers at `p`, which need not be aligned.
+  /// Loads 16 elements from `p`, which need not be aligned.
   static BORA_INLINE ScalarBlock load(const float16* p) noexcept {
     return each([&](std::size_t i) { return T(to_float(p[i])); });
   }
-  /// The 16 numbers at `p`, which need not be aligned.
+  /// Loads 16 elements from `p`, which need not be aligned.
   static BORA_INLINE ScalarBlock load(const std::int8_t* p) noexcept {
     return each([&](std::size_t i) { return T(p[i]); });
   }
-  /// The first n of 16 lanes; the rest are zero.
+  /// Loads the first n of 16 elements; the rest are zero.
   template <class U>
   static BORA_INLINE ScalarBlock load_first(const U* p, std::size_t n) noexcept {
     return each([&](std::size_t i) { return i < n ? T(to_float(p[i])) : T(0); });
   }
-  /// All lanes to `p`, rounded where it holds bfloat16.
+  /// Stores all elements to `p`, rounding if it points to bfloat16.
   BORA_INLINE void store(T* p) const noexcept {
     for (std::size_t i = 0; i < lanes; ++i) p[i] = lane[i];
   }
-  /// All lanes to `p`, rounded where it holds bfloat16.
+  /// Stores all elements to `p`, rounding if it points to bfloat16.
   BORA_INLINE void store(bfloat16* p) const noexcept {
     for (std::size_t i = 0; i < lanes; ++i) p[i] = to_bfloat16(static_cast<float>(lane[i]));
   }
-  /// The first n of 16 lanes to `p`.
+  /// Stores the first n of 16 elements to `p`.
   template <class U>
   BORA_INLINE void store_first(U* p, std::size_t n) const noexcept {
     U all[lanes];
@@ -89,45 +90,45 @@ struct ScalarBlock {
   friend BORA_INLINE ScalarBlock operator/(ScalarBlock a, ScalarBlock b) noexcept {
     return each([&](std::size_t i) { return a.lane[i] / b.lane[i]; });
   }
-  /// a * b + c. The twin rounds twice: without the instruction a fused one is a library call.
+  /// a * b + c. The scalar block rounds twice: without an FMA instruction a fused multiply-add would be a library call.
   friend BORA_INLINE ScalarBlock mul_add(ScalarBlock a, ScalarBlock b, ScalarBlock c) noexcept {
     return each([&](std::size_t i) { return a.lane[i] * b.lane[i] + c.lane[i]; });
   }
-  /// Lane by lane; `a` where they compare as neither less nor greater.
+  /// Element by element; `a` where the two are equal or unordered (NaN).
   friend BORA_INLINE ScalarBlock max(ScalarBlock a, ScalarBlock b) noexcept {
     return each([&](std::size_t i) { return a.lane[i] < b.lane[i] ? b.lane[i] : a.lane[i]; });
   }
-  /// Lane by lane; `a` where they compare as neither less nor greater.
+  /// Element by element; `a` where the two are equal or unordered (NaN).
   friend BORA_INLINE ScalarBlock min(ScalarBlock a, ScalarBlock b) noexcept {
     return each([&](std::size_t i) { return b.lane[i] < a.lane[i] ? b.lane[i] : a.lane[i]; });
   }
-  /// Lane by lane.
+  /// Element by element.
   friend BORA_INLINE ScalarBlock abs(ScalarBlock a) noexcept {
     return each([&](std::size_t i) { return std::abs(a.lane[i]); });
   }
-  /// Lane by lane.
+  /// Element by element.
   friend BORA_INLINE ScalarBlock exp(ScalarBlock a) noexcept {
     return each([&](std::size_t i) { return std::exp(a.lane[i]); });
   }
-  /// exp of what is known to be at most 0.
+  /// exp of arguments that are at most 0.
   friend BORA_INLINE ScalarBlock exp_nonpositive(ScalarBlock a) noexcept { return exp(a); }
-  /// Lane by lane.
+  /// Element by element.
   friend BORA_INLINE ScalarBlock tanh(ScalarBlock a) noexcept {
     return each([&](std::size_t i) { return std::tanh(a.lane[i]); });
   }
-  /// Lane by lane.
+  /// Element by element.
   friend BORA_INLINE ScalarBlock sqrt(ScalarBlock a) noexcept {
     return each([&](std::size_t i) { return std::sqrt(a.lane[i]); });
   }
-  /// Lanes where a < b come from `yes`, the others from `no`.
+  /// Selects `yes` in elements where a < b, `no` in the others.
   static BORA_INLINE ScalarBlock where_less(ScalarBlock a, ScalarBlock b, ScalarBlock yes, ScalarBlock no) noexcept {
     return each([&](std::size_t i) { return a.lane[i] < b.lane[i] ? yes.lane[i] : no.lane[i]; });
   }
-  /// Lanes begin <= i < end come from `a`, the others from `b`. A select: what is dropped may be NaN.
+  /// Selects elements begin <= i < end from `a`, the others from `b`. Elements that are not selected may be NaN.
   static BORA_INLINE ScalarBlock keep(int begin, int end, ScalarBlock a, ScalarBlock b) noexcept {
     return each([&](std::size_t i) { return int(i) >= begin && int(i) < end ? a.lane[i] : b.lane[i]; });
   }
-  /// Sums of all lanes, in a fixed tree.
+  /// Sum of all elements, in a fixed tree.
   BORA_INLINE T sum() const noexcept {
     T s[lanes];
     store(s);
@@ -135,19 +136,19 @@ struct ScalarBlock {
       for (std::size_t i = 0; i < half; ++i) s[i] = s[i] + s[i + half];
     return s[0];
   }
-  /// Of all lanes.
+  /// Largest of all elements.
   BORA_INLINE T largest() const noexcept {
     T m = lane[0];
     for (std::size_t i = 1; i < lanes; ++i) m = m < lane[i] ? lane[i] : m;
     return m;
   }
 
-  /// Whether the target has a product of pairs; without, `dot_pairs` widens them.
+  /// Whether the target has a dot product of bfloat16 pairs; if not, `dot_pairs` widens them.
   static constexpr bool native_pairs = false;
   /// Sixteen pairs of bfloat16, as a panel of `Bf16` holds them.
   struct Pairs {
-    ScalarBlock even;  ///< the pairs' first numbers
-    ScalarBlock odd;   ///< the pairs' second numbers
+    ScalarBlock even;  ///< first element of each pair
+    ScalarBlock odd;   ///< second element of each pair
     /// Sixteen pairs at `p`.
     static BORA_INLINE Pairs load(const bfloat16* p) noexcept {
       return {each([&](std::size_t i) { return T(to_float(p[2 * i])); }),

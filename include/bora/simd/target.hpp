@@ -1,4 +1,4 @@
-/// What the kernels of a program were compiled for.
+/// The target that the kernels of a program were compiled for.
 #pragma once
 #include <bora/simd/block.hpp>
 #include <bora/simd/kernel_table.hpp>
@@ -8,28 +8,28 @@ namespace bora { inline namespace BORA_ABI { namespace simd {
 
 #if defined(BORA_DYNAMIC_DISPATCH)
 namespace detail {
-/// The kernels that this program chose. Throws ConfigError where BORA_TARGET in the environment asks for what is not
-/// there, or nothing runs on this processor.
+/// The kernels that this program chose. Throws ConfigError if BORA_TARGET in the environment names an unavailable
+/// target, or no target runs on this processor.
 const KernelTable& kernel_table();
 }  // namespace detail
 #endif
 
-/// Whether matrix products of `Bf16` run on the target's own dot product of bfloat16 pairs; without one they are
-/// widened.
+/// Whether matrix products of `Bf16` use the target's dot-product instruction for bfloat16 pairs; otherwise the
+/// elements are widened.
 #if defined(BORA_DYNAMIC_DISPATCH)
 inline bool has_bf16_dot_products() { return detail::kernel_table().bf16_dot_products; }
 #else
 inline constexpr bool bf16_dot_products = FloatBlock::native_pairs;
-/// The same as a question that programs can ask which choose their kernels while they run.
+/// The same at run time, for programs that choose their kernels at run time.
 inline bool has_bf16_dot_products() { return bf16_dot_products; }
 #endif
 
-/// Whether any kernel runs on dot products of 8-bit integers (VNNI, and its like elsewhere): no format of weights needs
-/// them so far, whatever the processor has.
+/// Whether any kernel uses dot products of 8-bit integers (VNNI and its equivalents): always false, as no weight format
+/// needs them yet.
 inline constexpr bool int8_dot_products = false;
 
-/// "AVX3 (highway)": instruction set and backend. Without -march the kernels run on SSE2 or one lane, silently, unless
-/// the program chooses them while it runs: "avx2 (highway, chosen)".
+/// "AVX3 (highway)": instruction set and backend. Without -march the kernels silently use SSE2 or scalar code, unless
+/// the program chooses them at run time: "avx2 (highway, chosen)".
 inline std::string target_name() {
 #if defined(BORA_DYNAMIC_DISPATCH)
   return std::string(detail::kernel_table().name) + " (" + backend_name + ", chosen)";
@@ -39,8 +39,8 @@ inline std::string target_name() {
 }
 
 /// "AVX3 (highway); bf16 dot products: yes; VNNI: no": the target, and which of its special instructions the kernels of
-/// this program really use. Print this in a program's first line. Throws ConfigError where the program chooses its
-/// kernels and BORA_TARGET in the environment asks for what is not there, or nothing runs on this processor.
+/// this program really use. Print this in a program's first line. Throws ConfigError if the program chooses its kernels
+/// and BORA_TARGET in the environment names an unavailable target, or no target runs on this processor.
 inline std::string target_report() {
   return target_name() + "; bf16 dot products: " + (has_bf16_dot_products() ? "yes" : "no") +
          "; VNNI: " + (int8_dot_products ? "yes" : "no");

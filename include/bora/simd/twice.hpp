@@ -1,4 +1,4 @@
-/// A block made of two narrower ones: how 8, 4 or 1 native lanes become 16.
+/// A block made of two narrower ones: how vectors of 8, 4 or 1 elements become 16.
 #pragma once
 #include <bora/core/format.hpp>
 #include <cstddef>
@@ -12,7 +12,7 @@ template <class Half>
 struct Twice {
   using Number = typename Half::Number;
   static constexpr std::size_t lanes = 2 * Half::lanes;
-  // A tile's sums must stay in registers; each doubling halves how many blocks fit.
+  // A tile's sums must stay in registers; each doubling halves the number of blocks that fit.
   static constexpr std::size_t tile_rows = Half::tile_panels > 1 ? Half::tile_rows
                                            : Half::tile_rows > 2 ? Half::tile_rows / 2
                                                                  : Half::tile_rows;

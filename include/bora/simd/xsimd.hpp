@@ -1,4 +1,4 @@
-/// Blocks on xsimd: the native vector of the target, doubled until it has 16 lanes.
+/// Blocks on xsimd: the native vector of the target, doubled until it has 16 elements.
 #pragma once
 #include <bora/core/format.hpp>
 #include <bora/simd/scalar.hpp>
@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <type_traits>
 #if defined(__GNUC__) && !defined(__clang__)
-// g++ 12 takes the undefined vectors of its own AVX-512 intrinsics for mistakes of whoever calls them.
+// g++ 12 warns about the undefined vectors in its own AVX-512 intrinsics as if the caller had made them.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
@@ -39,7 +39,7 @@ struct XsimdVector {
   static BORA_INLINE XsimdVector broadcast(float x) noexcept { return {V(x)}; }
   static BORA_INLINE XsimdVector zero() noexcept { return {V(0.0f)}; }
   static BORA_INLINE XsimdVector load(const float* p) noexcept { return {V::load_unaligned(p)}; }
-  // xsimd widens nothing: an array in between, which the compiler turns into the instruction.
+  // xsimd has no widening loads: go through an array, which the compiler turns into the instruction.
   static BORA_INLINE XsimdVector load(const bfloat16* p) noexcept {
     std::uint32_t bits[lanes];
     for (std::size_t i = 0; i < lanes; ++i) bits[i] = static_cast<std::uint32_t>(p[i].bits) << 16;
@@ -100,7 +100,8 @@ struct XsimdVector {
     const V lane = iota();
     return {xsimd::select(lane >= V(static_cast<float>(begin)) && lane < V(static_cast<float>(end)), a.v, b.v)};
   }
-  /// Sums of all lanes, in a fixed tree: xsimd has no maximum of the lanes, and its sum's order is the target's.
+  /// Reduction of all elements in a fixed tree: xsimd has no horizontal maximum, and the order of its sum depends on
+  /// the target.
   BORA_INLINE float sum() const noexcept {
     return reduce([](float a, float b) { return a + b; });
   }

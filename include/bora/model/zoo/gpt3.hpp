@@ -1,4 +1,4 @@
-/// GPT-3: GPT-2's block at eight sizes with a context of 2048.
+/// GPT-3: GPT-2's layer at eight sizes with a context of 2048.
 ///
 /// Sizes: Brown et al. 2020, Table 2.1, as llm.c's train_gpt2.cu has them. The paper's models alternate dense and
 /// banded sparse layers; these, like llm.c's, are dense. Their weights were never published.

@@ -1,4 +1,4 @@
-/// Mistral 7B: Llama's block with grouped queries and, in its first version, a sliding window.
+/// Mistral 7B: Llama's layer with grouped queries and, in its first version, a sliding window.
 #pragma once
 #include <bora/model/accounting.hpp>
 #include <cstddef>

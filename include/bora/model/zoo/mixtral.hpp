@@ -1,4 +1,4 @@
-/// Mixtral: Mistral's block with eight experts in every layer, two of them for each token.
+/// Mixtral: Mistral with eight experts in every layer, two of them for each token.
 #pragma once
 #include <bora/model/zoo/mistral.hpp>
 #include <cstddef>
@@ -8,7 +8,7 @@ namespace bora { inline namespace BORA_ABI {
 /// Mixtral 8x7B v0.1 (Jiang et al. 2024, Table 1). Base and eps are recalled.
 struct Mixtral8x7B : Mistral7B {
   static constexpr std::size_t context = 32'768;
-  // Dense over 32k tokens with a larger base: an inherited window would be wrong, and silent.
+  // Full attention over 32k tokens with a larger base: inheriting Mistral's window would be silently wrong.
   using Attention = GroupedQueryAttention<head_shape, Causal, Rope<1e6>>;
   using FeedForward = MixtureOfExperts<8, TopKRouter<2>, SwiGlu<14'336>>;
 };

@@ -1,4 +1,4 @@
-/// OLMo: Llama's block with a LayerNorm that learns nothing.
+/// OLMo: Llama's layer with a LayerNorm without parameters.
 #pragma once
 #include <bora/model/accounting.hpp>
 #include <cstddef>

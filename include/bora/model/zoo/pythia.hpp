@@ -1,4 +1,5 @@
-/// Pythia and GPT-NeoX: a quarter of each head turns, attention and feed-forward in parallel behind two norms.
+/// Pythia and GPT-NeoX: rotary positions on a quarter of each head, attention and feed-forward in parallel behind two
+/// norms.
 #pragma once
 #include <bora/model/accounting.hpp>
 #include <cstddef>
