@@ -27,9 +27,8 @@ struct SessionOptions {
 
 /// Options of one prefill. The logits do not depend on them.
 struct PrefillOptions {
-  std::size_t chunk = 0;  ///< 0: the session's; larger ones are cut to it
-  ProgressFunction progress =
-      {};  ///< called with tokens done and total, before each chunk and at the end; false cancels
+  std::size_t chunk = 0;           ///< 0: the session's; larger ones are cut to it
+  ProgressFunction progress = {};  ///< called with (done, total) tokens before each chunk and at the end; false cancels
 };
 
 /// A token for one sequence of a batch.

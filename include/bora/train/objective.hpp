@@ -116,7 +116,7 @@ void check_objective(const O& objective) {
   if constexpr (requires { objective.check(); }) objective.check();
 }
 
-/// The divisor of the sums. Throws Error unless it is above 0.
+/// The divisor of the sums. Throws Error if it is 0 or less.
 inline double require_count(const LossSum& sum) {
   if (sum.count > 0 || std::isnan(sum.count)) return sum.count;
   throw Error(message("the targets count ", sum.count,
