@@ -1,4 +1,4 @@
-/// From text to token files.
+/// Packs text into token files.
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/files/mapped_file.hpp>
@@ -20,33 +20,33 @@
 
 namespace bora { inline namespace BORA_ABI {
 
-/// What turns a text into ids below a vocabulary's size.
+/// A tokenizer: encodes a text to ids below a vocabulary's size.
 template <class T>
 concept TextEncoder = requires(const T& tokenizer, std::string_view text) {
   { tokenizer.encode(text) } -> std::convertible_to<std::vector<TokenId>>;
   { tokenizer.vocab_size() } -> std::convertible_to<std::size_t>;
 };
 
-/// What becomes of a line of JSONL that cannot be read: one that is no JSON object, or has no text.
+/// Treatment of a bad line of JSONL: one that is no JSON object, or has no text.
 enum class BadLines {
   refuse,  ///< ends the packing with a FileError, and nothing is written
   skip,    ///< is left out and counted in PackReport::skipped
 };
 
-/// What becomes of the texts.
+/// Options of packing.
 struct PackOptions {
-  /// Whether each document begins with the BOS token, where the tokenizer has one (`encode(text, {.bos = …})`). It
-  /// does unless this is false: prompts are encoded with it too, and a model should meet what it was trained on.
+  /// Whether each document begins with the BOS token, where the tokenizer has one (`encode(text, {.bos = …})`). On by
+  /// default: prompts are encoded with BOS too, and training should match them.
   bool bos = true;
   /// Appended to each document: the model learns where texts end.
   std::optional<TokenId> end_of_document = {};
-  /// Text files: documents are what stands between these, but for what is empty. Empty: a file is a document.
+  /// Text files: separator of documents; empty documents are left out. Empty: a file is one document.
   std::string separator = "";
   /// JSONL: the key of the text.
   std::string field = "text";
-  /// Of the token file; 0: the tokenizer's. More where the model has ids that the tokenizer does not give.
+  /// Vocabulary size of the token file; 0: the tokenizer's. Larger if the model has more ids than the tokenizer.
   std::size_t vocab_size = 0;
-  /// JSONL: what becomes of a line that cannot be read.
+  /// JSONL: treatment of a bad line.
   BadLines bad_lines = BadLines::refuse;
 };
 
@@ -54,16 +54,16 @@ struct PackOptions {
 struct SkippedLine {
   std::filesystem::path file;  ///< as it was given
   std::size_t line = 0;        ///< from 1
-  std::string why;             ///< the sentence that would have refused it, with file and line
+  std::string why;             ///< the error message that BadLines::refuse would have thrown, with file and line
 };
 
-/// What a token file was made of.
+/// Report of packing: what went into a token file.
 struct PackReport {
-  std::size_t documents = 0;    ///< written, those that are empty not counted
-  std::size_t tokens = 0;       ///< written, with BOS and end-of-document tokens
-  std::size_t text_bytes = 0;   ///< of the documents' text
-  std::size_t empty_texts = 0;  ///< files, lines and texts that were left out since there is nothing in them to learn
-  std::size_t skipped = 0;      ///< lines of JSONL that could not be read, with BadLines::skip
+  std::size_t documents = 0;                    ///< written; empty ones are not counted
+  std::size_t tokens = 0;                       ///< written, with BOS and end-of-document tokens
+  std::size_t text_bytes = 0;                   ///< of the documents' text
+  std::size_t empty_texts = 0;                  ///< empty files, lines and texts, which are left out
+  std::size_t skipped = 0;                      ///< lines of JSONL that could not be read, with BadLines::skip
   std::vector<SkippedLine> skipped_lines = {};  ///< the first ten of them
 };
 
@@ -119,8 +119,9 @@ class DocumentEncoder {
 
 }  // namespace detail
 
-/// Packs texts, one by one. `commit` puts the file in its place; without it nothing is left. Files are read in parts
-/// and ids are written as they come, so memory does not grow with a document, where the tokenizer can encode in parts.
+/// Packs texts, one by one. `commit` renames the file to its own name; without it nothing is left behind. Files are
+/// read in parts and ids are written as they come, so memory does not grow with a document, where the tokenizer can
+/// encode in parts.
 template <TextEncoder Tokenizer>
 class TextPacker {
  public:
@@ -164,7 +165,8 @@ class TextPacker {
     if (lines.empty_file()) add("");
   }
 
-  /// Puts the file in its place; nothing may be added after. Throws FileError on a full disk and the like.
+  /// Renames the file to its own name; nothing may be added afterwards. Throws FileError if writing fails, as on a full
+  /// disk.
   PackReport commit() {
     file_.commit();
     report_.documents = file_.documents();
@@ -177,7 +179,7 @@ class TextPacker {
     file_.append_part(encoder_.push(text));
     document_bytes_ += text.size();
   }
-  /// Nothing where no text came.
+  /// Does nothing if no text came.
   void end_document() {
     if (document_bytes_ == 0) return;
     file_.append_part(encoder_.finish());
@@ -227,7 +229,7 @@ class TextPacker {
   detail::DocumentEncoder<Tokenizer> encoder_;
   TokenFileWriter file_;
   PackReport report_;
-  std::size_t document_bytes_ = 0;  ///< of the document that is not ended
+  std::size_t document_bytes_ = 0;  ///< of the current document
 };
 
 /// Text files into one token file.
@@ -253,9 +255,9 @@ inline std::size_t held_out_begin(std::string_view text, double share, std::stri
 
 }  // namespace detail
 
-/// A text file into two token files: its last `share`, from the beginning of a document or line on where there is one
-/// near, into `held_out`, and what stands before it into `training`. Throws ConfigError unless 0 < share < 1, FileError
-/// for an empty file.
+/// A text file into two token files: its last `share`, cut at the beginning of a document or line if one is near, into
+/// `held_out`, and the text before it into `training`. Throws ConfigError unless 0 < share < 1, FileError for an empty
+/// file.
 template <TextEncoder Tokenizer>
 void pack_held_out(const Tokenizer& tokenizer, const std::filesystem::path& file, double share,
                    const std::filesystem::path& training, const std::filesystem::path& held_out,

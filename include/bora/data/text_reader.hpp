@@ -1,4 +1,4 @@
-/// Text files, read in parts: memory does not grow with them, and a file that becomes shorter meanwhile just ends
+/// Reads text files in parts: memory does not grow with their size, and a file that is truncated meanwhile simply ends
 /// there.
 #pragma once
 #include <bora/core/error.hpp>
@@ -82,7 +82,7 @@ class LineReader {
  private:
   PartReader reader_;
   std::string_view rest_;  ///< of the part that was read last
-  std::string line_;       ///< a line that goes on from part to part
+  std::string line_;       ///< a line that continues from part to part
   std::string_view text_;
   std::size_t number_ = 0;
   bool empty_ = true;
@@ -103,11 +103,11 @@ class DocumentCutter {
       if (cut > 0) text(rest.substr(0, cut));
       end();
     }
-    const std::size_t sure = rest.size() - std::min(rest.size(), separator_.size() - 1);  // no separator begins there
+    const std::size_t sure = rest.size() - std::min(rest.size(), separator_.size() - 1);  // no separator begins here
     if (sure > 0) text(rest.substr(0, sure));
     waiting_.erase(0, waiting_.size() - (rest.size() - sure));
   }
-  /// The end of the text, which ends its last document, too.
+  /// Ends the text and its last document.
   template <class Text, class End>
   void finish(Text text, End end) {
     if (!waiting_.empty()) text(std::string_view(waiting_));

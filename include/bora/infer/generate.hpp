@@ -1,4 +1,4 @@
-/// Text, token by token, as a range.
+/// Generates text token by token, as a lazy range.
 #pragma once
 #include <bora/infer/sampler.hpp>
 #include <bora/infer/session.hpp>
@@ -23,15 +23,15 @@ struct GenerateOptions {
   std::size_t top_k = 0;     ///< keeps the k largest logits; 0 keeps all
   double top_p = 1.0;        ///< keeps the most probable tokens that hold this share; 1 keeps all
   double min_p = 0.0;        ///< least probability relative to the most probable token; 0 keeps all
-  std::size_t max_tokens = std::numeric_limits<std::size_t>::max();  ///< most that are drawn; by default no bound
+  std::size_t max_tokens = std::numeric_limits<std::size_t>::max();  ///< most tokens to draw; by default unlimited
   std::uint64_t seed = 0;          ///< of the draws: equal seeds and logits give equal tokens
-  std::vector<TokenId> stop = {};  ///< any of these ends the text: the session takes it, the range does not give it
+  std::vector<TokenId> stop = {};  ///< any of these ends the text: it is appended to the session, but not yielded
   std::size_t vocab_size = 0;      ///< ids from this one on are never drawn: the tokenizer's size. 0: all may be
 };
 
 /// Why a text has ended.
 enum class FinishReason {
-  none,        ///< it has not; or an exception ended it
+  none,        ///< it has not ended, or an exception ended it
   stop,        ///< a stop token was drawn
   max_tokens,  ///< as many tokens as were asked for
   full         ///< the session has no room for another token
@@ -40,10 +40,10 @@ enum class FinishReason {
 /// A lazy input range of the tokens that follow a prompt. It ends at a stop token, after max_tokens, or when the
 /// session is full.
 ///
-/// Whatever was drawn is in the session as soon as it can be seen, however the loop is left: the prompt, every token
-/// that was given, and the stop token. The last of them is pending (see BatchSession::append), so it costs no forward
-/// pass of its own: the next turn's prefill runs it in front of its tokens. A stop token that the next turn brings
-/// itself is taken back by `session.rewind(session.length() - 1)`.
+/// However the loop is left, the session holds the prompt, every token that was yielded, and the stop token. The last
+/// of them is pending (see BatchSession::append) and costs no forward pass of its own: the next turn's prefill runs it
+/// before that turn's tokens. If the next turn starts with the stop token, first drop it by
+/// `session.rewind(session.length() - 1)`.
 template <class Session>
 class Generation {
   static_assert(std::is_same_v<typename Session::Number, float>,
@@ -71,7 +71,7 @@ class Generation {
     using difference_type = std::ptrdiff_t;
 
     Iterator() = default;
-    /// At the token that the range stands at; one range has one place.
+    /// An iterator at the range's current token; all iterators of a range share that position.
     explicit Iterator(Generation& generation) : generation_(&generation) {}
     TokenId operator*() const noexcept { return generation_->token_; }
     Iterator& operator++() {
@@ -85,8 +85,8 @@ class Generation {
     Generation* generation_ = nullptr;
   };
 
-  /// Prefills the prompt and draws the first token; where that was done before, resumes with the token it stands at.
-  /// What prefill throws passes through.
+  /// Prefills the prompt and draws the first token; a later call resumes at the current token. Exceptions from prefill
+  /// pass through.
   Iterator begin() {
     if (options_.max_tokens == 0)
       finish(FinishReason::max_tokens);
@@ -99,7 +99,7 @@ class Generation {
   bool done() const noexcept { return done_; }
   /// Why it has ended.
   FinishReason finish_reason() const noexcept { return reason_; }
-  /// The stop token that ended it, if one did: the last token of the session, which the range did not give.
+  /// The stop token that ended it, if one did: the session's last token, which the range did not yield.
   std::optional<TokenId> stopped_by() const noexcept {
     return reason_ == FinishReason::stop ? std::optional(token_) : std::nullopt;
   }
@@ -111,8 +111,8 @@ class Generation {
   }
   bool full() const noexcept { return session_->limit() != 0 && session_->length() >= session_->limit(); }
 
-  /// Draws the next token, which is in the session from then on. A text also ends where no token can be chosen: what
-  /// follows would be that of another text.
+  /// Draws the next token and appends it to the session. If the sampler finds no token and throws, the range has ended
+  /// and cannot be resumed.
   void take(std::span<const float> logits) {
     if (full()) return finish(FinishReason::full);
     done_ = true;
@@ -153,13 +153,13 @@ class Generation {
 ///
 /// An empty prompt resumes at the session's pending token. Throws ConfigError for impossible options, TokenError and
 /// CapacityError as prefill does, Error where all logits are NaN or minus infinity. Making the range copies the prompt
-/// and makes the sampler's room; nothing is allocated after that.
+/// and allocates the sampler's buffers; nothing is allocated after that.
 template <class Session>
 Generation<Session> generate(Session& session, std::span<const TokenId> prompt, GenerateOptions options = {}) {
   return Generation<Session>(session, prompt, std::move(options));
 }
 
-/// A model reads tokens: this one only says so.
+/// Exists only for its error message: prompts are tokens, not text.
 template <class Session, std::convertible_to<std::string_view> Text>
 Generation<Session> generate(Session&, const Text&, GenerateOptions = {}) {
   static_assert(sizeof(Text) == 0,

@@ -8,15 +8,15 @@
 
 namespace bora { inline namespace BORA_ABI {
 
-/// Logits at every position, without a session: [batch, time, vocab], zeros at padding. Row t equals, bit for bit, what
-/// a session with an F32 cache says after token t of the sequence.
+/// Logits at every position, without a session: [batch, time, vocab], zeros at padding. Row t equals, bit for bit, the
+/// logits that a session with an F32 cache gives after token t of the sequence.
 template <ModelSpec S, WeightFormat F>
 Tensor<typename F::Number, 3> logits(const Decoder<S, F>& model, const TokenBatch& batch, Executor* pool = nullptr) {
   using T = typename F::Number;
   detail::check_batch<S>(batch, 1);
   constexpr std::size_t head_rows = 64;
   const std::size_t time = batch.time();
-  detail::BatchShape shape;  // a row at a time
+  detail::BatchShape shape;  // rows are run one at a time
   for (std::size_t b = 0; b < batch.batch(); ++b) shape = shape.joined(detail::shape_of(batch, {b, b + 1}));
   detail::BatchForward<S, F> forward(shape, detail::lanes_of(pool), Keep::nothing);
   detail::Head<S, F> head(std::min(time, head_rows));

@@ -1,4 +1,4 @@
-/// From logits to a token.
+/// Draws tokens from logits.
 #pragma once
 #include <bora/core/float_mode.hpp>
 #include <bora/core/random.hpp>
@@ -22,11 +22,11 @@ struct SamplingOptions {
   std::size_t top_k = 0;     ///< keeps the k largest logits; 0 keeps all
   double top_p = 1.0;        ///< keeps the fewest tokens, largest first, that hold this share of probability
                              ///< (Holtzman et al. 2020, §3.1); 1 keeps all
-  double min_p = 0.0;        ///< keeps what is at least this probable relative to the most probable token
+  double min_p = 0.0;        ///< keeps tokens at least this probable relative to the most probable one
                              ///< (Nguyen et al. 2024, §3); 0 keeps all
   std::uint64_t seed = 0;    ///< of the draws: equal seeds and logits give equal tokens
-  /// Ids from this one on are never drawn, whatever their logits: what a tokenizer has no text for where a model's
-  /// vocabulary is wider. 0, or more than there are logits: all may be drawn.
+  /// Ids from this one on are never drawn, whatever their logits: for models whose vocabulary is larger than their
+  /// tokenizer's, so that ids without text are not drawn. 0, or more than there are logits: all may be drawn.
   std::size_t vocab_size = 0;
 };
 
@@ -62,7 +62,7 @@ inline TokenId largest_logit(std::span<const float> logits) {
 /// A call allocates nothing once `vocab_size` logits have room. Copyable: a copy draws what the original would.
 class Sampler {
  public:
-  /// \param vocab_size  logits to make room for now; 0: the first call does
+  /// \param vocab_size  logits to allocate memory for now; 0: the first call allocates
   /// Throws ConfigError, see check_sampling.
   explicit Sampler(const SamplingOptions& options = {}, std::size_t vocab_size = 0)
       : options_(options), random_(options.seed) {
@@ -70,7 +70,7 @@ class Sampler {
     if (options.temperature > 0) candidates_.reserve(vocab_size);
   }
 
-  /// \param logits  [vocab]. NaN and minus infinity are never chosen; plus infinity outweighs all but its like
+  /// \param logits  [vocab]. NaN and minus infinity are never chosen; plus infinity outweighs every finite logit
   /// Throws Error where no token can be chosen.
   TokenId operator()(std::span<const float> logits) {
     const detail::FloatMode mode;
@@ -94,7 +94,7 @@ class Sampler {
     float logit;
     TokenId id;
   };
-  /// A total order, so that what is kept never depends on how a standard library selects.
+  /// A total order, so that the tokens kept do not depend on the standard library's selection algorithm.
   static bool ranks_before(const Candidate& a, const Candidate& b) noexcept {
     return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
   }
@@ -106,7 +106,7 @@ class Sampler {
         candidates_.push_back({0.0, logits[i], static_cast<TokenId>(i)});
   }
 
-  /// Selection leaves the survivors in an order of the library's choosing; a second pass restores that of ids.
+  /// nth_element leaves an unspecified order; a second pass restores the order of ids.
   void keep_top_k(std::span<const float> logits) {
     if (options_.top_k == 0 || options_.top_k >= candidates_.size()) return;
     const auto nth = candidates_.begin() + static_cast<std::ptrdiff_t>(options_.top_k - 1);
@@ -125,7 +125,7 @@ class Sampler {
     }
   }
 
-  /// Takes the most probable from a heap until they hold enough: the rest is never sorted.
+  /// Pops the most probable tokens from a heap until they hold enough probability; the rest is never sorted.
   void keep_top_p() {
     if (options_.top_p == 1) return;
     const double enough = options_.top_p * total_weight();
@@ -144,7 +144,7 @@ class Sampler {
   }
 
   TokenId draw() noexcept {
-    const double target = random_.uniform() * total_weight();  // below the sum of all, which runs in the same order
+    const double target = random_.uniform() * total_weight();  // below the total, which is summed in the same order
     auto at = candidates_.begin();
     for (double sum = at->weight; sum <= target && at + 1 != candidates_.end(); sum += at->weight) ++at;
     return at->id;

@@ -1,4 +1,4 @@
-/// Sessions: a model, a cache and the memory of a step.
+/// Sessions: a model, a key/value cache and the buffers of a forward pass.
 #pragma once
 #include <bora/core/progress_function.hpp>
 #include <bora/core/tensor.hpp>
@@ -15,25 +15,26 @@
 
 namespace bora { inline namespace BORA_ABI {
 
-/// What a session is made for. All memory is reserved when it is made; the system hands it out as keys are written.
+/// Options of a session. All address space is reserved when the session is made; the system commits memory as keys are
+/// written.
 struct SessionOptions {
-  std::size_t capacity = 0;   ///< positions of a sequence; 0: the spec's context. Rings are not bound by it
-  std::size_t chunk = 512;    ///< most tokens of a prompt that are worked on at a time
-  std::size_t rewind = 0;     ///< most tokens that rings promise to take back
+  std::size_t capacity = 0;   ///< most positions of a sequence; 0: the spec's context. Does not limit rings
+  std::size_t chunk = 512;    ///< most tokens of a prompt in one forward pass
+  std::size_t rewind = 0;     ///< tokens that rings can always rewind
   std::size_t sequences = 1;  ///< of a BatchSession
-  Executor* pool = nullptr;   ///< who works; the calling thread alone without one. Must outlive the session
+  Executor* pool = nullptr;   ///< thread pool; null: the calling thread alone. Must outlive the session
 };
 
-/// How one prompt is worked on. The logits do not depend on it.
+/// Options of one prefill. The logits do not depend on them.
 struct PrefillOptions {
   std::size_t chunk = 0;           ///< 0: the session's; larger ones are cut to it
-  ProgressFunction progress = {};  ///< is told the tokens done, of all, before each chunk and at the end; false cancels
+  ProgressFunction progress = {};  ///< called with (done, total) tokens before each chunk and at the end; false cancels
 };
 
 /// A token for one sequence of a batch.
 struct BatchToken {
   std::size_t sequence;  ///< of the session's, from 0
-  TokenId token;         ///< what follows in it
+  TokenId token;         ///< the next token of that sequence
 };
 
 /// Logits of several rows; a view that the session's next call overwrites.
@@ -52,11 +53,11 @@ class LogitRows {
 
 namespace detail {
 
-/// The element of a cache that suits a weight format: F32 keys for F32 weights, bfloat16 otherwise.
+/// The default cache element of a weight format: F32 keys for F32 weights, bfloat16 otherwise.
 template <WeightFormat F>
 using CacheElement = std::conditional_t<std::is_same_v<F, F32> || std::is_same_v<F, F64>, F, Bf16>;
 
-/// Says so of what is no model. A session is none either, and is looked at where one is moved: `Session
+/// Reports a type that is no model. A session is accepted here because deduction instantiates this for a move: `Session
 /// b{std::move(a)}`.
 template <class Model>
 struct DefaultCacheFor {
@@ -86,8 +87,8 @@ class BatchSession {
   using Cache = Cache_;
   using Element = typename Cache::Element;
 
-  /// The model must outlive the session. Throws ConfigError for impossible options, MemoryError where there is not the
-  /// memory for its keys and values.
+  /// The model must outlive the session. Throws ConfigError for impossible options, MemoryError if there is no memory
+  /// for its keys and values.
   explicit BatchSession(const Model& model, const SessionOptions& options = {})
       : model_(&model),
         options_(checked(options)),
@@ -98,7 +99,7 @@ class BatchSession {
         head_(options_.sequences),
         pending_(options_.sequences, none),
         seen_(options_.sequences) {}
-  /// A model that ends with the statement would leave the session without one: name it first.
+  /// A temporary model would be destroyed before the session: give it a name first.
   explicit BatchSession(const Model&& model, const SessionOptions& options = {}) = delete;
 
   /// How many sequences there are; they are numbered from 0.
@@ -112,12 +113,12 @@ class BatchSession {
     check_sequence(sequence);
     return held(sequence);
   }
-  /// The token that was appended last and is not run yet, if there is one: see `append`.
+  /// The pending token (appended, not run yet), if there is one: see `append`.
   std::optional<TokenId> pending(std::size_t sequence) const {
     check_sequence(sequence);
     return has_pending(sequence) ? std::optional(pending_[sequence]) : std::nullopt;
   }
-  /// Bytes of the keys and values of all sequences, as they lie in memory.
+  /// Bytes of the keys and values of all sequences in memory.
   std::size_t cache_bytes() const noexcept { return cache_.bytes(); }
   /// Bytes reserved for the activations of a chunk and the logits; taken once a prompt is as long as the chunk.
   std::size_t scratch_bytes() const noexcept { return forward_.bytes() + head_.bytes(); }
@@ -126,8 +127,9 @@ class BatchSession {
   /// next call. A pending token is run in front of the prompt, which may then be empty. Throws TokenError for an empty
   /// prompt without a pending token or for a bad id, CapacityError when it does not fit; nothing is changed then.
   ///
-  /// Throws Cancelled where the options' progress returns false, and what it throws; the sequence is then as before the
-  /// call. Only a ring that has overwritten what was seen from there keeps the chunks that were run.
+  /// Throws Cancelled if the options' progress returns false, and passes on what it throws; the sequence is then as
+  /// before the call. Only if a ring has overwritten keys that the old length needs does it keep the chunks that were
+  /// run.
   std::span<const Number> prefill(std::size_t sequence, std::span<const TokenId> tokens,
                                   const PrefillOptions& options = {}) {
     check_sequence(sequence);
@@ -154,9 +156,9 @@ class BatchSession {
   }
 
   /// Appends a token without running it: it is pending until the next call that reads or extends the sequence, which
-  /// runs it first, in the same forward pass where it can. For tokens that were drawn and may be the last. Where one is
-  /// pending already, that one is run now. Logits of earlier calls stay valid. Throws TokenError for a bad id,
-  /// CapacityError when it does not fit; nothing is changed then.
+  /// runs it first, in the same forward pass where it can. For drawn tokens that may be the last. If a token is pending
+  /// already, that one is run now. Logits of earlier calls stay valid. Throws TokenError for a bad id, CapacityError
+  /// when it does not fit; nothing is changed then.
   void append(std::size_t sequence, TokenId token) {
     check_sequence(sequence);
     check_token(token, Spec::vocab_size);
@@ -191,13 +193,13 @@ class BatchSession {
     for (std::size_t r = 0; r < tokens.size(); ++r) place_token(r, tokens[r]);
     return run_step(tokens.size());
   }
-  /// The same for vectors, so that braces may be written at the call.
+  /// The same for vectors, so that calls may use braces.
   LogitRows<Number> step(const std::vector<TokenId>& tokens) { return step(std::span<const TokenId>(tokens)); }
-  /// The same for vectors, so that braces may be written at the call.
+  /// The same for vectors, so that calls may use braces.
   LogitRows<Number> step(const std::vector<BatchToken>& tokens) { return step(std::span<const BatchToken>(tokens)); }
 
-  /// Forgets what comes after `length` tokens. Throws CapacityError where a ring has overwritten what is seen from
-  /// there. To take back the pending token alone always works, and costs nothing.
+  /// Rewinds a sequence to its first `length` tokens. Throws CapacityError if a ring has overwritten keys that are
+  /// visible from there. Dropping only the pending token always works and costs nothing.
   void rewind(std::size_t sequence, std::size_t length) {
     const std::size_t now = this->length(sequence);
     if (length == now) return;
@@ -213,7 +215,7 @@ class BatchSession {
     cache_.reset(sequence);
     pending_[sequence] = none;
   }
-  /// Makes sequence `to` continue where `from` stands; what it held is forgotten.
+  /// Makes sequence `to` a copy of `from`; its old contents are dropped.
   void fork(std::size_t from, std::size_t to) {
     check_sequence(from);
     check_sequence(to);
@@ -251,7 +253,7 @@ class BatchSession {
     if (o.sequences == 0) throw ConfigError("session: sequences is 0, expected at least 1");
     if (o.chunk == 0) throw ConfigError("session: chunk is 0, expected at least 1");
     for (const std::size_t size : {o.capacity, o.chunk, o.rewind, o.sequences})
-      if (size > most)  // sums of positions would wrap, and memory be too small
+      if (size > most)  // sums of positions would overflow, and too little memory be reserved
         throw ConfigError(detail::message("session: an option is ", size, ", expected at most ", most));
     if (positions_end && o.capacity > Spec::context)
       throw ConfigError(detail::message("session: capacity ", o.capacity, " exceeds the model's ", Spec::context,
@@ -301,7 +303,7 @@ class BatchSession {
     } while (done < total);
     report(done, total);
   }
-  /// What a sequence held before a prompt that may be cancelled.
+  /// State of a sequence before a prefill, to restore it if the prefill is cancelled.
   struct Undo {
     BatchSession& session;
     std::size_t sequence, length;
@@ -356,7 +358,7 @@ class BatchSession {
   std::vector<bool> seen_;
 };
 
-/// The cache that suits the model: see DefaultCache.
+/// The model's default cache: see DefaultCache.
 template <class Model>
 BatchSession(const Model&, SessionOptions = {}) -> BatchSession<Model>;
 
@@ -370,10 +372,10 @@ class Session {
   using Spec = typename Batch::Spec;
   using Number = typename Batch::Number;
 
-  /// The model must outlive the session. Throws ConfigError for impossible options, MemoryError where there is not the
-  /// memory for its keys and values.
+  /// The model must outlive the session. Throws ConfigError for impossible options, MemoryError if there is no memory
+  /// for its keys and values.
   explicit Session(const Model& model, SessionOptions options = {}) : batch_(model, alone(options)) {}
-  /// A model that ends with the statement would leave the session without one: name it first.
+  /// A temporary model would be destroyed before the session: give it a name first.
   explicit Session(const Model&& model, SessionOptions options = {}) = delete;
 
   /// The model this session runs.
@@ -382,9 +384,9 @@ class Session {
   static constexpr std::size_t vocab_size() noexcept { return Spec::vocab_size; }
   /// Sequence length: tokens run, tokens evicted from a ring, and the pending one.
   std::size_t length() const { return batch_.length(0); }
-  /// The token that was appended last and is not run yet, if there is one: see BatchSession::append.
+  /// The pending token (appended, not run yet), if there is one: see BatchSession::append.
   std::optional<TokenId> pending() const { return batch_.pending(0); }
-  /// Bytes of the keys and values, as they lie in memory.
+  /// Bytes of the keys and values in memory.
   std::size_t cache_bytes() const noexcept { return batch_.cache_bytes(); }
   /// Bytes reserved for the activations of a chunk and the logits. See BatchSession::scratch_bytes.
   std::size_t scratch_bytes() const noexcept { return batch_.scratch_bytes(); }
@@ -399,13 +401,13 @@ class Session {
   std::span<const Number> step(TokenId token) { return batch_.prefill(0, std::span<const TokenId>(&token, 1)); }
   /// Appends a token that the next call runs. See BatchSession::append.
   void append(TokenId token) { batch_.append(0, token); }
-  /// Forgets what comes after `length` tokens. See BatchSession::rewind.
+  /// Rewinds to the first `length` tokens. See BatchSession::rewind.
   void rewind(std::size_t length) { batch_.rewind(0, length); }
   /// Empties it.
   void reset() { batch_.reset(0); }
-  /// The batch of one that this is: for functions that take a BatchSession.
+  /// The underlying BatchSession of one sequence, for functions that take one.
   Batch& batch() noexcept { return batch_; }
-  /// The batch of one that this is.
+  /// The underlying BatchSession of one sequence.
   const Batch& batch() const noexcept { return batch_; }
 
  private:
@@ -418,7 +420,7 @@ class Session {
   Batch batch_;
 };
 
-/// The cache that suits the model: see DefaultCache.
+/// The model's default cache: see DefaultCache.
 template <class Model>
 Session(const Model&, SessionOptions = {}) -> Session<Model>;
 

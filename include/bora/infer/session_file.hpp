@@ -1,7 +1,8 @@
-/// A session's keys and values as a file: what a prompt cost is paid once.
+/// Saves a session's keys and values to a file, so that a prompt is prefilled once.
 ///
 /// The file depends on the model's type, its weight format and the cache's element format, but not on the cache's kind:
-/// what a ring saved goes on in pages, and the other way round. All numbers are little-endian, 64 bits wide:
+/// a file saved from a ring can be restored into pages, and the other way round. All numbers are little-endian, 64 bits
+/// wide:
 ///
 ///     "bora-kv\n"   version   fingerprint of the spec   weight format   element format   layers   length
 ///     first run     [layers]
@@ -9,8 +10,8 @@
 ///     pending       version 5 only: a token that was appended and not run
 ///     checksum      over all of the above
 ///
-/// The version is 5 where a token is pending, else 4. `length` counts what was run. Versions 2 and 3 summed up specs
-/// in another way, and are refused.
+/// The version is 5 where a token is pending, else 4. `length` counts the tokens that were run. Versions 2 and 3
+/// computed a spec's fingerprint in another way and are refused.
 #pragma once
 #include <bora/files/atomic_file.hpp>
 #include <bora/core/checked.hpp>
@@ -35,7 +36,7 @@ namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
-/// What a file of a session begins with.
+/// Header of a session file.
 struct SessionHeader {
   std::uint64_t magic = name_word("bora-kv\n"), version = 4;
   std::uint64_t fingerprint, weights, element, layers, length;
@@ -44,7 +45,7 @@ struct SessionHeader {
 /// The version of files with a pending token.
 inline constexpr std::uint64_t version_with_pending = 5;
 
-/// What a file of this session begins with, `length` aside.
+/// Header of this session's file; the caller gives the length.
 template <class Session>
 SessionHeader session_header(const Session& session, std::size_t length) {
   using Spec = typename Session::Spec;
@@ -55,7 +56,7 @@ SessionHeader session_header(const Session& session, std::size_t length) {
           .length = length};
 }
 
-/// Zeroes the slots of a run from `slot` on: tokens that were forgotten do not leave the session.
+/// Zeroes the slots of a run from `slot` on, so that rewound tokens are not written to the file.
 template <CacheFormat E>
 void clear_slots(std::byte* run, const CacheLayer& layer, std::size_t slot) noexcept {
   using Layout = simd::RunLayout<E>;
@@ -105,10 +106,10 @@ void save_keys(const KeyValueCache<E>& cache, std::size_t sequence, SessionHeade
   file.commit();
 }
 
-/// No session gets there; positions after it must not wrap.
+/// Far beyond any real session; positions after it must not overflow.
 inline constexpr std::uint64_t longest_session = std::uint64_t{1} << 48;
 
-/// A file of a session that was found to be whole and to fit.
+/// A session file that was found to be complete and to fit.
 struct SessionRuns {
   std::size_t length;
   std::vector<std::size_t> first;  ///< [layers]
@@ -116,8 +117,8 @@ struct SessionRuns {
   std::optional<TokenId> pending;
 };
 
-/// Throws FileError unless the file begins as `expected` does; a short file of another kind is no short file of this
-/// one.
+/// Throws FileError unless the file begins with the magic of `expected`. Checked before the size, so that a short file
+/// of another kind is not reported as truncated.
 inline void check_magic(const MappedFile& file, const SessionHeader& expected) {
   if (file.size() < sizeof expected.magic) return;
   if (const auto found = load_number<std::uint64_t>(file.bytes().data()); found != expected.magic)
@@ -125,7 +126,7 @@ inline void check_magic(const MappedFile& file, const SessionHeader& expected) {
                 ": it is no file of a session");
 }
 
-/// Throws FileError unless the header is the one `expected`, but for its length.
+/// Throws FileError unless the header equals `expected`, except for its length.
 inline void check_header(const MappedFile& file, const SessionHeader& found, const SessionHeader& expected) {
   const auto& path = file.path();
   if (found.version != expected.version && found.version != version_with_pending)
@@ -160,13 +161,13 @@ inline SessionHeader read_session_header(const MappedFile& file, const SessionHe
   return header;
 }
 
-/// What a session that restores a file can take.
+/// Limits of the session that restores a file.
 struct SessionBounds {
   std::size_t limit;       ///< the most tokens that fit, 0 without a bound
   std::size_t vocab_size;  ///< of its model
 };
 
-/// The pending token before the checksum of a file that is long enough for one.
+/// The pending token, stored before the checksum; the file must be long enough.
 inline TokenId read_pending(const MappedFile& file, std::size_t vocab_size) {
   constexpr std::size_t word = sizeof(std::uint64_t);
   const auto token = load_number<std::uint64_t>(file.bytes().data() + file.size() - 2 * word);
@@ -174,7 +175,7 @@ inline TokenId read_pending(const MappedFile& file, std::size_t vocab_size) {
   return static_cast<TokenId>(token);
 }
 
-/// Checks all but the checksum.
+/// Checks everything but the checksum.
 template <CacheFormat E>
 SessionRuns check_session_shape(const KeyValueCache<E>& cache, const SessionHeader& expected, SessionBounds bounds,
                                 const MappedFile& file) {
@@ -217,7 +218,7 @@ inline void check_session_sum(const MappedFile& file) {
 template <CacheFormat E>
 std::optional<TokenId> restore_keys(KeyValueCache<E>& cache, std::size_t sequence, const SessionHeader& expected,
                                     SessionBounds bounds, const std::filesystem::path& path) {
-  check_session_shape(cache, expected, bounds, MappedFile(path));  // before memory is taken for as much as it holds
+  check_session_shape(cache, expected, bounds, MappedFile(path));  // before memory is allocated for the whole file
   const MappedFile file(path, FileAccess::read);
   const SessionRuns found = check_session_shape(cache, expected, bounds, file);
   check_session_sum(file);
@@ -235,8 +236,8 @@ std::optional<TokenId> restore_keys(KeyValueCache<E>& cache, std::size_t sequenc
 
 }  // namespace detail
 
-/// Writes the keys and values of a sequence, and its pending token, beside `path` and moves them there: what was there
-/// before stays whole until then. Throws FileError where the file cannot be written.
+/// Writes the keys and values of a sequence, and its pending token, to a temporary file and renames it to `path`: an
+/// older file there stays complete until then. Throws FileError where the file cannot be written.
 template <class Model, class Cache>
 void save_session(const BatchSession<Model, Cache>& session, std::size_t sequence, const std::filesystem::path& path) {
   const std::optional<TokenId> pending = session.pending(sequence);  // throws where there is no such sequence
@@ -249,16 +250,16 @@ void save_session(const Session<Model, Cache>& session, const std::filesystem::p
   save_session(session.batch(), 0, path);
 }
 
-/// Replaces what a sequence holds by what a file holds: decoding goes on with the same bits, on any kind of cache, if
-/// the model has the weights that it had (the file knows its spec and format, not its weights). What a ring saved
-/// cannot be taken back to fewer tokens than it held enough for. Throws FileError for a file that is missing,
-/// truncated, damaged, of another model or format, or longer than this session; nothing is changed then.
+/// Replaces a sequence's contents by a file's: decoding continues with the same bits, on any kind of cache, if the
+/// model has the same weights (the file identifies its spec and format, not its weights). A sequence saved from a ring
+/// cannot be rewound further than the ring could. Throws FileError for a file that is missing, truncated, damaged, of
+/// another model or format, or longer than this session; nothing is changed then.
 template <class Model, class Cache>
 void restore_session(BatchSession<Model, Cache>& session, std::size_t sequence, const std::filesystem::path& path) {
   const detail::SessionHeader expected = detail::session_header(session, session.length(sequence));
   const detail::SessionBounds bounds{session.limit(), Model::Spec::vocab_size};
   const std::optional<TokenId> pending = detail::restore_keys(session.cache(), sequence, expected, bounds, path);
-  session.rewind(sequence, session.cache().length(sequence));  // what was pending before
+  session.rewind(sequence, session.cache().length(sequence));  // drops the token that was pending before
   if (pending) session.append(sequence, *pending);
 }
 /// The same for a session of one sequence.

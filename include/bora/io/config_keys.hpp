@@ -1,4 +1,4 @@
-/// The keys of Hugging Face's config.json, by which a family reads a description and writes one: each is listed once.
+/// The keys of Hugging Face's config.json: a family lists each once, for reading a description and for writing one.
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/io/json.hpp>
@@ -25,9 +25,9 @@
 
 namespace bora { inline namespace BORA_ABI {
 
-/// What a key of config.json holds, as far as models go: null, true or false, a number or a word.
+/// Scalar value of a config.json key: absent, null, a boolean, a number or a string.
 struct ConfigValue {
-  /// What stands at the key.
+  /// Type of the value.
   enum class Kind { absent, null, boolean, whole, fraction, word };
 
   constexpr ConfigValue() = default;  ///< absent
@@ -38,32 +38,31 @@ struct ConfigValue {
       : kind(std::is_same_v<decltype(value), bool> ? Kind::boolean : Kind::whole), number(static_cast<double>(value)) {}
   /// A number.
   constexpr ConfigValue(double value) : kind(Kind::fraction), number(value) {}
-  /// A word, which must outlive it.
+  /// A string; only a view of it is stored, so it must outlive this object.
   constexpr ConfigValue(std::string_view value) : kind(Kind::word), word(value) {}
-  /// A word, which must outlive it.
+  /// A string; only a view of it is stored, so it must outlive this object.
   constexpr ConfigValue(const char* value) : kind(Kind::word), word(value) {}
 
-  Kind kind = Kind::absent;  ///< which of the others counts, if any
-  double number = 0;         ///< of a whole one too: sizes are far below 2^53
-  std::string_view word;     ///< where kind is word; a view
+  Kind kind = Kind::absent;  ///< says which of the other members is valid, if any
+  double number = 0;         ///< integers too: sizes are far below 2^53
+  std::string_view word;     ///< a view; valid if kind is word
 };
 
-/// A key of config.json and what stands there.
+/// A key of config.json and its value.
 struct ConfigEntry {
-  /// Whether the key is compared and written, compared alone (other values than this one are no policy's), or written
-  /// and not compared.
+  /// Whether the key is compared and written, only compared (no policy implements another value), or only written.
   enum class Use { compare_and_write, compare, write };
 
   std::string_view within;  ///< the object that holds the key; empty: the config itself
   std::string_view names;   ///< "n_embd|hidden_size" for two spellings; the first is written
-  ConfigValue value;        ///< what a description has there
-  Use use;                  ///< what is done with it
+  ConfigValue value;        ///< the value that a description gives it
+  Use use;                  ///< whether it is compared, written or both
 };
 
-/// A word of config.json and the policy that it names.
+/// A string value in config.json and the policy that it names.
 struct PolicyWord {
   std::string_view word;               ///< in the file
-  PolicyDescription (*description)();  ///< of the policy; numbers that other keys give are placeholders
+  PolicyDescription (*description)();  ///< describes the policy; arguments read from other keys are placeholders
 };
 
 namespace detail {
@@ -86,12 +85,12 @@ inline Json to_json(const ConfigValue& value) {
 }
 inline std::string text_of(const ConfigValue& value) { return json_kind(to_json(value)); }
 
-/// One word for what has several. gelu_fast is the tanh formula too.
+/// Canonical spelling of a name that has several. gelu_fast is the tanh formula too.
 inline std::string_view plain_word(std::string_view word) {
   if (word == "swish") return "silu";
   if (word == "gelu_pytorch_tanh" || word == "gelu_fast") return "gelu_new";
   if (word == "gelu_python") return "gelu";
-  if (word == "layernorm") return "low_precision_layernorm";  // MPT: a matter of speed there
+  if (word == "layernorm") return "low_precision_layernorm";  // MPT: the two differ in speed only
   return word;
 }
 
@@ -103,7 +102,7 @@ inline bool same_value(const ConfigValue& a, const ConfigValue& b) {
   return a.kind == b.kind && a.number == b.number && plain_word(a.word) == plain_word(b.word);
 }
 
-/// A file's value as one of a kind; absent where it is another.
+/// A file's value if it is of the given kind, otherwise absent.
 inline ConfigValue value_of(const Json& json, ConfigValue::Kind kind) {
   using Kind = ConfigValue::Kind;
   if (kind == Kind::word && json.is_string()) return std::string_view(json.get_ref<const std::string&>());
@@ -116,7 +115,7 @@ inline ConfigValue value_of(const Json& json, ConfigValue::Kind kind) {
   return is_size ? value : ConfigValue();
 }
 
-/// Whole where it is: some keys are integers to transformers, and it insists.
+/// Written as an integer if it is one: transformers requires integers for some keys.
 inline ConfigValue whole_if_whole(double value) {
   return value == std::floor(value) && std::abs(value) < 0x1p53 ? ConfigValue(static_cast<std::int64_t>(value))
                                                                 : ConfigValue(value);
@@ -132,40 +131,41 @@ inline std::string_view kind_text(ConfigValue::Kind kind) {
 
 }  // namespace detail
 
-/// The keys of one config, while a family goes through them. A family names each key once, with the place of a
-/// description that it stands for; whether that is read or written depends on what the keys were made from.
+/// The keys of one config.json, as a family lists them. A family names each key once, together with the field of the
+/// description that it sets; the constructor decides whether fields are read from keys or written to them.
 class ConfigKeys {
  public:
   /// Writes a description.
   ConfigKeys() = default;
-  /// Reads one from what was written, which must outlive it.
+  /// Reads a description back from written keys, which must outlive this object.
   static ConfigKeys read_back(const ConfigKeys& written) {
     ConfigKeys keys;
     keys.written_ = &written;
     return keys;
   }
-  /// Reads one from a file. Throws ConfigError, naming the key, for what is of the wrong kind or no policy's; and where
-  /// `expected` is given, what a model's type has, for the first key that differs.
+  /// Reads a description from a file. Throws ConfigError, naming the key, for a value that is of the wrong kind or that
+  /// no policy implements; and, if `expected` (the keys of a model's type) is given, for the first key that differs
+  /// from it.
   ConfigKeys(const detail::RotaryConfig& config, const std::filesystem::path& file, std::string_view model_type,
              const ConfigKeys* expected)
       : config_(&config), file_(&file), model_type_(model_type), expected_(expected) {}
 
   /// All keys so far.
   const std::vector<ConfigEntry>& entries() const noexcept { return entries_; }
-  /// As the file spells it, which decides some defaults; empty where none is read.
+  /// The file's spelling, which decides some defaults; empty if no file is read.
   std::string_view model_type() const noexcept { return model_type_; }
-  /// The keys that follow stand in an object of this name; empty: in the config itself.
+  /// The keys that follow are in an object of this name; empty: at the top level.
   void enter(std::string_view within) noexcept { within_ = within; }
 
-  // Each takes the key's names, the place it stands for, what transformers takes a missing key for (nothing: it must
-  // be there) and what it takes null for (nothing: the same).
+  // Each takes the key's spellings, the field it sets, the default that transformers assumes for a missing key (if
+  // unset, the key is required) and the meaning of null (if unset, the same default).
 
   /// A size, from 1.
   void size(std::string_view names, std::size_t& value, ConfigValue missing = {}, ConfigValue null = {}) {
     value = to_size(take(names, ConfigValue::Kind::whole, value, missing, null));
     check_size(value);
   }
-  /// A size that decides nothing beside learned positions: compared by whoever has those.
+  /// A size that matters only to learned positions: models that have them compare it.
   void context(std::string_view names, std::size_t& value, std::size_t missing) {
     value = to_size(take(names, ConfigValue::Kind::whole, value, missing, {}, ConfigEntry::Use::write));
     check_size(value);
@@ -174,7 +174,7 @@ class ConfigKeys {
   void real(std::string_view names, double& value, ConfigValue missing = {}, ConfigValue null = {}) {
     value = take(names, ConfigValue::Kind::fraction, value, missing, null).number;
   }
-  /// A number that is written whole if it is.
+  /// A number, written as an integer if it is one.
   void whole_real(std::string_view names, double& value, ConfigValue missing = {}) {
     value = take(names, ConfigValue::Kind::fraction, detail::whole_if_whole(value), missing, {}).number;
   }
@@ -182,7 +182,7 @@ class ConfigKeys {
   void flag(std::string_view names, bool& value, ConfigValue missing = {}) {
     value = take(names, ConfigValue::Kind::boolean, value, missing, false).number != 0;
   }
-  /// A word for a policy.
+  /// A string that selects a policy.
   void choose(std::string_view names, PolicyDescription& policy, std::span<const PolicyWord> words,
               ConfigValue missing = {}) {
     ConfigValue value = missing;
@@ -195,7 +195,7 @@ class ConfigKeys {
     check(found != words.end(), "a policy's word: ", known);
     if (reads() && found != words.end()) policy = found->description();
   }
-  /// True where a policy has an option, an argument of it.
+  /// True if a policy has the option among its arguments.
   void option(std::string_view names, PolicyDescription& policy, std::string_view key,
               const PolicyDescription& description, ConfigValue missing = {}) {
     bool value = policy.has(key);
@@ -229,16 +229,16 @@ class ConfigKeys {
     attention.add("clip", description_of<ClipQkv<1.0>>());
     real_at(attention, "clip.limit") = value.number;
   }
-  /// A key of which a single value is a policy's, here; missing and null mean that one.
+  /// A key for which only one value is supported; missing and null mean that value.
   void expect(std::string_view names, ConfigValue only) {
     take(names, only.kind, only, only, only, ConfigEntry::Use::compare);
   }
-  /// A key with a single value, which is written too.
+  /// A key for which only one value is supported, and which is written.
   void expect_and_write(std::string_view names, ConfigValue only, ConfigValue missing) {
     const ConfigValue value = take(names, only.kind, only, missing, {});
     check(detail::same_value(value, only), detail::text_of(only), ", as no policy expresses another");
   }
-  /// A policy as it describes itself: files of the library's own.
+  /// A policy as it describes itself, in the library's own files.
   void described(std::string_view name, PolicyDescription& policy) {
     const std::string key(name);
     if (!reads()) policies_[key] = detail::policy_json(policy);
@@ -257,17 +257,18 @@ class ConfigKeys {
     for (const Json& kind : array)
       kinds.push_back(detail::policy_of(kind, detail::message(key, "[", kinds.size(), "]"), file()));
   }
-  /// A key that is written and never looked at.
+  /// A key that is written but never read.
   void write(std::string_view names, ConfigValue value) {
     entries_.push_back({within_, names, value, ConfigEntry::Use::write});
   }
 
-  /// Throws ConfigError where what the last key holds, or stands for, breaks a rule of the policy it is for.
+  /// Throws ConfigError if the value of the last key, given or implied, breaks a rule of its policy.
   void check(bool holds, detail::Part expected, detail::Part more = "") const {
     if (config_ != nullptr && !holds) refuse({last_, ", expected ", expected, more});
   }
 
-  // Places of a policy. A model of another family has not all of them: what is written then is read back as another.
+  // Fields of a policy. A model of another family lacks some; its keys, once written, then read back as a different
+  // model.
 
   /// A whole number.
   std::size_t& size_at(PolicyDescription& d, std::string_view path) { return at(d, path).whole; }
@@ -279,9 +280,9 @@ class ConfigKeys {
     if (argument.policy.empty()) argument.policy.emplace_back();
     return argument.policy.front();
   }
-  /// Whether the places are set from keys, rather than the other way round.
+  /// Whether fields are set from keys, rather than keys from fields.
   bool reads() const noexcept { return config_ != nullptr || written_ != nullptr; }
-  /// The file's value of a key that this class has no function for; null where there is none, or no file is read.
+  /// The file's value of a key that this class has no function for; null if the key is missing or no file is read.
   const Json* raw(std::string_view key) const {
     return config_ == nullptr ? nullptr : detail::find_json(config_->json(), key);
   }
@@ -292,7 +293,7 @@ class ConfigKeys {
   /// A key as the file has it, quoted.
   std::string path(std::string_view key) const { return config_->path(within_, key); }
 
-  /// Keys of other families, at values that change nothing; those that the family has itself are left alone.
+  /// Requires keys of other families to be missing or to have neutral values; skips keys that this family lists itself.
   void expect_neutral() {
     enter("");
     const auto expect_all = [&](std::span<const std::string_view> names, const ConfigValue& neutral) {
@@ -303,7 +304,7 @@ class ConfigKeys {
     expect_all(detail::factors_of_one, 1.0);
     expect_all(detail::only_null, nullptr);
   }
-  /// Refuses keys that were not listed in the objects whose keys decide a formula: they may decide one, too.
+  /// Refuses unlisted keys in objects whose keys decide a formula (`rope_scaling`): an unknown key may decide one too.
   void refuse_unknown() const {
     std::string_view last;
     for (const ConfigEntry& entry : entries_) {
@@ -317,7 +318,7 @@ class ConfigKeys {
                   ", expected no such key here"});
     }
   }
-  /// What was written, as JSON.
+  /// The written keys, as JSON.
   Json json() const {
     Json config = policies_;
     for (const ConfigEntry& entry : entries_) {
@@ -366,7 +367,7 @@ class ConfigKeys {
     return holder;
   }
 
-  /// What the key stands for: `value` itself where keys are written.
+  /// The value of the key: as read, or `value` itself when keys are written.
   ConfigValue take(std::string_view names, ConfigValue::Kind kind, ConfigValue value, const ConfigValue& missing,
                    const ConfigValue& null, ConfigEntry::Use use = ConfigEntry::Use::compare_and_write) {
     if (written_ != nullptr) value = written_value(names, missing);
@@ -380,7 +381,7 @@ class ConfigKeys {
         written_->entries_, [&](const ConfigEntry& entry) { return entry.within == within_ && entry.names == names; });
     return found == written_->entries_.end() ? missing : found->value;
   }
-  /// What the model's type has at the key that comes next; null where there is none to compare with.
+  /// The value that the model's type has for the next key; null if nothing is compared.
   const ConfigValue* expected_at(std::string_view names) const {
     if (expected_ == nullptr || entries_.size() >= expected_->entries_.size()) return nullptr;
     const ConfigEntry& entry = expected_->entries_[entries_.size()];
@@ -429,16 +430,16 @@ class ConfigKeys {
     return missing;
   }
 
-  const detail::RotaryConfig* config_ = nullptr;  // where a file is read
+  const detail::RotaryConfig* config_ = nullptr;  // set when a file is read
   const std::filesystem::path* file_ = nullptr;   // the same
   std::string_view model_type_;
-  const ConfigKeys* expected_ = nullptr;  // where it is compared with a model's type
-  const ConfigKeys* written_ = nullptr;   // where what was written is read back
+  const ConfigKeys* expected_ = nullptr;  // set when comparing with a model's type
+  const ConfigKeys* written_ = nullptr;   // set when reading written keys back
   Json policies_ = Json::object();        // written by `described` and `pattern`
   std::vector<ConfigEntry> entries_;
   std::string_view within_;
-  std::string last_;                  ///< the last key and what it holds, as sentences begin
-  std::list<PolicyArgument> absent_;  ///< places that a description has not
+  std::string last_;                  ///< the last key and its value: the beginning of an error message
+  std::list<PolicyArgument> absent_;  ///< stand in for arguments that a description lacks
 };
 
 }}  // namespace bora::BORA_ABI

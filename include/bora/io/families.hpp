@@ -1,4 +1,4 @@
-/// The families of published checkpoints: the one table of them, and which can hold a model.
+/// The table of all families of published checkpoints, and the choice of one for a model.
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/io/families/bora.hpp>
@@ -28,7 +28,7 @@ inline constexpr Family families[]{detail::mixtral_family,  detail::llama_family
 
 namespace detail {
 
-/// The family of a model_type, in any of its spellings; null for one that is not known.
+/// The family of a model_type, in any of its spellings; null if it is unknown.
 inline const Family* find_family(std::string_view model_type) {
   for (const Family& family : families)
     if (family.model_type == model_type ||
@@ -37,7 +37,7 @@ inline const Family* find_family(std::string_view model_type) {
   return nullptr;
 }
 
-/// A model's keys, written.
+/// The keys that a model is written with.
 inline ConfigKeys written_keys(const Family& family, ModelDescription d) {
   ConfigKeys keys;
   if (d.attention.empty()) return keys;
@@ -46,7 +46,7 @@ inline ConfigKeys written_keys(const Family& family, ModelDescription d) {
   return keys;
 }
 
-/// Where a model differs from what a family's files say of it: what is written is read back.
+/// First difference between a model and what reading back its written keys gives; none if the family can hold it.
 inline std::optional<DescriptionDifference> first_difference(const Family& family, const ModelDescription& model,
                                                              const ConfigKeys& written) {
   ConfigKeys again = ConfigKeys::read_back(written);
@@ -62,8 +62,8 @@ inline bool can_hold(const Family& family, const ModelDescription& d) {
   return !detail::first_difference(family, d, detail::written_keys(family, d));
 }
 
-/// The family a model is saved as: the first that can hold it and has these names. Throws ConfigError where the names
-/// are those of a family that cannot.
+/// The family that a model is saved as: the first that can hold it and uses these tensor names. Throws ConfigError if
+/// the names belong to a family that cannot hold it.
 inline const Family& saved_family(const CheckpointNames& names, const ModelDescription& d) {
   const Family* named = names.family.empty() ? nullptr : detail::find_family(names.family);
   for (const Family& family : families)
@@ -75,7 +75,7 @@ inline const Family& saved_family(const CheckpointNames& names, const ModelDescr
                                     ", the model's ", difference->second, "; leave the family to automatic"));
 }
 
-/// The family whose names a model gets that was not read from a file: the first that can hold it.
+/// The family whose tensor names a new model (one not read from a file) gets: the first that can hold it.
 inline std::string_view family_of(const ModelDescription& d) { return saved_family({}, d).model_type; }
 
 }}  // namespace bora::BORA_ABI

@@ -1,4 +1,4 @@
-/// A family of published checkpoints: what all its models have, the keys of its config.json, the names of its tensors.
+/// A family of published checkpoints: what its models have in common, its config.json keys, its tensor names.
 #pragma once
 #include <bora/io/config_keys.hpp>
 #include <bora/layers/residual.hpp>
@@ -26,7 +26,7 @@ struct TensorNames {
   std::string_view embedding;           ///< the table of tokens
   std::string_view positions;           ///< the table of learned positions
   std::string_view final_norm;          ///< in front of the head
-  std::string_view head;                ///< what turns the stream into logits
+  std::string_view head;                ///< computes the logits from the residual stream
   std::string_view layer;               ///< in front of a layer's number
   std::string_view attention_norm;      ///< after the number, as all that follow
   std::string_view query;               ///< one name for three where they are fused
@@ -46,11 +46,11 @@ struct TensorNames {
 
 /// A family. It is one file in io/families/, and an entry of the table in io/families.hpp.
 struct Family {
-  std::string_view model_type;                             ///< in config.json
-  std::string_view architecture;                           ///< the class in `architectures`; empty: none is written
-  const TensorNames* names;                                ///< of its files' tensors
-  ModelDescription (*prototype)();                         ///< what its keys do not say; numbers are placeholders
-  void (*keys)(ConfigKeys&, ModelDescription&);            ///< reads or writes the rest
+  std::string_view model_type;                   ///< in config.json
+  std::string_view architecture;                 ///< the class in `architectures`; empty: none is written
+  const TensorNames* names;                      ///< of its files' tensors
+  ModelDescription (*prototype)();               ///< sets what its keys do not say; other values are placeholders
+  void (*keys)(ConfigKeys&, ModelDescription&);  ///< reads or writes the rest
   std::span<const std::string_view> older_spellings = {};  ///< of its model_type, which are read too
 };
 
@@ -64,7 +64,7 @@ inline constexpr PolicyWord activation_words[]{{"gelu", description_of<Gelu>},
 /// Gated layers by their activations' words.
 inline constexpr PolicyWord gated_words[]{{"silu", description_of<SwiGlu<1>>}, {"gelu", description_of<GeGlu<1>>}};
 
-/// As many heads, each of its share of the width: what families say that have no key for its width.
+/// `heads` heads of dim / heads features each: for families without a key for the head's width.
 inline void share_width(ConfigKeys& c, ModelDescription& d, PolicyDescription& attention) {
   const std::size_t heads = c.size_at(attention, "heads");
   if (!c.reads() || heads == 0) return;

@@ -1,4 +1,4 @@
-/// One writer a folder.
+/// A lock that admits one writer to a folder.
 #pragma once
 #include <bora/files/file_lock.hpp>
 #include <cerrno>
@@ -6,7 +6,7 @@
 
 namespace bora { inline namespace BORA_ABI {
 
-/// Holds the file `lock` of a folder for as long as it lives. Where the file system has no locks, nothing is held.
+/// Locks the file `lock` of a folder for its own lifetime. On a file system without locks, this does nothing.
 class FolderLock {
  public:
   /// Throws FileError where another program holds the folder, or nothing can be written there.

@@ -1,5 +1,5 @@
-/// What stands where a model's file should: pointers, pages, archives and other programs' formats, told by their first
-/// bytes, and what to do about each.
+/// Files of a wrong format (git-lfs pointers, web pages, archives, other programs' checkpoints), recognised by their
+/// first bytes, with advice on each.
 #pragma once
 #include <bora/files/folder.hpp>
 #include <bora/files/mapped_file.hpp>
@@ -63,7 +63,8 @@ inline bool begins_with_word(std::string_view text, std::string_view word) noexc
          std::equal(word.begin(), word.end(), text.begin(), [&](char w, char c) { return w == small(c); });
 }
 
-/// What a file is whose format is not its name's, and what to do; empty where its first bytes are not known.
+/// For a file whose format is not the one its name promises: its format, and what to do; empty if the first bytes are
+/// unknown.
 inline std::string_view foreign_kind(std::string_view bytes) noexcept {
   for (const ForeignKind& kind : foreign_binaries)
     if (bytes.starts_with(kind.begins)) return kind.what;
@@ -117,7 +118,7 @@ inline constexpr ForeignName foreign_names[] = {
     {"", ".crdownload", ", a download that was not finished: start it again"},
 };
 
-/// "; it holds x.gguf, ...": what a folder has in place of what is missing; empty where nothing is known.
+/// "; it holds x.gguf, ...": files of other formats in a folder that lacks the expected one; empty if there are none.
 inline std::string instead_of_weights(const std::filesystem::path& folder) {
   std::string found;
   std::size_t rank = std::size(foreign_names);

@@ -14,7 +14,7 @@ namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
-/// The id at `path`, a key or an entry of its list. Throws FileError for what is no token id.
+/// The id at `path`, a key or an entry of its list. Throws FileError if it is no token id.
 inline TokenId stop_id(const Json& value, std::string_view path, const std::filesystem::path& file) {
   constexpr auto largest = static_cast<std::size_t>(std::numeric_limits<TokenId>::max());
   if (!is_whole_number(value) || value.get<std::size_t>() > largest)

@@ -26,8 +26,8 @@ namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
-/// Whether parts of a name are those that stand in front of a language model's tensors: families' prefixes, once or
-/// several times, and the words of models that hold one among others. "model.language_model." is such a front.
+/// Whether the parts of a name form a known prefix of a language model's tensors: families' prefixes, once or several
+/// times, and names that multimodal models give to their language model. "model.language_model." is one.
 inline bool is_front(std::string_view front) noexcept {
   while (!front.empty()) {
     const std::string_view part = front.substr(0, front.find('.'));
@@ -40,14 +40,15 @@ inline bool is_front(std::string_view front) noexcept {
   }
   return true;
 }
-/// What stands in front of `core` in a name that ends with it; false where it does not, as a name of its own.
+/// Finds the prefix before `core` in a name that ends with it; false if the name does not end with `core` as a whole
+/// word.
 inline bool find_front(std::string_view name, std::string_view core, std::string_view& front) noexcept {
   if (!name.ends_with(core)) return false;
   front = name.substr(0, name.size() - core.size());
   return front.empty() || front.ends_with('.');
 }
 
-/// How other tools call what they put in a weight's place or beside it.
+/// Names that other tools give to tensors that replace a weight or accompany it.
 struct QuantisedName {
   std::string_view ends, tool;
 };
@@ -74,14 +75,14 @@ inline constexpr QuantisedName quantised_names[] = {
 inline constexpr std::string_view unquantised =
     ", which this library does not read: take the model in F32, BF16 or F16 (loading quantises, as Q8 or Q4)";
 
-/// The tool whose mark a tensor's name bears, or nothing.
+/// The tool that a tensor's name points to, or nothing.
 inline std::string_view quantised_by(std::string_view name) noexcept {
   if (name.find(".weight.quant_state") != name.npos) return "bitsandbytes";
   for (const QuantisedName& mark : quantised_names)
     if (name.ends_with(mark.ends)) return mark.tool;
   return "";
 }
-/// Whether a type is one that quantised weights are held in. I32 may be anything.
+/// Whether a type is used for quantised weights. I32 may be anything.
 inline bool is_quantised_type(std::string_view dtype) noexcept {
   return dtype == "U8" || dtype == "I8" || dtype.starts_with("F8") || dtype.starts_with("F4") ||
          dtype.starts_with("F6");
@@ -99,16 +100,17 @@ inline std::filesystem::path config_of_folder(const std::filesystem::path& folde
 }  // namespace detail
 
 /// A folder with config.json and safetensors files, as Hugging Face's transformers writes them. Opening it checks
-/// everything but the numbers: the config against the model's type, and the files' tensors against the model's.
+/// everything but the elements: the config against the model's type, and names and shapes of the files' tensors against
+/// the model's.
 ///
-/// A checkpoint that is complete is read, whatever is odd about what the type does not need: names that wrappers or
-/// larger models put in front, experts and projections that are fused, a tied head that is stored, absent or stored in
-/// the embedding's place, rotary tables and masks.
+/// A complete checkpoint is read even if it has oddities that the type does not depend on: prefixes from wrappers or
+/// larger models, fused experts and projections, a tied head that is stored, absent or stored in place of the
+/// embedding, rotary tables and masks.
 class HuggingFaceFolder {
  public:
   /// \param tensors  all of the model's, as `tensors_of` lists them
   /// \param file     the weights, where they are not in model.safetensors or its shards
-  /// Throws ConfigError where config.json and the type disagree, FileError for everything else.
+  /// Throws ConfigError if config.json and the type disagree, FileError for everything else.
   HuggingFaceFolder(const std::filesystem::path& folder, ModelDescription model, std::vector<TensorEntry> tensors,
                     const std::filesystem::path& file = {})
       : model_(std::move(model)),
@@ -134,7 +136,7 @@ class HuggingFaceFolder {
     return HuggingFaceFolder(folder, describe<S>(), tensors_of<S>(), file);
   }
 
-  /// How the files call their tensors, dialects apart: what is saved is plain.
+  /// Tensor names of the files, without their dialect: `save` writes the family's own names.
   const CheckpointNames& names() const noexcept { return names_; }
 
   /// One of the model's tensors as it is stored.
@@ -152,7 +154,8 @@ class HuggingFaceFolder {
             .stride = at.stride,
             .transposed = at.transposed};
   }
-  /// Lets the pages go that hold some rows of a stored tensor; of a transposed one once the last row has been read.
+  /// Releases the pages of some rows of a stored tensor; for a transposed one, all of them after the last row has been
+  /// read.
   void release(const StoredTensor& tensor, Range rows) const {
     const TensorPlace at = place(tensor.role, tensor.shape);
     const SafeTensors& file = weights_.file_of(at.name);
@@ -165,10 +168,10 @@ class HuggingFaceFolder {
     }
   }
 
-  /// The numbers of one of the model's tensors, row-major [out, in]. Throws FileError where they are not finite.
+  /// The elements of one of the model's tensors, row-major [out, in]. Throws FileError if one is not finite.
   void read(TensorId id, TensorShape shape, std::span<float> out) const {
     const std::size_t cols = std::max<std::size_t>(shape.cols, 1);
-    // Rows of a transposed tensor by strips: a column of a large matrix touches a page a number.
+    // Rows of a transposed tensor in strips: each element of a large matrix's column is on another page.
     const std::size_t strip = place(id, shape).transposed ? 64 : shape.rows;
     for (std::size_t begin = 0; begin < shape.rows; begin += strip) {
       const Range rows{begin, std::min(begin + strip, shape.rows)};
@@ -194,7 +197,7 @@ class HuggingFaceFolder {
  private:
   std::string_view checked_family(const std::filesystem::path& folder) const {
     const std::filesystem::path config = detail::config_of_folder(folder);
-    const detail::FloatMode mode;  // numbers are compared by its rounding
+    const detail::FloatMode mode;  // comparisons depend on the rounding mode
     return check_config(read_json(config, json_settings), config, model_).model_type;
   }
 
@@ -207,7 +210,7 @@ class HuggingFaceFolder {
   std::string core_of(std::string_view tensor) const {
     return core_of(TensorId{tensor}, TensorShape{model_.vocab_size, model_.dim});
   }
-  /// A tensor's name in these files, by that of its family without prefix.
+  /// A tensor's name in these files, from the family's name without prefix.
   std::string placed(TensorId id, const std::string& core) const {
     if (id.name == "head" || (id.name == "embedding" && head_is_embedding_)) return head_;
     return front_ + core;
@@ -218,8 +221,8 @@ class HuggingFaceFolder {
     return at;
   }
 
-  /// What stands in front of all names: the family's prefix, nothing in files of a bare model, or more. The first of
-  /// the model's tensors that is there tells.
+  /// The prefix of all names: the family's, none in files of a bare model, or a longer one. Found from the first of the
+  /// model's tensors that is present.
   void find_front(std::span<const TensorEntry> tensors) {
     constexpr std::size_t enough = 16;
     front_ = detail::names_of(names_.family).prefix;
@@ -247,9 +250,9 @@ class HuggingFaceFolder {
 
   bool there(const std::string& core) const { return weights_.contains(front_ + core); }
 
-  /// Which of the ways to write the layers the file has: by the first layer of each kind.
+  /// The dialect of the file's layers, found from the first layer of each kind.
   void find_dialect() {
-    if (!detail::names_of(names_.family).has_experts) return;  // dialects are Llama's
+    if (!detail::names_of(names_.family).has_experts) return;  // only Llama's names have dialects
     for (std::size_t layer = 0; layer < std::min<std::size_t>(model_.layers, 2); ++layer) {
       const std::string in = detail::message("layers.", layer, ".");
       const PolicyDescription& f = model_.feed_forward_of(layer);
@@ -267,7 +270,7 @@ class HuggingFaceFolder {
     }
   }
 
-  /// The head stands outside of what the family's prefix is for, and fronts may be in front of it too.
+  /// The head has no family prefix, but may have the other prefixes.
   void find_head() {
     const std::string core = core_of("head");
     head_ = core;
@@ -295,7 +298,7 @@ class HuggingFaceFolder {
                           detail::shape_text(entry.shape), ", expected ", detail::shape_text(expected));
   }
 
-  /// Says why, where the names that are there tell.
+  /// Throws; the message gives a reason if the names that are present suggest one.
   [[noreturn]] void refuse_missing(const std::string& name, const std::vector<std::size_t>& expected) const {
     std::string because;
     const std::string stem = name.substr(0, name.rfind(".weight") == name.npos ? name.size() : name.rfind('.'));
@@ -311,7 +314,7 @@ class HuggingFaceFolder {
     detail::refuse_file(weights_.path(), "has no tensor ", detail::printable(name), ", expected it with shape ",
                         detail::shape_text(expected), because);
   }
-  /// What stands in front of a name, the family's own prefix left out.
+  /// The prefix of a name, without the family's own.
   std::string_view strange_front() const {
     const std::string core = core_of("embedding"), usual = std::string(detail::names_of(names_.family).prefix) + core;
     std::string_view front = strange_name_;
@@ -319,7 +322,7 @@ class HuggingFaceFolder {
     return front;
   }
 
-  /// What the type does not have must follow from it.
+  /// Accepts a tensor that the type lacks only if the type determines its content.
   void check_foreign(const std::string& name) const {
     if (is_buffer(name)) return;
     if (model_.tie_embeddings && name == head_) return check_tied_head();
@@ -349,8 +352,8 @@ class HuggingFaceFolder {
     return false;
   }
 
-  /// A tied model's file may hold the head a second time, as long as it is the embedding. It may come from a shard
-  /// that the index does not list, which then does not matter.
+  /// A tied model's file may store the head as well, if it equals the embedding. A shard that the index does not list
+  /// may hold it.
   void check_tied_head() const {
     const std::string embedding = front_ + core_of("embedding");
     const SafeTensors &file = weights_.file_of(head_), &other = weights_.file_of(embedding);
@@ -359,7 +362,7 @@ class HuggingFaceFolder {
       detail::refuse_file(file.path(), "tensor ", detail::printable(head), " has shape ",
                           detail::shape_text(file.entry(head).shape), ", expected that of ", table,
                           ": the model's type ties them");
-    constexpr std::size_t piece = std::size_t{1} << 16;  // numbers: neither is held whole
+    constexpr std::size_t piece = std::size_t{1} << 16;  // elements: neither matrix is held whole
     std::vector<float> left(piece), right(piece);
     const std::size_t numbers = file.entry(head).elements();
     for (std::size_t at = 0; at < numbers; at += piece) {
@@ -398,7 +401,7 @@ class HuggingFaceFolder {
   std::string front_, head_;        ///< in front of all names but the head's; the head's
   bool head_is_embedding_ = false;  ///< a tied model whose one matrix is stored as the head
   FileDialect dialect_;
-  std::string strange_name_;  ///< one that ends as a tensor of the model does, behind something unknown
+  std::string strange_name_;  ///< a name that ends like one of the model's tensors, after an unknown prefix
 };
 
 }}  // namespace bora::BORA_ABI

@@ -1,4 +1,4 @@
-/// JSON, strictly: the one header that includes nlohmann's. What it answers names the file and the key.
+/// Strict JSON; the only header that includes nlohmann's. Errors name the file and the key.
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/core/float_mode.hpp>
@@ -39,7 +39,7 @@ namespace detail {
 /// Arrays and objects within each other; no file of this library's formats comes near.
 inline constexpr std::size_t json_depth = 64;
 
-/// "line 3, column 14": where byte `at` stands.
+/// "line 3, column 14": the position of byte `at`.
 inline std::string json_place(std::string_view text, std::size_t at) {
   const std::string_view before = text.substr(0, std::min(at, text.size()));
   const auto line = 1 + std::count(before.begin(), before.end(), '\n');
@@ -47,7 +47,7 @@ inline std::string json_place(std::string_view text, std::size_t at) {
   return message("line ", line, ", column ", before.size() - start + 1);
 }
 
-/// What nlohmann says, without its numbering and without a copy of the file's bytes.
+/// nlohmann's message without its error number and without bytes of the file.
 inline std::string json_complaint(std::string_view what) {
   if (const std::size_t dash = what.find(" - "); dash != what.npos)
     what.remove_prefix(dash + 3);
@@ -58,16 +58,17 @@ inline std::string json_complaint(std::string_view what) {
   return what.size() <= longest ? std::string(what) : std::string(what.substr(0, longest)) + "…";
 }
 
-/// Builds the value while the text is read, and refuses duplicate keys, depth and size on the way: a parsed value would
-/// show the first no more, and the last too late. nlohmann's callback could refuse them too, but 3.11 then searches a
-/// container once for each object in it. Keys are ordered, not hashed: nobody can choose some that collide.
+/// Builds the value while parsing, and refuses duplicate keys, deep nesting and large values meanwhile: afterwards
+/// duplicates are lost, and the memory is already taken. nlohmann's callback could refuse them too, but 3.11 then
+/// searches a container once for each object in it. Keys are ordered, not hashed, so a file cannot choose keys that
+/// collide.
 class JsonBuilder {
  public:
   JsonBuilder(std::string_view text, const std::filesystem::path& file, const JsonOptions& options)
       : text_(text), file_(file), options_(options) {}
   Json take() { return std::move(root_); }
 
-  // What nlohmann's parser calls, with what it reads.
+  // Callbacks of nlohmann's parser.
   bool null() { return add(nullptr); }
   bool boolean(bool value) { return add(value); }
   bool number_integer(std::int64_t value) { return add(value); }
@@ -96,7 +97,7 @@ class JsonBuilder {
     refuse_invalid(has_place ? std::optional(at) : std::nullopt, json_complaint(error.what()));
   }
 
-  /// Throws FileError: the text is no JSON, because of its byte `at`.
+  /// Throws FileError: the text is not JSON, as byte `at` shows.
   [[noreturn]] void refuse_invalid(std::optional<std::size_t> at, std::string_view why) const {
     if (options_.line != 0)
       refuse_file(message(place(), at ? message(", column ", *at + 1) : ""), "is not valid JSON: ", why);
@@ -104,7 +105,7 @@ class JsonBuilder {
   }
 
  private:
-  static constexpr std::size_t allocation = 48;  ///< a string or container, and its share of the heap's bookkeeping
+  static constexpr std::size_t allocation = 48;  ///< bytes of a string or container, heap overhead included
 
   std::string place() const {
     return options_.line == 0 ? file_.string() : message(file_.string(), ", line ", options_.line);
@@ -142,13 +143,13 @@ class JsonBuilder {
   const std::filesystem::path& file_;
   const JsonOptions& options_;
   Json root_;
-  std::vector<Json*> open_;  ///< arrays and objects around what is read; a parent does not grow while its child is open
+  std::vector<Json*> open_;  ///< enclosing arrays and objects; a parent does not grow while its child is open
   Json* last_ = nullptr;     ///< the value added last
   Json* member_ = nullptr;   ///< where the value of the last key goes
   std::size_t taken_ = 0;    ///< estimated bytes of memory so far
 };
 
-/// A parsed one is unsigned, one that a program put there may be an int.
+/// A parsed integer is unsigned; one that a program set may be signed.
 inline bool is_whole_number(const Json& value) {
   return value.is_number_unsigned() || (value.is_number_integer() && value.get<std::int64_t>() >= 0);
 }
@@ -172,7 +173,7 @@ inline const Json* find_json(const Json& object, std::string_view key) {
   return found == object.end() || found->is_null() ? nullptr : &*found;
 }
 
-/// The value at `key`, or nothing; where it is not what `fits` wants, a sentence with `expected`.
+/// The value at `key`, or nothing. Throws FileError, with `expected` in its message, if `fits` rejects the value.
 template <class Fits>
 const Json* json_value(const Json& object, std::string_view key, const std::filesystem::path& file,
                        std::string_view parent, std::string_view expected, Fits fits) {
@@ -182,7 +183,7 @@ const Json* json_value(const Json& object, std::string_view key, const std::file
   return value;
 }
 
-/// Throws FileError for a member that must be there: null is said where it is null.
+/// Throws FileError for a required member that is missing or null, and says which.
 template <class T>
 T require_json(std::optional<T> value, const Json& object, std::string_view key, const std::filesystem::path& file,
                std::string_view parent, std::string_view expected) {
@@ -199,9 +200,9 @@ T require_json(std::optional<T> value, const Json& object, std::string_view key,
 /// for what is not JSON (comments, trailing commas, NaN and bytes that are no UTF-8 included), for a key that occurs
 /// twice in an object, for values nested deeper than 64, and for values that take more memory than the options allow.
 inline Json parse_json(std::string_view text, const std::filesystem::path& file, const JsonOptions& options = {}) {
-  const detail::FloatMode mode;  // numbers are read from text by its rounding
+  const detail::FloatMode mode;  // parsing numbers depends on the rounding mode
   detail::JsonBuilder builder(text, file, options);
-  // nlohmann takes a zero byte for the end and would not look at what follows.
+  // nlohmann takes a zero byte for the end and would ignore the rest.
   if (const std::size_t zero = text.find('\0'); zero != text.npos) builder.refuse_invalid(zero, "a zero byte");
   Json::sax_parse(text.begin(), text.end(), &builder);
   return builder.take();

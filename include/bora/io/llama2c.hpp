@@ -24,11 +24,11 @@
 
 namespace bora { inline namespace BORA_ABI {
 
-/// The facts in front of a llama2.c checkpoint.
+/// The header of a llama2.c checkpoint.
 struct Llama2cHeader {
   std::size_t dim;         ///< width of the residual stream
   std::size_t hidden;      ///< width of the feed-forward layers
-  std::size_t layers;      ///< blocks of attention and feed-forward
+  std::size_t layers;      ///< layers of attention and feed-forward
   std::size_t heads;       ///< query heads
   std::size_t kv_heads;    ///< key/value heads
   std::size_t vocab_size;  ///< positive, whatever its sign in the file
@@ -44,12 +44,12 @@ namespace detail {
 
 inline constexpr std::uint32_t llama2c_magic = 0x616b3432;  // "ak42"
 inline constexpr std::size_t llama2c_v1_header = 256;
-/// What the format takes for granted.
+/// Constants that the format assumes.
 inline constexpr double llama2c_theta = 1e4, llama2c_eps = 1e-5;
 
-/// A tensor as the file holds it: once, or once a layer, one after the other.
+/// A tensor in the file: one copy, or one copy a layer, consecutive.
 struct Llama2cTensor {
-  std::string_view name;  ///< the library's; empty for version 0's rotary tables, which nobody reads
+  std::string_view name;  ///< the library's; empty for version 0's rotary tables, which are not read
   TensorShape shape;
   std::size_t copies;
 };
@@ -80,8 +80,8 @@ inline CheckedSize llama2c_bytes(const Llama2cTensor& tensor) {
   return CheckedSize(tensor.shape.rows) * columns * tensor.copies * sizeof(float);
 }
 
-/// The format turns pairs (2c, 2c + 1) of each head, this library (c, c + R/2): row c is the file's row 2c, row c + R/2
-/// is 2c + 1. `place(half_split_row, file_row)` for each row of all heads.
+/// The format rotates components (2c, 2c + 1) of each head, this library (c, c + R/2): row c is the file's row 2c, row
+/// c + R/2 the file's row 2c + 1. `place(half_split_row, file_row)` for each row of all heads.
 template <class Place>
 void for_rotary_rows(std::size_t rows, std::size_t head_dim, Place place) {
   for (std::size_t head = 0; head < rows; head += head_dim)
@@ -93,7 +93,7 @@ void for_rotary_rows(std::size_t rows, std::size_t head_dim, Place place) {
 
 inline bool llama2c_rotates(std::string_view name) noexcept { return name == "query" || name == "key"; }
 
-/// The model of a header; eps and theta are what the format takes for granted. Its parameters are not counted.
+/// The model that a header describes, with the eps and theta that the format assumes. Its parameters are not counted.
 inline ModelDescription llama2c_model(const Llama2cHeader& h) {
   ModelDescription d = prototype(norm_description("RmsNorm", llama2c_eps, true, false), rotary_prototype(llama2c_theta),
                                  swiglu_prototype());
@@ -120,7 +120,7 @@ inline Llama2cHeader llama2c_header(const ModelDescription& model) {
           .tied = model.tie_embeddings};
 }
 
-/// Throws ConfigError where a type is no Llama with the numbers the format takes for granted.
+/// Throws ConfigError unless the type is a Llama with the eps and theta that the format assumes.
 inline void check_llama2c_form(const ModelDescription& model, const std::filesystem::path& file) {
   if (const auto difference = first_difference(llama2c_model(llama2c_header(model)), model))
     throw ConfigError(message(file.string(), ": a llama2.c file has as ", difference->place, ": ", difference->first,
@@ -143,7 +143,7 @@ class Llama2cCheckpoint {
 
   /// The file.
   const std::filesystem::path& path() const noexcept { return file_.path(); }
-  /// The facts in front of it.
+  /// Its header.
   const Llama2cHeader& header() const noexcept { return header_; }
 
   /// The model it holds.
@@ -180,7 +180,7 @@ class Llama2cCheckpoint {
             .row_length = std::max<std::size_t>(shape.cols, 1),
             .pairs = detail::llama2c_rotates(tensor.name) ? header_.head_dim() / 2 : 0};
   }
-  /// Lets the pages of a stored tensor go once its last row has been read.
+  /// Releases the pages of a stored tensor once its last row has been read.
   void release(const StoredTensor& tensor, Range rows) const {
     if (rows.end == tensor.shape.rows) file_.release(find(tensor.role, tensor.shape).second);
   }

@@ -1,4 +1,4 @@
-/// Models and parameters from files: what a path names decides the format.
+/// Loads models and parameters from files; the path decides the file format.
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/core/executor.hpp>
@@ -21,7 +21,7 @@ namespace bora { inline namespace BORA_ABI {
 struct LoadOptions {
   ProgressFunction progress = {};  ///< is told the parameters read, of all; returning false ends with Cancelled
   Executor* pool = nullptr;        ///< who packs the weights; the calling thread alone without one
-  Recipe recipe = {};  ///< of a `Mixed` model; without one, each matrix stays as near as can be to the file's
+  Recipe recipe = {};  ///< of a `Mixed` model; without one, each matrix takes the format nearest to the file's
 };
 
 namespace detail {
@@ -40,7 +40,7 @@ class CheckpointReader {
   /// After rows of a stored tensor were packed. Throws FileError where an element is not finite.
   void done(const StoredTensor& tensor, Range rows, bool finite) {
     const std::size_t columns = std::max<std::size_t>(tensor.shape.cols, 1);
-    if (!finite) {  // reading it again says which
+    if (!finite) {  // reading again finds the tensor's element and throws
       std::vector<float> values(rows.size() * columns);
       file_.read(tensor.role, tensor.shape, rows, values);
     }
@@ -68,7 +68,7 @@ class CheckpointReader {
   std::size_t total_, done_ = 0;
 };
 
-/// The format of a mixed model that holds what a file has: F32, F16 and bfloat16 exactly, F64 rounded.
+/// The format in which a mixed model holds a file's tensor: F32, F16 and bfloat16 exactly, F64 rounded.
 inline MatrixKind kind_of(ElementType type) noexcept {
   return type == ElementType::f16 ? MatrixKind::f16 : type == ElementType::bf16 ? MatrixKind::bf16 : MatrixKind::f32;
 }
@@ -87,7 +87,7 @@ Decoder<S, F> load(const std::filesystem::path& path, const LoadOptions& options
   return Decoder<S, F>(reader, file.names(), options.pool, options.recipe ? options.recipe : as_stored);
 }
 
-/// The same as parameters, to train or to convert.
+/// The same, as F32 parameters to train or to convert.
 template <detail::SoundSpec S>
 Parameters<S> load_parameters(const std::filesystem::path& path, const LoadOptions& options = {}) {
   const detail::OpenCheckpoint file(path, describe<S>(), tensors_of<S>());

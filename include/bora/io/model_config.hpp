@@ -16,7 +16,7 @@
 
 namespace bora { inline namespace BORA_ABI {
 
-/// What a config.json says: the family, and the model.
+/// A parsed config.json: the family and the model.
 struct ConfigDescription {
   const Family* family;    ///< of `model_type`
   ModelDescription model;  ///< its parameters are not counted
@@ -85,17 +85,17 @@ inline ConfigDescription read_config(Json config, const std::filesystem::path& f
 
 }  // namespace detail
 
-/// The model that a config.json describes. Keys that are missing mean what they mean to transformers. Throws
-/// ConfigError naming file and key for what is missing, of the wrong kind, or expressed by no policy.
+/// The model that a config.json describes. Missing keys have transformers' defaults. Throws ConfigError, naming file
+/// and key, for a required key that is missing, a value of the wrong kind, or one that no policy expresses.
 inline ModelDescription describe_config(Json config, const std::filesystem::path& file) {
   ModelDescription model = detail::read_config(std::move(config), file, nullptr).model;
   detail::count_parameters(model);
   return model;
 }
 
-/// Compares everything in a config.json that decides a tensor's shape or a formula with the model, and answers its
-/// family. Throws ConfigError naming file, key, the value found and the model's. Keys that are missing mean what they
-/// mean to transformers. A context may differ, unless positions are learned or a mask has no name.
+/// Compares everything in a config.json that decides a tensor's shape or a formula with the model, and returns its
+/// family. Throws ConfigError naming file, key, the value found and the model's. Missing keys have transformers'
+/// defaults. A context may differ, unless positions are learned or a mask has no name.
 inline const Family& check_config(Json config, const std::filesystem::path& file, const ModelDescription& d) {
   return *detail::read_config(std::move(config), file, &d).family;
 }

@@ -1,5 +1,5 @@
-/// Keys of config.json that other families have, and those that decide nothing: what a checkpoint may hold beside what
-/// its own family's table lists.
+/// Keys that a config.json may hold beside those of its own family: other families' keys at neutral values, and keys
+/// that do not affect the model.
 #pragma once
 #include <bora/core/abi.hpp>
 #include <algorithm>
@@ -8,19 +8,19 @@
 
 namespace bora { inline namespace BORA_ABI { namespace detail {
 
-/// Switches; off they change nothing. Names are those of transformers and of the families' own code.
+/// Switches that must be off. Names are those of transformers and of the families' own code.
 inline constexpr std::string_view switches_off[]{
     "alibi", "use_alibi",       "qk_norm",          "use_qk_norm", "qk_layernorm",
     "qk_ln", "rope_interleave", "rope_interleaved", "use_mup",     "normalize_embedding",
 };
 
-/// Factors; 1 changes nothing.
+/// Factors that must be 1.
 inline constexpr std::string_view factors_of_one[]{
     "embedding_multiplier", "embedding_scale", "scale_emb",          "residual_multiplier",
     "logits_scaling",       "logit_scale",     "lm_head_multiplier", "rope_ratio",
 };
 
-/// Formulas that no policy has; null is the only value that changes nothing.
+/// Formulas that no policy implements; must be null.
 inline constexpr std::string_view only_null[]{
     "attn_logit_softcapping", "final_logit_softcapping", "rope_local_base_freq", "no_rope_layers", "scale_depth",
     "dim_model_base",         "block_overrides",
@@ -39,7 +39,7 @@ inline constexpr std::string_view harmless_in_mpt[]{
     "rope_dail_config", "fused_qkv", "rope_hf_config",        "fc_type",
 };
 
-/// What transformers writes of every object that is a configuration, MPT's attn_config among them.
+/// Keys that transformers writes into every configuration object, MPT's attn_config among them.
 inline constexpr std::string_view keys_of_every_config[]{
     "_name_or_path",
     "_attn_implementation_autoset",
@@ -101,7 +101,7 @@ inline constexpr std::string_view keys_of_every_config[]{
     "use_bfloat16",
 };
 
-/// Whether a key that no table lists may stand in an object, as it decides nothing there.
+/// Whether an unlisted key is allowed in an object because it does not affect the model.
 inline bool is_harmless(std::string_view within, std::string_view key) {
   const auto in = [&](std::span<const std::string_view> keys) { return std::ranges::find(keys, key) != keys.end(); };
   if (within == "rope_scaling") return in(harmless_in_scaling);

@@ -1,4 +1,4 @@
-/// A checkpoint of any format that is read, open and checked against a model; and whether one would be loaded.
+/// Opens a checkpoint of any readable format and checks it against a model; also tells whether `load` would succeed.
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/core/executor.hpp>
@@ -32,7 +32,7 @@ inline std::filesystem::path folder_of_checkpoint(const std::filesystem::path& p
 class OpenCheckpoint {
  public:
   /// \param tensors  all of the model's
-  /// Throws ConfigError where the model is another than the checkpoint's, FileError for what is wrong with a file.
+  /// Throws ConfigError if the checkpoint holds another model, FileError if a file is bad.
   OpenCheckpoint(const std::filesystem::path& path, ModelDescription model, std::vector<TensorEntry> tensors) {
     require_there(path);
     if (is_folder(path)) {
@@ -48,13 +48,13 @@ class OpenCheckpoint {
     }
   }
 
-  /// How its files call their tensors.
+  /// The tensor names of its files.
   CheckpointNames names() const noexcept { return folder_ ? folder_->names() : CheckpointNames{}; }
   /// A tensor of the model as it is stored.
   StoredTensor stored(TensorId id, TensorShape shape) const {
     return folder_ ? folder_->stored(id, shape) : llama2c_->stored(id, shape);
   }
-  /// Some rows of a stored tensor have been read: their pages need not stay in memory.
+  /// Releases the pages of rows of a stored tensor that have been read.
   void release(const StoredTensor& tensor, Range rows) const {
     folder_ ? folder_->release(tensor, rows) : llama2c_->release(tensor, rows);
   }
@@ -91,8 +91,8 @@ class OpenCheckpoint {
 }  // namespace detail
 
 /// What the checkpoint at `path` holds, complete: a Hugging Face folder or a .safetensors file in one by its
-/// config.json, a llama2.c checkpoint by its header. Throws ConfigError, naming the key, for what no policy expresses;
-/// FileError for what cannot be read. Weights are not looked at: `check_checkpoint` does.
+/// config.json, a llama2.c checkpoint by its header. Throws ConfigError, naming the key, for a value that no policy
+/// expresses; FileError for a file that cannot be read. Weights are not checked; `check_checkpoint` does that.
 inline ModelDescription describe(const std::filesystem::path& path) {
   detail::require_there(path);
   const bool folder = detail::is_folder(path);
@@ -102,13 +102,13 @@ inline ModelDescription describe(const std::filesystem::path& path) {
   }
   if (!folder && path.extension() != ".safetensors") detail::OpenCheckpoint::refuse_unknown(path);
   const std::filesystem::path config = detail::config_of_folder(detail::folder_of_checkpoint(path));
-  const detail::FloatMode mode;  // numbers are compared by its rounding
+  const detail::FloatMode mode;  // comparisons depend on the rounding mode
   return describe_config(read_json(config, json_settings), config);
 }
 
-/// Throws what `load` of a type with this description would throw, but for numbers that are not finite: none is read,
-/// except to compare a tied head that is stored twice. For programs that are to say whether a type would do before one
-/// is compiled.
+/// Throws what `load` of a type with this description would throw, except for elements that are not finite: no weights
+/// are read, but for a stored tied head, which is compared with the embedding. For programs that must tell whether a
+/// type fits before it is compiled.
 inline void check_checkpoint(const std::filesystem::path& path, const ModelDescription& model) {
   static_cast<void>(detail::OpenCheckpoint(path, model, tensors_of(model)));
 }

@@ -1,5 +1,5 @@
-/// A model's weights as they lie in memory, in a file that is mapped and not read: a start costs no packing, and
-/// programs that run at the same time share one copy.
+/// Packed weights in a file that is mapped into memory: a program starts without packing, and programs that run at the
+/// same time share one copy.
 ///
 /// All numbers are little-endian, 64 bits wide:
 ///
@@ -9,8 +9,8 @@
 ///     weights       from the next multiple of 4096 on, as simd/panels.hpp lays them out
 ///     sum           over the weights
 ///
-/// Layouts are the same on every processor. They may change with the library's MINOR version, and `version` with them:
-/// the checkpoint stays the source, this is its cache.
+/// The layout is the same on every processor. It may change with the library's MINOR version, and `version` with it:
+/// keep the checkpoint as the source and treat this file as a cache.
 #pragma once
 #include <bora/core/checked.hpp>
 #include <bora/core/checksum.hpp>
@@ -45,7 +45,7 @@ struct PackedHeader {
   std::uint64_t prefix = 1;
   std::uint64_t sum = 0;  ///< of all before, and of the kinds
 
-  /// Where the weights begin.
+  /// Offset of the weights.
   std::size_t weights_at() const noexcept { return round_up(sizeof(PackedHeader) + matrices, 4096); }
   std::uint64_t sum_with(std::span<const std::byte> kinds) const noexcept {
     PackedHeader without = *this;
@@ -74,7 +74,7 @@ std::vector<std::byte> matrix_kinds(const Decoder<S, F>& model) {
   return kinds;
 }
 
-/// What the header must be, but for what the file alone knows.
+/// The expected header, except for the fields that only the file can tell.
 template <ModelSpec S, WeightFormat F>
 PackedHeader packed_header() {
   PackedHeader header;
@@ -84,7 +84,7 @@ PackedHeader packed_header() {
   return header;
 }
 
-/// Throws FileError unless the file begins as `expected` does and is whole.
+/// Throws FileError unless the file has the header `expected` and is complete.
 inline PackedHeader check_packed(const MappedFile& file, const PackedHeader& expected) {
   const auto& path = file.path();
   if (file.size() < sizeof(PackedHeader))
@@ -112,7 +112,7 @@ inline PackedHeader check_packed(const MappedFile& file, const PackedHeader& exp
 
 }  // namespace detail
 
-/// Writes a model's weights as they lie in memory, whole or not at all. Throws FileError where it cannot be written.
+/// Writes a model's packed weights, completely or not at all. Throws FileError if the file cannot be written.
 template <detail::SoundSpec S, detail::SoundFormat F>
 void save_packed(const Decoder<S, F>& model, const std::filesystem::path& path) {
   detail::PackedHeader header = detail::packed_header<S, F>();
@@ -135,14 +135,13 @@ void save_packed(const Decoder<S, F>& model, const std::filesystem::path& path) 
   file.commit();
 }
 
-/// Whether the weights of a packed file are read to be compared with their sum, which a start without packing is to
-/// spare.
+/// Whether `map_packed` reads all weights to verify their checksum, which costs the time that mapping saves.
 enum class VerifyPacked { no, yes };
 
-/// A model whose weights are a file that `save_packed` wrote, mapped: they come into memory as they are used, and what
-/// a training writes stays in this program. The file must not be changed or shortened in place while the model lives;
+/// A model whose weights are mapped from a file that `save_packed` wrote: pages are loaded when first used, and changes
+/// by training stay private to this program. The file must not be changed or shortened in place while the model lives;
 /// replacing it, as `save_packed` does, is safe. Throws FileError for files of another model, format or version, and
-/// for those that are not whole.
+/// for incomplete ones.
 template <detail::SoundSpec S, detail::SoundFormat F = detail::LeftOut>
 Decoder<S, F> map_packed(const std::filesystem::path& path, VerifyPacked verify = VerifyPacked::no) {
   auto file = std::make_shared<MappedFile>(path);

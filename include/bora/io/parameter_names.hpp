@@ -1,4 +1,4 @@
-/// How files call and lay out a model's tensors: one translation for reading and writing, for every family.
+/// Names and layouts of a model's tensors in files: one translation for reading and writing, for every family.
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/io/families.hpp>
@@ -18,8 +18,8 @@
 
 namespace bora { inline namespace BORA_ABI {
 
-/// How a file departs from the names and shapes that its family's files have here: other programs' dialects, which are
-/// read and never written. Where nothing is set there is no such departure.
+/// A dialect: how a file of another program differs from the names and shapes that this library writes for the family.
+/// Dialects are read, never written; by default nothing differs.
 struct FileDialect {
   /// The tensors of a mixture's experts.
   enum class Experts {
@@ -27,15 +27,15 @@ struct FileDialect {
     spelled_out,  ///< "experts.0.gate_proj", "up_proj", "down_proj"
     fused,  ///< all experts' in "experts.gate_up_proj" [experts, 2 hidden, dim], gates first, and "experts.down_proj"
   };
-  Experts experts = Experts::numbered;  ///< how a mixture's experts are called
+  Experts experts = Experts::numbered;  ///< names of a mixture's experts
   bool experts_in_mlp = false;          ///< "mlp.gate", "mlp.experts" for "block_sparse_moe.…"
   bool fused_query_key_value = false;   ///< "self_attn.qkv_proj": query, key and value in one
   bool fused_gate_up = false;           ///< "mlp.gate_up_proj": gate and up in one
 };
 
-/// Where a tensor of a model stands in a file: in the tensor `name`, alone or fused with others. Its row r is the
-/// file's row `first + r / block * stride + r % block`; of a transposed tensor (GPT-2's are [in, out]), the column. The
-/// rows of a tensor of three axes (experts that are fused) are those of its last axis, counted through.
+/// Location of a model's tensor in a file: in the tensor `name`, alone or fused with others. Its row r is the file's
+/// row `first + r / block * stride + r % block`; of a transposed tensor (GPT-2's are [in, out]), the column. The rows
+/// of a tensor with three axes (fused experts) run along the last axis and are counted across all experts.
 struct TensorPlace {
   std::string name;                ///< of the file's tensor
   std::vector<std::size_t> shape;  ///< of the file's tensor
@@ -44,11 +44,11 @@ struct TensorPlace {
   std::size_t block;               ///< rows that stay together in the file
   std::size_t stride;              ///< the file's rows from one block to the next
 
-  /// Where the file has row `r` of the model.
+  /// The file's row of the model's row `r`.
   std::size_t row(std::size_t r) const noexcept { return first + r / block * stride + r % block; }
 
-  /// f(i, j) for each number: i in the model's tensor, j in the file's. Transposed tensors go by strips of rows: a
-  /// column of a large matrix touches a page a number.
+  /// Calls f(i, j) for each element: index i in the model's tensor, j in the file's. Transposed tensors are visited in
+  /// strips of rows: each element of a large matrix's column is on another page.
   template <class F>
   void for_each(TensorShape model, F&& f) const {
     const std::size_t cols = std::max<std::size_t>(model.cols, 1), strip = transposed ? 16 : 1;
@@ -61,7 +61,7 @@ struct TensorPlace {
 
 namespace detail {
 
-/// The names of a family, by its model_type; Llama's of one that is not known.
+/// The names of a family, by its model_type; Llama's if it is unknown.
 inline const TensorNames& names_of(std::string_view model_type) {
   const Family* family = find_family(model_type);
   return family == nullptr ? llama_names : *family->names;
@@ -80,15 +80,15 @@ inline bool is_mask_shape(std::span<const std::size_t> shape) noexcept {
   return (shape.size() == 2 && square(0)) || (shape.size() == 4 && shape[0] == 1 && shape[1] == 1 && square(2));
 }
 
-/// Whether a name, behind the prefix and the number of its layer if it has one, is of what follows from the type:
-/// tables of rotary positions where attention has them, masks, and the number that masked scores get.
+/// Whether a name (after the prefix and layer number, if any) is that of a buffer that the type determines: rotary
+/// tables if attention is rotary, masks, and the value of masked scores.
 inline bool is_buffer(std::string_view name, bool in_layer, std::span<const std::size_t> shape, bool rotary) noexcept {
   const auto take = [&](std::string_view word) {
     if (!name.starts_with(word)) return false;
     name.remove_prefix(word.size());
     return true;
   };
-  // A longer word before its beginning.
+  // A longer name before its own prefix.
   if (in_layer && !(take("self_attention.") || take("self_attn.") || take("attention.") || take("attn."))) return false;
   if (take("rotary_emb.") || take("maybe_rotary.") || take("rotary."))
     return rotary && (name == "inv_freq" || name == "original_inv_freq" || name == "cos_cached" ||
@@ -97,7 +97,7 @@ inline bool is_buffer(std::string_view name, bool in_layer, std::span<const std:
   return (in_layer ? name == "bias" : name == "causal_mask") && is_mask_shape(shape);
 }
 
-/// What follows the layer's number for a tensor of an expert, or of the router.
+/// The name after the layer's number, for a tensor of an expert or of the router.
 inline std::string expert_word(const FileDialect& dialect, std::string_view name, std::size_t expert) {
   using Experts = FileDialect::Experts;
   const std::string block = dialect.experts_in_mlp ? "mlp." : "block_sparse_moe.";
@@ -108,7 +108,7 @@ inline std::string expert_word(const FileDialect& dialect, std::string_view name
   return one + (name == "gate" ? "w1" : name == "down" ? "w2" : "w3");
 }
 
-/// What follows the layer's number; of a mixture of experts in Mixtral's words.
+/// The name after the layer's number; Mixtral's names for a mixture of experts.
 inline std::string word_in_layer(const TensorNames& words, const FileDialect& dialect, const ModelDescription& d,
                                  TensorId id) {
   const std::string_view name = stem(id.name);
@@ -170,7 +170,7 @@ inline void place_fused(const PolicyDescription& a, TensorNames::Fused fused, st
   place.shape.front() = groups * place.stride;
 }
 
-/// `part` of `parts` tensors of the same size, one behind the other.
+/// `part` of `parts` consecutive tensors of the same size.
 inline void place_stacked(std::size_t part, std::size_t parts, TensorPlace& place) {
   place.first = part * place.block;
   place.shape.front() = parts * place.block;
@@ -183,8 +183,8 @@ inline void place_expert(std::size_t expert, std::size_t experts, TensorPlace& p
 
 }  // namespace detail
 
-/// Where a tensor stands in the files of a family, or in a dialect of them. Throws ConfigError where the family has no
-/// name for it.
+/// Location of a tensor in the files of a family or of a dialect. Throws ConfigError where the family has no name for
+/// it.
 inline TensorPlace place_of(const CheckpointNames& names, const ModelDescription& d, TensorId id, TensorShape shape,
                             const FileDialect& dialect = {}) {
   const TensorNames& words = detail::names_of(names.family.empty() ? family_of(d) : names.family);
@@ -219,7 +219,7 @@ inline TensorPlace place_of(const CheckpointNames& names, const ModelDescription
 
 /// A tensor of a file and the tensors of the model that it holds.
 struct FileTensor {
-  /// One of the model's tensors, and where it stands in the file's.
+  /// One of the model's tensors, and its location in the file's tensor.
   struct Part {
     TensorEntry entry;  ///< the model's tensor
     TensorPlace place;  ///< its rows in the file's
@@ -237,7 +237,7 @@ struct FileTensor {
     return count;
   }
 
-  /// Its numbers, gathered from all of the model's, into `out` [size()].
+  /// Gathers its elements from the model's tensors into `out` [size()].
   template <class T>
   void gather(std::span<const T> model, std::span<float> out) const {
     for (const Part& part : parts)

@@ -1,9 +1,9 @@
-/// Policies in a config.json of the library's own: what they say of themselves, as JSON.
+/// Policies in the library's own config.json: their descriptions as JSON.
 ///
 ///     {"policy": "Rope", "arguments": ["theta", "fraction", "scaling"], "theta": 10000.0, "fraction": 1.0, …}
 ///
-/// `arguments` are in the order of the template's; a key that is not among them is a fact. "form" is there for settings
-/// and for policies from elsewhere.
+/// `arguments` are in the order of the template's; a key that is not among them is a fact. "form" is present for
+/// settings and for user-defined policies.
 #pragma once
 #include <bora/io/json.hpp>
 #include <bora/io/rotary_config.hpp>
@@ -52,7 +52,7 @@ inline void read_argument(PolicyDescription& d, const std::string& key, const Js
     refuse_config(file, "key ", printable(path), " is ", json_kind(value), ", expected a number or a policy");
 }
 
-/// Throws ConfigError where it describes no policy. `path` is that of the object.
+/// Throws ConfigError if the object describes no policy. `path` is the object's.
 inline PolicyDescription policy_of(const Json& json, const std::string& path, const std::filesystem::path& file) {
   if (!json.is_object()) refuse_config(file, "key ", printable(path), " is ", json_kind(json), ", expected an object");
   PolicyDescription d(require_string(json, "policy", file, path));

@@ -1,4 +1,4 @@
-/// What a config.json says of rotary positions, from wherever it says it.
+/// Rotary keys of a config.json, wherever the file has them.
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/io/json.hpp>
@@ -15,9 +15,9 @@ template <class... Parts>
   throw ConfigError(message(file.string(), ": ", parts...));
 }
 
-/// A config.json whose rotary keys stand where transformers 4 has them: base and fraction at the top, the rest in
-/// `rope_scaling`. Files have them there, all in `rope_scaling`, all in `rope_parameters` (transformers 5), or at the
-/// top. Throws ConfigError where two places contradict each other, naming both.
+/// A config.json with its rotary keys moved to where transformers 4 has them: base and fraction at the top, the rest in
+/// `rope_scaling`. Files may have them there, all in `rope_scaling`, all in `rope_parameters` (transformers 5), or all
+/// at the top. Throws ConfigError where two places contradict each other, naming both.
 class RotaryConfig {
  public:
   RotaryConfig(Json config, const std::filesystem::path& file) : config_(std::move(config)), file_(file) {
@@ -76,7 +76,7 @@ class RotaryConfig {
     holder[key] = value;
   }
 
-  /// YaRN stretches the whole context where its config does not say which.
+  /// YaRN scales from the whole context if its config does not give the original one.
   void fill_original_context() {
     Json& scaling = config_["rope_scaling"];
     const Json* limit = find_json(config_, "max_position_embeddings");
@@ -91,7 +91,7 @@ class RotaryConfig {
 
   Json config_;
   const std::filesystem::path& file_;
-  std::map<std::string, std::string> moved_;  ///< paths of keys that stand elsewhere in the file: there
+  std::map<std::string, std::string> moved_;  ///< original paths in the file of keys that were moved
 };
 
 }}}  // namespace bora::BORA_ABI::detail

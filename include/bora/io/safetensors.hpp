@@ -1,5 +1,5 @@
 /// The safetensors format (huggingface/safetensors, README.md and safetensors/src/tensor.rs): eight bytes with the
-/// header's size, the header as JSON, then the tensors' numbers, row-major and little-endian, without gaps.
+/// header's size, the header as JSON, then the tensors' elements, row-major and little-endian, without gaps.
 #pragma once
 #include <bora/core/checked.hpp>
 #include <bora/core/float_mode.hpp>
@@ -32,7 +32,7 @@ namespace detail {
 /// out[i] = to_number(the i-th T at `from`).
 template <class T, class ToNumber>
 void convert_numbers(const std::byte* from, std::span<float> out, ToNumber to_number) noexcept {
-  // Through a small buffer: a file's bytes may alias anything, and nothing would be vectorised.
+  // Through a small buffer: a file's bytes may alias `out`, which would prevent vectorisation.
   std::array<T, 1024> block;
   for (std::size_t at = 0; at < out.size(); at += block.size()) {
     const std::size_t count = std::min(block.size(), out.size() - at);
@@ -51,7 +51,7 @@ inline constexpr StoredType stored_types[] = {
     {"F32", 4},  {"C64", 8}, {"F64", 8}, {"I64", 8},     {"U64", 8},
 };
 
-/// Bytes of an element, or 0 for a type that is not known.
+/// Bytes of an element, or 0 for an unknown type.
 constexpr std::size_t stored_size(std::string_view dtype) noexcept {
   for (const StoredType& type : stored_types)
     if (type.name == dtype) return type.size;
@@ -65,18 +65,18 @@ inline constexpr std::size_t safetensors_axes_limit = 64;
 
 }  // namespace detail
 
-/// A safetensors file, checked throughout when it is opened: a file that is accepted can be read without surprise. What
-/// it holds is read on demand.
+/// A safetensors file. Opening it checks the whole header, so that reading an accepted file cannot go out of bounds.
+/// Tensors are read on demand.
 class SafeTensors {
  public:
   /// A tensor as the header describes it.
   struct Entry {
     std::string dtype;               ///< "F32", "BF16", "I64", …
-    std::vector<std::size_t> shape;  ///< empty for a single number
+    std::vector<std::size_t> shape;  ///< empty for a scalar
     std::size_t begin;               ///< its first byte, counted from the end of the header
     std::size_t end;                 ///< one past its last byte, counted likewise
 
-    /// Numbers in it.
+    /// Number of elements.
     std::size_t elements() const noexcept { return (end - begin) / detail::stored_size(dtype); }
   };
 
@@ -120,8 +120,8 @@ class SafeTensors {
     return tensor;
   }
 
-  /// All numbers of an F32, F16, BF16 or F64 tensor. Throws FileError where it is missing, of another type, does not
-  /// hold out.size() numbers, or holds one that is not finite (as a float).
+  /// All elements of an F32, F16, BF16 or F64 tensor. Throws FileError if it is missing, of another type, does not have
+  /// out.size() elements, or has one that is not finite (as a float).
   void read(std::string_view name, std::span<float> out) const {
     const Entry& tensor = float_entry(name);
     if (tensor.elements() != out.size())
@@ -129,8 +129,8 @@ class SafeTensors {
              out.size());
     convert(name, tensor, 0, out);
   }
-  /// The same into a vector of the right size. Throws MemoryError where there is no memory for it: a file with holes
-  /// may claim to hold anything.
+  /// The same into a vector of the right size. Throws MemoryError if there is no memory for it: a sparse file may claim
+  /// any size.
   std::vector<float> read(std::string_view name) const {
     std::vector<float> values;
     make_room(values, float_entry(name).elements(), name);
@@ -163,7 +163,7 @@ class SafeTensors {
     const Entry& tensor = entry(name);
     return data_.subspan(tensor.begin, tensor.end - tensor.begin);
   }
-  /// What its elements are. Throws FileError for other types than F32, F16, BF16 and F64.
+  /// Type of its elements. Throws FileError for other types than F32, F16, BF16 and F64.
   ElementType element_type(std::string_view name) const {
     const std::string& dtype = float_entry(name).dtype;
     return dtype == "F32"    ? ElementType::f32
@@ -208,7 +208,7 @@ class SafeTensors {
 
   // ---- opening
 
-  /// The header's bytes; data_ becomes what follows them.
+  /// Returns the header's bytes and sets data_ to the bytes after them.
   std::string_view header_text() {
     constexpr std::size_t prefix = 8;
     const std::size_t size = file_.size();
@@ -307,8 +307,8 @@ class SafeTensors {
     }
   }
 
-  /// The ranges, in order, must cover the data exactly. What nobody names could hide anything; what two tensors share
-  /// is a mistake of the writer.
+  /// The ranges, in order, must cover the data exactly. Unnamed bytes could hide anything; overlapping tensors are a
+  /// mistake of the writer.
   void check_tiling() const {
     std::vector<const std::pair<const std::string, Entry>*> sorted;
     for (const auto& entry : entries_) sorted.push_back(&entry);

@@ -24,9 +24,9 @@
 BORA_BEFORE_NAMESPACE();  // as in format.hpp, or its conversions would not be inlined here
 namespace bora { inline namespace BORA_ABI {
 
-/// Collects tensors and writes them as one safetensors file. `add` copies; `add_later` asks for the numbers when the
-/// file is written, one tensor at a time. All throw ConfigError for a name that is taken or no UTF-8, and for values
-/// that do not fill the shape.
+/// Collects tensors and writes them as one safetensors file. `add` copies the elements; `add_later` asks for them when
+/// the file is written, one tensor at a time. All throw ConfigError for a name that is already used or not UTF-8, and
+/// for values that do not fill the shape.
 class SafeTensorsWriter {
  public:
   /// F32 of any shape.
@@ -82,7 +82,7 @@ class SafeTensorsWriter {
 
   /// A pair for `__metadata__`; "format" is "pt" unless it is set.
   void metadata(const std::string& key, const std::string& value) {
-    json_string(key);  // throws here rather than when all is computed
+    json_string(key);  // throws here, not after everything has been computed
     json_string(value);
     metadata_[key] = value;
   }
@@ -92,7 +92,7 @@ class SafeTensorsWriter {
 
   /// Writes beside `file` and renames: a failure throws FileError and leaves what was there before.
   void write(const std::filesystem::path& file) const {
-    // Larger elements first, so that each tensor is aligned to its own; then by name.
+    // Larger element types first, so that each tensor is aligned to its type; then by name.
     std::vector<const Pair*> order;
     for (const Pair& pair : tensors_) order.push_back(&pair);
     std::ranges::sort(order, [](const Pair* a, const Pair* b) {
@@ -114,7 +114,7 @@ class SafeTensorsWriter {
     std::vector<std::size_t> shape;
     std::size_t bytes = 0;
     std::vector<std::byte> values = {};
-    std::function<void(std::span<float>)> fill = nullptr;  ///< where there are no values yet
+    std::function<void(std::span<float>)> fill = nullptr;  ///< set if the values are computed when the file is written
   };
   using Pair = std::pair<const std::string, Pending>;
 

@@ -1,4 +1,4 @@
-/// Models and parameters into Hugging Face folders.
+/// Saves models and parameters as Hugging Face folders.
 #pragma once
 #include <bora/files/atomic_file.hpp>
 #include <bora/core/error.hpp>
@@ -28,20 +28,20 @@
 
 namespace bora { inline namespace BORA_ABI {
 
-/// What a checkpoint's numbers are held in.
+/// Element type of a saved checkpoint.
 enum class StoredNumbers { f32, bf16 };
 
-/// What is written beside the numbers themselves.
+/// Options of `save`.
 struct SaveOptions {
   StoredNumbers numbers = StoredNumbers::f32;   ///< bf16 rounds to the nearest, ties to even
   std::size_t max_shard_bytes = 5'000'000'000;  ///< a file's tensors; a larger tensor gets a file of its own
-  std::optional<TokenId> bos = {};              ///< bos_token_id in config.json; bora itself never looks there
+  std::optional<TokenId> bos = {};              ///< bos_token_id in config.json; bora itself never reads it
   std::optional<TokenId> eos = {};              ///< eos_token_id, likewise
 };
 
 namespace detail {
 
-/// A model on its way to a folder.
+/// A model that is being saved to a folder.
 struct SavedModel {
   CheckpointNames names;
   ModelDescription description;
@@ -49,7 +49,7 @@ struct SavedModel {
   std::function<void(const FileTensor&, std::span<float>)> gather;
 };
 
-/// One save a folder at a time. What is locked is the folder itself, so that no file is left in it.
+/// Admits one save at a time to a folder. It locks the folder itself, so that no lock file is left behind.
 class SavingLock {
  public:
   /// Throws FileError where another save holds the folder.
@@ -64,7 +64,7 @@ class SavingLock {
   LockState state_;
 };
 
-/// Files under temporary names. They are gone unless they are moved to their places.
+/// Files under temporary names, deleted unless they are renamed to their targets.
 class PartialFiles {
  public:
   PartialFiles() = default;
@@ -74,14 +74,15 @@ class PartialFiles {
     std::error_code ignored;
     for (const File& file : files_) std::filesystem::remove(file.partial, ignored);
   }
-  /// Where to write what is to become `target`.
+  /// The temporary name for a file that will become `target`.
   const std::filesystem::path& add(const std::filesystem::path& target) {
     File file{target, target};
     file.partial += ".partial";
     keep_mode(file);
     return files_.emplace_back(std::move(file)).partial;
   }
-  /// The last one moves when the others' places are on the disk: a loss of power must not leave it alone.
+  /// Renames the last file only after the others' names are on the disk: a power failure must not leave it without
+  /// them.
   void move_to_places() {
     std::error_code error;
     for (const File& file : files_) {
@@ -99,8 +100,8 @@ class PartialFiles {
   struct File {
     std::filesystem::path target, partial;
   };
-  /// An empty file with the permissions of what the new one replaces, which writing then keeps; a new shard of an old
-  /// checkpoint gets those of its weights or its config. Where it cannot be made, writing says so.
+  /// Creates an empty file with the permissions of the file it will replace; writing keeps them. A new shard of an old
+  /// checkpoint gets those of the checkpoint's weights or config. If it cannot be created, writing reports the error.
   static void keep_mode([[maybe_unused]] const File& file) noexcept {
 #if defined(BORA_POSIX_FILES)
     const std::filesystem::path folder = file.target.parent_path();
@@ -126,14 +127,14 @@ inline std::string shard_name(std::size_t shard, std::size_t shards) {
   return shards == 1 ? "model.safetensors"
                      : message("model-", digits(shard + 1), "-of-", digits(shards), ".safetensors");
 }
-/// Whether a file may be of an earlier checkpoint in the same folder.
+/// Whether a file may belong to an earlier checkpoint in the same folder.
 inline bool is_weight_file(std::string_view name) {
   return name == "model.safetensors" || name == "model.safetensors.index.json" ||
          (name.starts_with("model-") && name.find("-of-") != name.npos && name.ends_with(".safetensors"));
 }
 
-/// Whether a file is what a writer that was killed left of a checkpoint: "config.json.partial", or what that was to
-/// become, "config.json.partial.PID-N.partial".
+/// Whether a file was left by a writer that was killed: "config.json.partial", or the file that was to become it,
+/// "config.json.partial.PID-N.partial".
 inline bool is_left_over(std::string_view name) {
   constexpr std::string_view partial = ".partial";
   const std::size_t end = name.find(partial);
@@ -148,7 +149,7 @@ inline std::size_t stored_bytes(const FileTensor& tensor, const SaveOptions& opt
   return tensor.size() * (options.numbers == StoredNumbers::bf16 ? 2 : 4);
 }
 
-/// The tensors in as many shards as it takes, in their order.
+/// Splits the tensors into as many shards as needed, in order.
 inline std::vector<std::vector<FileTensor>> shards_of(std::vector<FileTensor> tensors, const SaveOptions& options) {
   std::vector<std::vector<FileTensor>> shards(1);
   std::size_t bytes = 0;
@@ -170,7 +171,7 @@ inline void write_shard(const SavedModel& model, const std::vector<FileTensor>& 
   for (const FileTensor& tensor : shard) {
     const auto fill = [&model, &tensor, &file](std::span<float> numbers) {
       model.gather(tensor, numbers);
-      require_finite(numbers, file, tensor.name());  // no reader would take it
+      require_finite(numbers, file, tensor.name());  // readers refuse it
     };
     if (options.numbers == StoredNumbers::bf16)
       out.add_later<Bf16>(tensor.name(), tensor.shape(), fill);
@@ -193,19 +194,19 @@ inline Json index_of(const std::vector<std::vector<FileTensor>>& shards, const S
   return {{"metadata", {{"total_size", bytes}}}, {"weight_map", map}};
 }
 
-/// Weight files of an earlier checkpoint would be read instead of the new ones, or beside them.
+/// Removes weight files of an earlier checkpoint, which would be read instead of the new ones or along with them.
 inline void remove_stale(const std::filesystem::path& folder, const PartialFiles& files) {
   remove_files(folder, [&](const std::filesystem::path& file) {
     return is_weight_file(file.filename().string()) && !files.contains(file);
   });
 }
-/// For the holder of the folder's lock: whoever wrote these is gone.
+/// Call only while holding the folder's lock, which proves that their writers have ended.
 inline void remove_left_over(const std::filesystem::path& folder) {
   remove_files(folder, [](const std::filesystem::path& file) { return is_left_over(file.filename().string()); });
 }
 
-/// Whether the folder's checkpoint is one file, under this very config: a single rename then replaces it, and at no
-/// moment is there none.
+/// Whether the folder holds a one-file checkpoint with the same config: a single rename then replaces it, so that the
+/// folder holds a checkpoint at every moment.
 inline bool replaces_one_file(const std::filesystem::path& folder, std::string_view config) {
   if (!is_there(folder / "model.safetensors") || !is_there(folder / "config.json")) return false;
   try {
@@ -215,8 +216,8 @@ inline bool replaces_one_file(const std::filesystem::path& folder, std::string_v
   }
 }
 
-/// Everything is written under temporary names first. Only then do the old config.json and the old index go, and the
-/// new config comes last: a folder in between has none, and no reader takes it for a checkpoint.
+/// Writes everything under temporary names, then removes the old config.json and index, and renames the new config
+/// last: in between the folder has no config.json, so no reader takes it for a checkpoint.
 inline void save_model(const SavedModel& model, const std::filesystem::path& folder, const SaveOptions& options) {
   const Family& family = saved_family(model.names, model.description);
   const bool bf16 = options.numbers == StoredNumbers::bf16;
@@ -248,11 +249,12 @@ inline void save_model(const SavedModel& model, const std::filesystem::path& fol
 }  // namespace detail
 
 /// Writes config.json and model.safetensors (in shards with an index where it is larger than `max_shard_bytes`) as
-/// Hugging Face's transformers reads them: of the family that the parameters came from, or else of the one they are
-/// like (`family_of`). A model like none is written with "model_type": "bora", for `load` alone. Other files in the
-/// folder are left alone, but for what a save that was killed left of these. Throws ConfigError where the names are of
-/// a family that cannot hold the model, FileError where writing fails, a number is not finite or another save into the
-/// folder is going on; an earlier checkpoint is whole until all is written.
+/// Hugging Face's transformers reads them: in the family that the parameters came from, otherwise in the first that can
+/// hold them (`family_of`). A model that no published family can hold is written with "model_type": "bora", which only
+/// `load` reads. Other files in the folder are left alone, except those left by a save that was killed. Throws
+/// ConfigError if the names belong to a family that cannot hold the model, FileError if writing fails, an element is
+/// not finite or another save into the folder is running; an earlier checkpoint stays complete until everything is
+/// written.
 template <ModelSpec S, class T>
 void save(const Parameters<S, T>& parameters, const std::filesystem::path& folder, const SaveOptions& options = {}) {
   detail::save_model(

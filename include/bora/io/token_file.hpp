@@ -1,4 +1,4 @@
-/// Packed tokens: the documents of a corpus one after the other, as a file that is mapped into memory.
+/// Packed tokens: the concatenated documents of a corpus in a file that is mapped into memory.
 ///
 /// All numbers are little-endian, 64 bits wide but for the tokens:
 ///
@@ -44,10 +44,10 @@ constexpr std::size_t token_width(std::uint64_t vocab_size) noexcept { return vo
 
 }  // namespace detail
 
-/// Writes a token file beside its place and moves it there when it is whole; without `commit` nothing is left.
+/// Writes a token file under a temporary name; `commit` renames it to its own. Without `commit` nothing is left behind.
 class TokenFileWriter {
  public:
-  /// Throws ConfigError for a vocabulary that ids cannot number, FileError where nothing can be written.
+  /// Throws ConfigError for a vocabulary larger than ids can number, FileError if the file cannot be written.
   TokenFileWriter(const std::filesystem::path& file, std::size_t vocab_size)
       : file_(file), path_(file), vocab_size_(vocab_size) {
     if (vocab_size == 0 || vocab_size > detail::largest_vocabulary)
@@ -57,17 +57,18 @@ class TokenFileWriter {
     write(std::as_bytes(std::span(&head, 1)));
   }
 
-  /// Appends a document. `text_bytes` is how much text it stands for, if that is known. Throws TokenError for an id
-  /// outside the vocabulary, writing nothing, and FileError on a full disk and the like.
+  /// Appends a document. `text_bytes` is the size of its text, if known. Throws TokenError for an id outside the
+  /// vocabulary, writing nothing, and FileError if writing fails, as on a full disk.
   void append(std::span<const TokenId> document, std::optional<std::size_t> text_bytes = {}) {
     check_tokens(document, vocab_size_);
     append_part(document);
     end_document(text_bytes);
   }
-  /// Appends to a document that `end_document` will end: for one that is not in memory as a whole. Throws as `append`.
+  /// Appends part of a document, which `end_document` ends: for documents that are not in memory as a whole. Throws as
+  /// `append`.
   void append_part(std::span<const TokenId> part) {
     require_open();
-    open_ = false;  // a document that was half written must not be committed
+    open_ = false;  // a partly written document must not be committed
     check_tokens(part, vocab_size_);
     if (detail::token_width(vocab_size_) == 2)
       add_numbers<std::uint16_t>(part);
@@ -83,12 +84,13 @@ class TokenFileWriter {
     text_bytes_ += text_bytes.value_or(0);
   }
 
-  /// How many were appended, over all documents.
+  /// Tokens appended so far, over all documents.
   std::size_t tokens() const noexcept { return tokens_; }
-  /// How many were appended.
+  /// Documents appended so far.
   std::size_t documents() const noexcept { return ends_.size(); }
 
-  /// Puts the file in its place; nothing may be appended after. Throws FileError where a document was not ended.
+  /// Renames the file to its own name; nothing may be appended afterwards. Throws FileError if a document was not
+  /// ended.
   void commit() {
     require_open();
     if (tokens() != (ends_.empty() ? 0 : ends_.back()))
@@ -141,8 +143,8 @@ class TokenFileWriter {
   bool text_bytes_known_ = true, open_ = true;
 };
 
-/// A token file, checked throughout when it is opened: a file that is accepted can be read without surprise. Where
-/// others cut it short or write into it meanwhile, reading throws FileError.
+/// A token file. Opening it checks the whole file. If another program truncates it or writes into it afterwards,
+/// reading throws FileError.
 class TokenFile {
  public:
   /// Throws FileError for a file that is missing, of another kind or version, cut short, damaged, or that holds an id
@@ -160,21 +162,21 @@ class TokenFile {
       check_ids<std::uint32_t>();
   }
 
-  /// As it was given.
+  /// The path as given.
   const std::filesystem::path& path() const noexcept { return file_.path(); }
-  /// Every id is below it.
+  /// Every id is below this.
   std::size_t vocab_size() const noexcept { return static_cast<std::size_t>(head_.vocab_size); }
-  /// How many it holds, over all documents.
+  /// Number of tokens, over all documents.
   std::size_t tokens() const noexcept { return static_cast<std::size_t>(tail_.tokens); }
-  /// How many it holds, empty ones included.
+  /// Number of documents, empty ones included.
   std::size_t documents() const noexcept { return static_cast<std::size_t>(tail_.documents); }
-  /// How much text the tokens stand for, 0 where the writer did not know.
+  /// Bytes of text that the tokens stand for; 0 if the writer did not know.
   std::size_t text_bytes() const noexcept { return static_cast<std::size_t>(tail_.text_bytes); }
-  /// The mean, 0 where the writer did not know or there are no tokens: for Evaluation::bits_per_byte.
+  /// Mean bytes of text a token, for Evaluation::bits_per_byte; 0 if unknown or if there are no tokens.
   double bytes_per_token() const noexcept {
     return tokens() == 0 ? 0 : static_cast<double>(text_bytes()) / static_cast<double>(tokens());
   }
-  /// Tells this file's contents from others'.
+  /// Hash of the contents, to tell files apart.
   std::uint64_t checksum() const noexcept { return tail_.checksum; }
 
   /// The tokens of document i < documents().
@@ -243,7 +245,7 @@ class TokenFile {
       refuse("is damaged: its checksum is ", sum.value(), ", expected ", tail_.checksum);
   }
 
-  /// Copied: document() must not change under its caller.
+  /// Copied, so that document()'s result cannot change under its caller.
   void keep_ends(const std::byte* from) {
     try {
       ends_.resize(documents());
@@ -254,10 +256,10 @@ class TokenFile {
     if (!ends_.empty()) std::memcpy(ends_.data(), from, ends_.size() * word);
   }
 
-  /// Where the documents' ends begin. Throws FileError unless the counts make up the file's size.
+  /// Offset of the documents' ends. Throws FileError unless the counts account for the file's size.
   std::size_t checked_ends() const {
     if (CheckedSize(tail_.tokens) > file_.size() || CheckedSize(tail_.documents) > file_.size())
-      refuse_size(std::string_view("more than that"));  // perhaps more than can be counted
+      refuse_size(std::string_view("more than that"));  // the sum may overflow
     const CheckedSize token_bytes = CheckedSize(tail_.tokens) * head_.width;
     const CheckedSize ends_at = (token_bytes + (word - 1)).value() / word * word + CheckedSize(sizeof head_);
     const CheckedSize size = ends_at + CheckedSize(tail_.documents) * word + sizeof tail_;
@@ -282,7 +284,7 @@ class TokenFile {
 
   template <class Number>
   void check_ids() const {
-    // A block at a time: the largest of a block vectorises, a comparison that may leave the loop does not.
+    // In chunks: the maximum of a chunk vectorises, a comparison that may leave the loop does not.
     std::array<Number, 4096> block;
     for (std::size_t at = 0; at < tokens(); at += block.size()) {
       const std::size_t n = std::min(block.size(), tokens() - at);
@@ -295,7 +297,7 @@ class TokenFile {
   }
   template <class Number>
   void copy_ids(std::size_t first, std::span<TokenId> out) const {
-    // Checked again: where others write into the file meanwhile, it is no longer what was opened.
+    // Checked again, as another program may have written into the file since it was opened.
     Number largest = 0;
     std::array<Number, 1024> block;
     for (std::size_t at = 0; at < out.size(); at += block.size()) {
@@ -310,7 +312,8 @@ class TokenFile {
       refuse("was changed while it is in use: it now holds token ", largest, ", expected ids below vocab_size ",
              head_.vocab_size);
   }
-  /// Of the open file rather than of its mapping: the system ends programs that touch what was cut off a mapped file.
+  /// Reads through the file descriptor, not the mapping: touching the truncated part of a mapping kills the program
+  /// (SIGBUS).
   void copy_bytes(std::size_t at, std::span<std::byte> out) const {
 #if defined(BORA_POSIX_FILES)
     if (open_.open()) return open_.read(at, out, path());

@@ -20,7 +20,7 @@ namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
-// The parts of the file that say what becomes of spaces, in the forms that are written.
+// Parts of the file that control spaces, in the forms that are written.
 
 inline Json bpe_replace(std::string_view from, std::string_view to) {
   return {{"type", "Replace"}, {"pattern", {{"String", from}}}, {"content", to}};
@@ -70,7 +70,7 @@ inline Json bpe_post_processor(TokenId bos) {
   return json;
 }
 
-/// What of another kind is answered with.
+/// End of the error message for a tokenizer of another kind.
 inline constexpr std::string_view bpe_readable =
     ", expected the SentencePiece-like kind of Llama 2, TinyLlama, Mistral v0.1 and Mixtral: BPE with 'byte_fallback' "
     "and "
@@ -78,7 +78,7 @@ inline constexpr std::string_view bpe_readable =
     "that "
     "it comes from";
 
-/// Reads one file, refusing what is of another kind: a tokenizer that differs in a detail gives other ids, silently.
+/// Reads one file and refuses any other kind of tokenizer: one that differs in a detail would silently give other ids.
 class TokenizerFile {
  public:
   explicit TokenizerFile(const std::filesystem::path& file) : file_(file), root_(read_json(file)) {
@@ -108,7 +108,7 @@ class TokenizerFile {
   [[noreturn]] void refuse(const Parts&... parts) const {
     refuse_file(file_, parts...);
   }
-  /// A value as it may stand in a message.
+  /// A value as messages show it.
   static std::string shown(const Json* value) {
     return value == nullptr ? "missing" : legible_json(value->dump(-1, ' ', true));
   }
@@ -161,7 +161,7 @@ class TokenizerFile {
                       [](const Json* step, std::string_view type) { return type_of(step) == type; });
   }
 
-  /// Names the other kinds: what is missing from such a file here says little about it.
+  /// Refuses other kinds by name: a message about a missing key would not help.
   void check_kind(const Json& model) const {
     const std::string type = type_of(&model);
     if (has_step("pre_tokenizer", "pretokenizers", "ByteLevel") || has_step("decoder", "decoders", "ByteLevel"))
@@ -189,8 +189,8 @@ class TokenizerFile {
     if (!value.empty()) refuse("key ", json_path("model", key), " is ", printable(value), ", expected none");
   }
 
-  /// Where spaces become "▁" and where one goes in front: in the normalizer (Prepend, Replace), which older files have,
-  /// or in a Metaspace, which transformers writes for `legacy=False` and since version 5.
+  /// Reads which part replaces spaces by "▁" and prepends one: the normalizer (Prepend, Replace) in older files, or a
+  /// Metaspace, which transformers writes for `legacy=False` and since version 5.
   void read_spaces(BpeVocabulary& vocabulary) const {
     const std::vector<const Json*> normalizers = steps("normalizer", "normalizers");
     const std::vector<const Json*> pre_tokenizers = steps("pre_tokenizer", "pretokenizers");
@@ -215,7 +215,7 @@ class TokenizerFile {
     vocabulary.leading_space = prepends ? LeadingSpace::added : LeadingSpace::never;
     if (!pre_tokenizers.empty()) read_metaspace(*pre_tokenizers[0], vocabulary);
   }
-  /// A space is as good as "▁" before spaces are replaced.
+  /// Before spaces are replaced, prepending a space has the effect of prepending "▁".
   static bool is_prepend(const Json& step, bool replaced) {
     if (type_of(&step) != "Prepend") return false;
     const Json* text = find_json(step, "prepend");
@@ -261,7 +261,7 @@ class TokenizerFile {
            bpe_decoder(DecodedSpace::drop_one).dump(-1, ' ', true), ", with or without 'Strip', or a Metaspace");
   }
 
-  /// Whether BOS comes first is the caller's choice; any other template would add tokens that nobody asked for.
+  /// The caller decides whether BOS is prepended; any other template would add unrequested tokens, and is refused.
   void check_post_processor(const std::vector<std::string>& pieces) const {
     const Json* post = optional_object(root_, "post_processor", file_);
     if (post == nullptr) return;
@@ -279,7 +279,8 @@ class TokenizerFile {
              ", expected the id of '<s>' in model.vocab");
   }
 
-  /// By id. Ids may be left out, for added tokens or for none, but a file cannot ask for much memory by that.
+  /// Pieces by id. Ids may be unused or belong to added tokens; the number of gaps is limited, so that a file cannot
+  /// ask for much memory.
   std::vector<std::string> pieces(const Json& model) const {
     constexpr std::size_t most_left_out = 65'536;
     const Json& vocab = require_object(model, "vocab", file_, "model");
@@ -320,7 +321,7 @@ class TokenizerFile {
     return {merge[0].get<std::string>(), merge[1].get<std::string>()};
   }
 
-  /// Pieces that are special or cut out of a text, and tokens behind the pieces.
+  /// Reads `added_tokens`: special pieces, pieces that are cut out of a text, and tokens after the vocabulary.
   void read_added_tokens(const Json& model, BpeVocabulary& vocabulary) const {
     const Json& vocab = require_object(model, "vocab", file_, "model");
     for (const Json& added : require_array(root_, "added_tokens", file_)) {
@@ -358,7 +359,7 @@ class TokenizerFile {
       refuse("key ", json_path(parent, "id"), " is ", id, " for ", printable(token.content),
              ", expected another: it is the id of ", printable(pieces[id]), " in model.vocab");
   }
-  /// What would give other ids than transformers', silently.
+  /// Refuses spellings that would silently give other ids than transformers does.
   void check_spelling(const AddedToken& token, const BpeVocabulary& vocabulary, const std::string& parent) const {
     if (token.single_word && !token.special)
       refuse("key ", json_path(parent, "single_word"), " is true, expected false: whether ", printable(token.content),
@@ -418,9 +419,9 @@ inline Json bpe_model(const BpeVocabulary& vocabulary) {
 }  // namespace detail
 
 /// Reads a `tokenizer.json` of the kind that Llama 2, TinyLlama, Mistral v0.1 and Mixtral have, in the form with a
-/// normalizer and in that of transformers 5 with a Metaspace, and with tokens added behind the vocabulary. Throws
+/// normalizer and in that of transformers 5 with a Metaspace, and with tokens added after the vocabulary. Throws
 /// FileError, naming the key, what was found and what was expected, for any other kind (byte-level, Unigram, WordPiece,
-/// …), for pieces or added tokens that share an id, and for merges of what are no pieces.
+/// …), for pieces or added tokens that share an id, and for merges of texts that are no pieces.
 inline BpeTokenizer load_tokenizer(const std::filesystem::path& file) { return detail::TokenizerFile(file).read(); }
 
 /// Writes `tokenizer.json` as Hugging Face's tokenizers read it. Throws FileError where writing fails, ConfigError

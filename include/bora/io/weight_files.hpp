@@ -1,4 +1,4 @@
-/// The tensors of a checkpoint, in one safetensors file or in several with an index, under their plain names.
+/// The tensors of a checkpoint, in one safetensors file or in shards with an index, by their names without wrappers.
 #pragma once
 #include <bora/files/mapped_file.hpp>
 #include <bora/io/foreign_file.hpp>
@@ -19,8 +19,8 @@ namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
-/// Whether a part of a tensor's name was put there by what was wrapped around a model or one of its layers: PyTorch's
-/// compiler, data parallelism, sharding and recomputation, Lightning, and peft around a layer.
+/// Whether a part of a tensor's name comes from a wrapper around a model or a layer: PyTorch's compiler, data
+/// parallelism, sharding and recomputation, Lightning, or peft.
 inline bool is_wrapper(std::string_view part) noexcept {
   for (const std::string_view wrapper :
        {"_orig_mod", "module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module", "base_layer"})
@@ -40,9 +40,9 @@ inline std::string plain_name(std::string_view stored) {
 
 }  // namespace detail
 
-/// The tensors of a checkpoint, in one safetensors file or in several with an index. They are asked for by their names
-/// without wrappers (`_orig_mod.`, `module.` and the like). An index that disagrees with its files is refused where
-/// that concerns a tensor that is needed: see `require`.
+/// The tensors of a checkpoint, in one safetensors file or in several with an index. They are looked up by their names
+/// without wrappers (`_orig_mod.`, `module.` and the like). An index that disagrees with its files is refused only for
+/// tensors that are needed: see `require`.
 class WeightFiles {
  public:
   /// One file. Throws FileError where two of its names differ by wrappers only.
@@ -56,7 +56,7 @@ class WeightFiles {
   /// what there is instead.
   static WeightFiles in_folder(const std::filesystem::path& folder) {
     const std::filesystem::path file = folder / "model.safetensors", index = folder / "model.safetensors.index.json";
-    // A pointer or a link to nothing counts: opening it says what it is.
+    // A git-lfs pointer or a dangling link counts as present: opening it reports what it is.
     if (detail::is_named(file)) return single(file);
     if (detail::is_named(index)) return sharded(index);
     detail::refuse_file(folder, "holds no model.safetensors and no model.safetensors.index.json",
@@ -83,7 +83,7 @@ class WeightFiles {
   }
 
   /// Throws FileError where index and files disagree about a tensor: listed and not there, there and not listed, in two
-  /// files. What nobody needs may be.
+  /// files. Tensors that are not needed may be inconsistent.
   void require(std::string_view name) const {
     const auto found = complaints_.find(name);
     if (found != complaints_.end()) throw FileError(found->second);
@@ -118,13 +118,13 @@ class WeightFiles {
     for (std::size_t shard = 0; shard < weights.files_.size(); ++shard) weights.add_all(shard, &listed);
     for (const auto& [name, tensor] : listed)
       if (!weights.contains(name)) weights.note_absent(name, tensor);
-    // The writer takes the index away before it touches the shards.
+    // The writer removes the index before it touches the shards.
     if (!file.still_in_place())
       detail::refuse_file(index, "was replaced while its files were opened: open the folder again");
     return weights;
   }
 
-  /// What the index lists, with its shards opened.
+  /// Reads the index and opens its shards.
   Index open_listed(const Json& weight_map) {
     Index listed;
     std::map<std::string, std::optional<std::size_t>> shards;

@@ -1,4 +1,4 @@
-/// Tokens that were added to a vocabulary: cut out of a text before it is merged.
+/// Tokens added to a vocabulary, which are cut out of a text before it is merged.
 #pragma once
 #include <bora/core/tensor.hpp>
 #include <bora/text/merge_table.hpp>
@@ -18,7 +18,8 @@ struct AddedToken {
   bool special = true;  ///< a mark that decodes to no text; else a word that decodes to its content
   bool lstrip = false;  ///< takes the white space in front of it
   bool rstrip = false;  ///< takes the white space behind it
-  /// Found after the normalizer, whose "▁" in front and for spaces then belong to it: " word" rather than "word".
+  /// Matched after the normalizer has prepended "▁" and replaced spaces, so the match may include them: " word" rather
+  /// than "word".
   bool normalized = false;
   /// Not part of a longer word. Needs Unicode's word characters, so texts cannot spell such a token.
   bool single_word = false;
@@ -52,8 +53,8 @@ inline std::size_t without_trailing_space(std::string_view text) noexcept {
   return text.size();
 }
 
-/// The spellings of added tokens, to find the longest that a text begins with: in alphabetical order, where all that a
-/// spelling begins with are its predecessors.
+/// The spellings of added tokens, to find the longest that is a prefix of a text. In alphabetical order, so that all
+/// prefixes of a spelling precede it.
 class AddedTokenSet {
  public:
   AddedTokenSet() = default;
@@ -75,7 +76,7 @@ class AddedTokenSet {
   std::size_t longest() const noexcept { return longest_; }
   bool any_lstrip() const noexcept { return any_lstrip_; }
 
-  /// The token with the longest spelling that `text`, which is not empty, begins with; null where there is none.
+  /// The token with the longest spelling that is a prefix of `text`, which must not be empty; null if there is none.
   const AddedToken* match(std::string_view text) const noexcept {
     if (starts_[static_cast<unsigned char>(text[0])] == 0) return nullptr;
     const auto behind = std::upper_bound(tokens_.begin(), tokens_.end(), text,
@@ -87,7 +88,7 @@ class AddedTokenSet {
 
  private:
   static constexpr std::size_t none = static_cast<std::size_t>(-1);
-  /// The last token up to `i`, the text's predecessor, that `text` begins with.
+  /// The last token up to `i`, the predecessor of `text`, whose spelling is a prefix of `text`.
   std::size_t nearest_prefix(std::size_t i, std::string_view text) const noexcept {
     while (i != none && !text.starts_with(tokens_[i].content)) i = prefixes_[i];
     return i;
@@ -95,27 +96,27 @@ class AddedTokenSet {
 
   std::vector<AddedToken> tokens_;
   std::vector<char> starts_;           ///< by first byte: whether any token begins with it
-  std::vector<std::size_t> prefixes_;  ///< of each token: the longest other one that it begins with
+  std::vector<std::size_t> prefixes_;  ///< of each token: the longest other one that is its prefix
   std::size_t longest_ = 0;
   bool any_lstrip_ = false;
 };
 
-/// Cuts added tokens out of a text that arrives in parts, leftmost first, the longest of those; white space around them
-/// where they take it.
+/// Cuts added tokens out of a text that arrives in parts, with the white space that they strip. The leftmost match
+/// wins, and of these the longest.
 class AddedTokenSplitter {
  public:
   /// The set must outlive it.
   explicit AddedTokenSplitter(const AddedTokenSet& set) noexcept : set_(&set) {}
 
-  /// Calls `text(bytes)` for plain text, which may come in several parts, and `token(id)`, in the text's order. What a
-  /// later part may change waits for it.
+  /// Calls `text(bytes)` for plain text, which may come in several parts, and `token(id)`, in the text's order. Bytes
+  /// that a later part may still change are held back.
   template <class Text, class Token>
   void push(std::string_view bytes, Text text, Token token) {
     if (set_->empty()) return bytes.empty() ? void() : text(bytes);
     waiting_ += bytes;
     release(false, text, token);
   }
-  /// The end of the text: nothing waits.
+  /// Ends the text and releases everything held back.
   template <class Text, class Token>
   void finish(Text text, Token token) {
     if (!set_->empty()) release(true, text, token);
@@ -126,7 +127,7 @@ class AddedTokenSplitter {
   template <class Text, class Token>
   void release(bool last, Text& text, Token& token) {
     const std::string_view all = waiting_;
-    // A token, or a character of white space, that begins before this place has arrived as a whole.
+    // Any token or white-space character that begins before `decided` has arrived completely.
     const std::size_t room = std::max<std::size_t>(set_->longest(), 4) - 1;
     std::size_t decided = last ? all.size() : all.size() - std::min(all.size(), room);
     while (!last && decided > 0 && (static_cast<unsigned char>(all[decided]) & 0xc0) == 0x80) --decided;
@@ -155,7 +156,7 @@ class AddedTokenSplitter {
     searched_ = end - begin;
     waiting_.erase(0, begin);
   }
-  /// Plain text up to `end`, but for white space that a token may still take; how many bytes.
+  /// Releases plain text up to `end`, except white space that a following token may strip; returns its bytes.
   template <class Text>
   std::size_t release_text(std::string_view all, std::size_t begin, std::size_t end, bool last, Text& text) {
     std::string_view plain = all.substr(begin, end - begin);

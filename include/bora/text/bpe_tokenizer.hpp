@@ -39,19 +39,19 @@ enum class DecodedSpace {
   keep,      ///< none
 };
 
-/// What a byte-pair tokenizer is made of. A piece spells a space as "▁" (U+2581) and the byte 10 as "<0x0A>".
+/// Vocabulary and options of a byte-pair tokenizer. A piece spells a space as "▁" (U+2581) and the byte 10 as "<0x0A>".
 struct BpeVocabulary {
   std::vector<std::string> pieces;                          ///< by id; an empty one is an id without text
-  std::vector<std::pair<std::string, std::string>> merges;  ///< which pieces join, the first first
-  /// Pieces that are no text; these three at least.
+  std::vector<std::pair<std::string, std::string>> merges;  ///< pairs of pieces to join, in order of rank
+  /// Pieces that stand for no text; at least these three.
   std::vector<std::string> special_tokens = {"<unk>", "<s>", "</s>"};
-  /// Tokens that are cut out of a text before it is merged (see EncodeOptions::added), behind the pieces, at an id
-  /// without text, or pieces themselves. Special tokens that are not listed are found as they are spelled.
+  /// Tokens that are cut out of a text before it is merged (see EncodeOptions::added): with ids after the pieces, at
+  /// ids without text, or pieces themselves. Special tokens that are not listed are found as they are spelled.
   std::vector<AddedToken> added_tokens = {};
   LeadingSpace leading_space = LeadingSpace::added;     ///< what encoding puts in front
   DecodedSpace decoded_space = DecodedSpace::drop_one;  ///< what decoding drops
-  /// Whether each "▁" begins a stretch that is merged by itself (Metaspace with `split`), so that no piece goes on
-  /// behind a space, not even one of several spaces.
+  /// Whether each "▁" begins a stretch that is merged by itself (Metaspace with `split`), so that no piece contains "▁"
+  /// after its first character, not even a piece of several spaces.
   bool split_at_spaces = false;
 };
 
@@ -98,7 +98,7 @@ class BpeTable {
   }
 
   const BpeVocabulary& vocabulary() const noexcept { return vocabulary_; }
-  /// All that texts can spell, by id: added tokens, and special tokens that are not among those.
+  /// All tokens that texts can spell, by id: added tokens, and special tokens that are not among them.
   const std::vector<AddedToken>& spelled() const noexcept { return spelled_; }
   std::size_t size() const noexcept { return std::max(pieces(), end_of_added_); }
   TokenId unknown() const noexcept { return unknown_; }
@@ -270,8 +270,7 @@ class BpeTable {
   TokenId unknown_ = 0, bos_ = 0, eos_ = 0;
 };
 
-/// Encodes one text that arrives in parts: added tokens are cut out, before the normalizer and behind it, and what is
-/// left is merged.
+/// Encodes one text that arrives in parts: cuts out added tokens, before and after the normalizer, and merges the rest.
 class BpeEncoder {
  public:
   BpeEncoder(const BpeTable& table, EncodeOptions options)
@@ -334,7 +333,7 @@ class BpeEncoder {
   Prefix prefix() const noexcept {
     switch (table_->vocabulary().leading_space) {
       case LeadingSpace::added:
-        return normalizes_ ? Prefix::none : Prefix::always;  // add_raw has put it there
+        return normalizes_ ? Prefix::none : Prefix::always;  // add_raw has prepended it
       case LeadingSpace::if_missing:
         return Prefix::if_missing;
       case LeadingSpace::if_missing_first:
@@ -374,13 +373,13 @@ class BpeEncoder {
 /// by default. Copyable; const members may be called from several threads at once.
 class BpeTokenizer {
  public:
-  /// Throws ConfigError where pieces come twice, a special token or one of the 256 bytes is missing, a merge names
-  /// what is no piece of text or comes twice, or an added token is empty, comes twice or has another token's id.
+  /// Throws ConfigError where pieces come twice, a special token or one of the 256 bytes is missing, a merge names a
+  /// text that is no piece or comes twice, or an added token is empty, comes twice or has another token's id.
   explicit BpeTokenizer(const BpeVocabulary& vocabulary) : table_(vocabulary) {}
 
-  /// Ids are below it: one more than the largest id, of added tokens too. Some ids below it may have no text.
+  /// One more than the largest id, added tokens included. Some ids below it may have no text.
   std::size_t vocab_size() const noexcept { return table_.size(); }
-  /// What it was made from.
+  /// The vocabulary it was made from.
   const BpeVocabulary& vocabulary() const noexcept { return table_.vocabulary(); }
   /// `<unk>`.
   TokenId unknown() const noexcept { return table_.unknown(); }
@@ -444,7 +443,7 @@ class BpeTokenizer {
       tokenizer_->append_text(id, first_, text);
       return text.empty() ? text : utf8_.push(text);
     }
-    /// What waited for bytes that did not come; see Utf8Stream::finish. Afterwards the stream is as new.
+    /// Ends the text: returns bytes of an incomplete character; see Utf8Stream::finish. The stream can then be reused.
     std::string finish() {
       first_ = true;
       return utf8_.finish();

@@ -46,7 +46,7 @@ class ByteTokenizer {
       const char byte = static_cast<char>(id);
       return utf8_.push({&byte, 1});
     }
-    /// What waited for bytes that did not come; see Utf8Stream::finish.
+    /// Ends the text: returns bytes of an incomplete character; see Utf8Stream::finish.
     std::string finish() { return utf8_.finish(); }
 
    private:

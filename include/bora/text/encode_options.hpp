@@ -1,4 +1,4 @@
-/// What a caller may choose when a text is encoded.
+/// Options of encoding a text.
 #pragma once
 #include <bora/core/abi.hpp>
 

@@ -15,13 +15,13 @@ class EncodeStream {
   /// See BpeTokenizer::encode_stream and Llama2cTokenizer::encode_stream.
   explicit EncodeStream(Encoder encoder) : encoder_(std::move(encoder)) {}
 
-  /// The ids that no later part can change. A part may end anywhere, within a character too.
+  /// Appends a part and returns the ids that no later part can change. A part may end within a character.
   std::vector<TokenId> push(std::string_view text) {
     std::vector<TokenId> ids;
     encoder_.push(text, ids);
     return ids;
   }
-  /// The end of the text: its last ids. Afterwards the stream is as new.
+  /// Ends the text and returns its last ids. The stream can then be reused.
   std::vector<TokenId> finish() {
     std::vector<TokenId> ids;
     encoder_.finish(ids);

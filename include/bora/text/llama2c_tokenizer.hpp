@@ -1,5 +1,5 @@
-/// Llama 2's tokenizer as llama2.c stores it (`tokenizer.py`, `run.c`): byte-pair merges by score, with bytes
-/// for what has no piece.
+/// Llama 2's tokenizer as llama2.c stores it (`tokenizer.py`, `run.c`): byte-pair merges by score, with bytes for
+/// characters that have no piece.
 #pragma once
 #include <bora/files/mapped_file.hpp>
 #include <bora/core/tensor.hpp>
@@ -29,14 +29,14 @@ namespace detail {
 // The format's fixed ids. `tokenizer.bin` does not say so: they are SentencePiece's as Llama 2 trained it.
 inline constexpr TokenId llama2c_bos = 1, llama2c_eos = 2, llama2c_first_byte = 3, llama2c_first_piece = 3 + 256;
 
-/// What a `tokenizer.bin` holds.
+/// Contents of a `tokenizer.bin`.
 struct ScoredPieces {
   std::vector<std::string> pieces;
   std::vector<float> scores;
 };
 
-/// Every way to make a piece of two others. The file has no merges: any two pieces join that spell a third. A piece of
-/// n bytes has at most n - 1 ways, so these take no more than a few times the file's size.
+/// All merges of two pieces into a third. The file lists none: any two pieces join if their concatenation is a piece. A
+/// piece of n bytes has at most n - 1 splits, so the merges take at most a few times the file's size.
 class JoinedPieces {
  public:
   explicit JoinedPieces(const ScoredPieces& file) : pieces_(file.pieces), ranks_(ranks_of(file.scores)) {
@@ -64,8 +64,8 @@ class JoinedPieces {
     return ranks;
   }
 
-  /// Of each piece of text: the longest other one that it begins with, or -1. In alphabetical order all that a piece
-  /// begins with come before it, each the beginning of the next.
+  /// For each piece of text, the longest other piece that is its prefix, or -1. In alphabetical order all prefixes of a
+  /// piece precede it, each a prefix of the next.
   static std::vector<TokenId> nearest(const std::vector<std::string>& pieces) {
     std::vector<TokenId> order(pieces.size() - std::min<std::size_t>(pieces.size(), llama2c_first_piece));
     std::iota(order.begin(), order.end(), llama2c_first_piece);
@@ -80,7 +80,7 @@ class JoinedPieces {
     return found;
   }
 
-  /// Meets the pieces that `id` begins with, the longest first, with those it ends with, the shortest first.
+  /// Pairs the prefixes of `id`, longest first, with its suffixes, shortest first.
   void add(TokenId id, const std::vector<TokenId>& prefixes, const std::vector<TokenId>& suffixes) {
     ends_.clear();
     for (TokenId s = suffixes[static_cast<std::size_t>(id)]; s >= 0; s = suffixes[static_cast<std::size_t>(s)])
@@ -208,7 +208,7 @@ class PieceFile {
   }
 
   MappedFile file_;
-  std::string_view rest_;  ///< what was not read yet
+  std::string_view rest_;  ///< bytes not read yet
   std::int32_t longest_ = 0;
 };
 
@@ -309,7 +309,7 @@ class Llama2cTokenizer {
     /// The characters that `id` completes; none for ids that the tokenizer does not have. To print a continuation only,
     /// push the prompt's ids as well and ignore what comes out: whether a space is dropped depends on the id before.
     std::string push(TokenId id) { return utf8_.push(tokenizer_->text_after(std::exchange(previous_, id), id)); }
-    /// What waited for bytes that did not come; see Utf8Stream::finish. Afterwards the stream is as new.
+    /// Ends the text: returns bytes of an incomplete character; see Utf8Stream::finish. The stream can then be reused.
     std::string finish() {
       previous_ = eos;
       return utf8_.finish();

@@ -1,4 +1,4 @@
-/// What a byte-pair vocabulary needs while it encodes: ids of characters, merges of pairs, and where a text can be cut.
+/// Tables for byte-pair encoding: ids of characters, merges of pairs, and places where a text can be cut.
 #pragma once
 #include <bora/core/tensor.hpp>
 #include <bora/text/utf8.hpp>
@@ -52,7 +52,7 @@ class CharacterTable {
   std::vector<TokenId> ids_;
 };
 
-/// What two adjacent tokens join to, and when: lower ranks come first.
+/// The token that two adjacent tokens join to, and its rank: lower ranks are merged first.
 struct PairMerge {
   std::uint32_t rank;
   TokenId joined;
@@ -93,7 +93,7 @@ class PairTable {
     std::uint32_t first = rows_[static_cast<std::size_t>(left)],
                   count = rows_[static_cast<std::size_t>(left) + 1] - first;
     if (count == 0) return nullptr;
-    while (count > 1) {  // without a branch that would be guessed wrong every second time
+    while (count > 1) {  // branchless: a branch would be mispredicted every second time
       const std::uint32_t half = count / 2;
       first += rights_[first + half] <= right ? half : 0;
       count -= half;
@@ -115,9 +115,9 @@ class PairTable {
   std::vector<PairMerge> merges_;
 };
 
-/// Which two neighbouring characters a merge may reach across. A merge of two tokens reaches across the last character
-/// of the left one and the first of the right one, so where the characters of no merge meet, a text can be cut: each
-/// part merges to the same ids alone. In Llama's vocabularies, that is in front of nearly every word.
+/// Pairs of neighbouring characters that a merge may join. A merge of two tokens joins the last character of the left
+/// one and the first of the right one, so a text can be cut between two characters that no merge joins: each part then
+/// merges to the same ids by itself. In Llama's vocabularies, that is in front of nearly every word.
 ///
 /// A Bloom filter of one bit: a pair may be taken for one that joins, which only makes a stretch longer.
 class Seams {
@@ -163,7 +163,7 @@ struct MergeVocabulary {
     for (const Merge& m : merges) {
       const TokenId left = last_character(texts[static_cast<std::size_t>(m.left)]);
       const TokenId right = first_character(texts[static_cast<std::size_t>(m.right)]);
-      if (left >= 0 && right >= 0) seams.add(left, right);  // else no text gets to either of the two
+      if (left >= 0 && right >= 0) seams.add(left, right);  // otherwise one of the two tokens cannot occur in a text
     }
   }
 

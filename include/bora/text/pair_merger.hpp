@@ -17,7 +17,7 @@ namespace bora { inline namespace BORA_ABI { namespace detail {
 /// that n tokens cost O(n log n). Keeps its buffers between stretches.
 class PairMerger {
  public:
-  /// Joins the tokens of `ids` and appends what they make to `out`.
+  /// Joins the tokens of `ids` and appends the results to `out`.
   void merge(const PairTable& table, std::vector<TokenId>& ids, std::vector<TokenId>& out) {
     if (ids.size() <= short_stretch)
       merge_short(table, ids);
@@ -142,12 +142,12 @@ class StretchEncoder {
   }
 
  private:
-  /// Takes bytes until the character that was cut is whole; what is left of them.
+  /// Consumes bytes until the cut character is complete; returns the rest.
   std::string_view joined_cut(std::string_view bytes, std::vector<TokenId>& out) {
     while (!bytes.empty()) {
       cut_ += bytes[0];
       const Utf8Start start = utf8_start(cut_);
-      if (start.kind == Utf8Kind::invalid && start.length < cut_.size()) {  // the new byte begins another character
+      if (start.kind == Utf8Kind::invalid && start.length < cut_.size()) {  // the new byte starts another character
         cut_.pop_back();
         add_character(cut_, false, out);
         cut_.clear();

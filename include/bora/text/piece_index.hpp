@@ -1,4 +1,4 @@
-/// From the text of a piece to its id.
+/// Finds the id of a piece by its text.
 #pragma once
 #include <bora/core/tensor.hpp>
 #include <algorithm>
@@ -69,7 +69,7 @@ class PieceIndex {
     TokenId id;
   };
   std::string_view text(const Entry& e) const noexcept { return pieces_[static_cast<std::size_t>(e.id)]; }
-  /// The first eight bytes as a number that is ordered as they are.
+  /// The first eight bytes as an integer that compares in the same order.
   static std::uint64_t beginning(std::string_view piece) noexcept {
     std::uint64_t number = 0;
     for (std::size_t i = 0; i < 8; ++i)

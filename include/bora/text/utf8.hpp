@@ -1,4 +1,4 @@
-/// Text that arrives in pieces: tokens end anywhere, characters must not.
+/// Assembles UTF-8 characters from bytes that arrive in parts: a token may end within a character.
 #pragma once
 #include <bora/core/abi.hpp>
 #include <cstddef>
@@ -7,7 +7,7 @@
 
 namespace bora { inline namespace BORA_ABI {
 
-/// What becomes of bytes that are no UTF-8.
+/// Treatment of bytes that are not valid UTF-8.
 enum class InvalidBytes {
   replace,  ///< one U+FFFD for each longest beginning of a character (Unicode 15, §3.9, "maximal subpart")
   keep,     ///< passed on as they are, so that nothing is lost
@@ -27,7 +27,7 @@ struct Utf8Start {
 /// Bytes of a character by its first; 0 for a byte that begins none.
 constexpr std::size_t utf8_length(unsigned char lead) noexcept {
   if (lead < 0x80) return 1;
-  if (lead < 0xc2 || lead > 0xf4) return 0;  // C0 and C1 could only spell ASCII, above F4 lies nothing
+  if (lead < 0xc2 || lead > 0xf4) return 0;  // C0 and C1 would be overlong ASCII; above F4 there are no code points
   return lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
 }
 
@@ -62,7 +62,7 @@ constexpr Utf8Start utf8_start(std::string_view bytes) noexcept {
 /// theirs. What comes out does not depend on where the bytes were cut.
 class Utf8Stream {
  public:
-  /// Nothing waits yet.
+  /// Starts with no bytes held back.
   explicit Utf8Stream(InvalidBytes invalid = InvalidBytes::replace) noexcept : invalid_(invalid) {}
 
   /// The characters that are whole now. Invalid bytes come out (see InvalidBytes) once no further byte can
@@ -82,7 +82,7 @@ class Utf8Stream {
     return text;
   }
 
-  /// The end of the text: what still waits will not be finished, and is invalid. Afterwards the stream is as new.
+  /// Ends the text: bytes still held back are an incomplete character, hence invalid. The stream can then be reused.
   std::string finish() {
     std::string text;
     if (!waiting_.empty()) text = spelled(waiting_, waiting_.size());

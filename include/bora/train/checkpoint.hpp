@@ -1,4 +1,5 @@
-/// Everything that a training run needs to go on with the same bits, in a folder that is whole at any moment.
+/// Checkpoints of a training run: everything needed to resume bit-identically, in a folder that is consistent at any
+/// moment.
 ///
 ///     FOLDER/step-000000120/     a checkpoint
 ///         config.json, model.safetensors    the F32 parameters as a Hugging Face folder, for `load` and others
@@ -9,7 +10,8 @@
 ///     FOLDER/lock                held while a program writes there
 ///
 /// A checkpoint is written under another name, brought to the disk, renamed, and only then does `last` change, in one
-/// rename. What `last` names decides: whatever else an interruption left behind is removed by the next save.
+/// rename. The checkpoint that `last` names is the valid one: the next save removes everything else that an
+/// interruption left behind.
 #pragma once
 #include <bora/files/atomic_file.hpp>
 #include <bora/core/error.hpp>
@@ -42,25 +44,24 @@
 
 namespace bora { inline namespace BORA_ABI {
 
-/// Which schedule a run resumes with, where its checkpoint has another one than the trainer.
+/// Which schedule a training run resumes with if its checkpoint's differs from the trainer's.
 enum class ScheduleOnResume {
-  /// The checkpoint's: a trainer with another learning rate is refused, so that none is changed unseen.
+  /// The checkpoint's: a trainer with another learning rate is refused, so that it cannot change unnoticed.
   unchanged,
   /// The trainer's, whatever the checkpoint's was: to lengthen a finished run. From the next step s on, the rate is the
-  /// new schedule's at s, as if the run had had it from the beginning; the moments are kept. A run that had come down
-  /// to
+  /// new schedule's at s, as if the run had had it from the beginning; the moments are kept. A run whose rate fell to
   /// 0 along a cosine of 1000 steps resumes in one of 1200 at 7 % of the peak; one that kept a constant rate, and is
-  /// resumed from a checkpoint before its cool-down, goes on without a jump.
+  /// resumed from a checkpoint before its cool-down, continues without a jump.
   replaced,
 };
 
-/// What a checkpoint holds beside the trainer's own state.
+/// State of a training run beside the trainer's own.
 struct TrainingState {
-  TokenMixtureState data;         ///< where the batches go on
+  TokenMixtureState data;         ///< position in the data
   LossHistory history;            ///< losses from the first step of the run on
   std::optional<LossPoint> best;  ///< the lowest held-out loss so far
-  /// The builds of the library that took part, by version, backend, instruction set and compiler. Bits are promised
-  /// for one; where there are more, the run goes on, but not with the bits of any one of them alone.
+  /// The builds of the library that took part, by version, backend, instruction set and compiler. The same bits are
+  /// promised for one build only; with more, training continues, but not bit-identically to any single one.
   std::vector<std::string> builds;
 };
 
@@ -94,7 +95,7 @@ void write_moments(const fs::path& file, const CheckpointNames& names, const Par
       out.add_later<F32>(prefix + tensor.name(), tensor.shape(),
                          [&tensor, &file, numbers = moments](std::span<float> to) {
                            tensor.gather(numbers->values(), to);
-                           require_finite(to, file, tensor.name());  // no reader would take it
+                           require_finite(to, file, tensor.name());  // readers refuse it
                          });
   out.write(file);
 }
@@ -118,7 +119,7 @@ Parameters<S> read_moments(const SafeTensors& file, const CheckpointNames& names
   return moments;
 }
 
-/// Second moments are means of squares; a root is taken of them.
+/// Second moments are means of squares and must not be negative: AdamW takes their root.
 template <ModelSpec S>
 void require_squares(const Parameters<S>& second, const fs::path& file) {
   for (const float value : second.values())
@@ -150,7 +151,7 @@ inline void check_files(const fs::path& folder, const Json& files, const fs::pat
   }
 }
 
-/// What an objective says of itself.
+/// The objective's facts, to compare it with the checkpoint's.
 template <class O>
 std::string facts_of(const O& objective) {
   if constexpr (requires { objective.facts(); })
@@ -158,7 +159,7 @@ std::string facts_of(const O& objective) {
   else
     return "without facts";
 }
-/// What decides the bits of a run, by name.
+/// The options that decide the bits of a training run, by name.
 template <class Model, class TrainedBy>
 Json options_to_json(const Trainer<Model, TrainedBy>& trainer) {
   const TrainerOptions& o = trainer.options();
@@ -187,8 +188,8 @@ Json options_to_json(const Trainer<Model, TrainedBy>& trainer) {
           {"noise", o.noise},
           {"objective", facts_of(trainer.objective())}};
 }
-/// The options of a checkpoint's state. Those that earlier versions did not have had one meaning then; before version 3
-/// models were summed up in another way, and the checkpoint's config.json alone tells them apart.
+/// The options in a checkpoint's state. Options that earlier versions lacked get the only value they had then; before
+/// version 3 a model's fingerprint was computed in another way, so only config.json is compared.
 /// \param expected  the trainer's own
 inline Json stored_options(const Json& state, const Json& expected, const fs::path& file) {
   Json options = require_object(state, "options", file);
@@ -223,7 +224,7 @@ inline std::uint64_t require_hex(const Json& object, std::string_view key, const
   return std::stoull(text, nullptr, 16);
 }
 
-/// What this program's library was built for; it decides the bits.
+/// The build of the library in this program; it decides the bits.
 inline std::string build_name() {
 #define BORA_QUOTE2(...) #__VA_ARGS__
 #define BORA_QUOTE(...) BORA_QUOTE2(__VA_ARGS__)
@@ -244,7 +245,7 @@ inline std::vector<std::string> builds_from_json(const Json& state, const fs::pa
   return builds;
 }
 
-/// Throws FileError for losses that a file could not give back.
+/// Throws FileError for losses that are not finite, which JSON cannot store.
 inline void require_finite_losses(const TrainingState& run, const fs::path& folder) {
   const auto check = [&](std::string_view what, std::span<const LossPoint> points) {
     for (const LossPoint& point : points)
@@ -257,8 +258,7 @@ inline void require_finite_losses(const TrainingState& run, const fs::path& fold
   if (run.best) check("best", std::span(&*run.best, 1));
 }
 
-/// The checkpoint that holds the best parameters: the new one, or the one of the earlier checkpoints; none where they
-/// are in another folder.
+/// The checkpoint with the best parameters: the new one, or an earlier one; empty if they are in another folder.
 inline std::string best_checkpoint(const TrainingState& run, std::size_t step, const std::string& name,
                                    const CheckpointFolder& before) {
   if (!run.best) return "";
@@ -287,7 +287,7 @@ Json state_to_json(const Trainer<Model, TrainedBy>& trainer, const TrainingState
   return state;
 }
 
-/// For the holder of the folder's lock. All that can be refused is refused before the first of the links changes.
+/// Call only while holding the folder's lock. Every error is thrown before the first link changes.
 template <class Model, class TrainedBy>
 void write_checkpoint(const fs::path& folder, const Trainer<Model, TrainedBy>& trainer, const TrainingState& run,
                       const Json& options) {
@@ -324,7 +324,7 @@ inline TrainingState read_run(const CheckpointFolder& found, const fs::path& che
       .builds = builds_from_json(found.state, file)};
 }
 
-/// All of a checkpoint, before any of it is put to use.
+/// A whole checkpoint, read before the trainer is changed.
 template <ModelSpec S>
 struct ReadCheckpoint {
   TrainingState run;
@@ -359,9 +359,9 @@ inline bool has_checkpoint(const std::filesystem::path& folder) {
   return !detail::linked_name(folder / "last").empty();
 }
 
-/// Saves a run beside its earlier checkpoints, then removes those that are neither the last nor the best. `options` is
-/// whatever else decides the run's bits. A best loss whose parameters are in no checkpoint of this folder, of a run
-/// that began in another one, is kept without a link. Throws FileError where something cannot be written, a parameter,
+/// Saves a run beside its earlier checkpoints, then removes those that are neither the last nor the best. `options`
+/// holds further facts that decide the training run's bits. If the best loss belongs to a checkpoint in another folder,
+/// where the run began, it is recorded without a link. Throws FileError where something cannot be written, a parameter,
 /// moment or loss is not finite, or another program writes to the folder; the earlier checkpoints stay then.
 template <class Model, class TrainedBy>
 void save_checkpoint(const std::filesystem::path& folder, const Trainer<Model, TrainedBy>& trainer,
@@ -371,11 +371,11 @@ void save_checkpoint(const std::filesystem::path& folder, const Trainer<Model, T
   detail::write_checkpoint(folder, trainer, run, options);
 }
 
-/// Brings a trainer, made with the options of the run, to where the last checkpoint stands; what it goes on with are
-/// the same bits, if `builds` is this build alone. The folder is only read. Throws FileError for files that are
-/// missing, damaged or foreign, and ConfigError where model or options differ; the trainer is unchanged then.
-/// \param options   those that were given to `save_checkpoint`
-/// \param schedule  whether the trainer's learning rate may be another one than the checkpoint's
+/// Restores a trainer, made with the training run's options, from the last checkpoint. Training resumes bit-identically
+/// if only this build took part (`builds`). The folder is only read. Throws FileError for files that are missing,
+/// damaged or foreign, and ConfigError if model or options differ; the trainer is unchanged then.
+/// \param options   as given to `save_checkpoint`
+/// \param schedule  whether the trainer's learning rate may differ from the checkpoint's
 template <class Model, class TrainedBy>
 TrainingState restore_checkpoint(const std::filesystem::path& folder, Trainer<Model, TrainedBy>& trainer,
                                  const Json& options = Json::object(),

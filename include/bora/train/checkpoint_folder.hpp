@@ -1,4 +1,4 @@
-/// The folder of a run's checkpoints: their names, the links to the last and the best, and what interruptions leave.
+/// The folder of a training run's checkpoints: names, links to the last and the best, and recovery after interruptions.
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/files/file_words.hpp>
@@ -43,7 +43,7 @@ inline std::string free_checkpoint_name(const fs::path& folder, std::size_t step
   for (std::size_t copy = 2; is_there(folder / name); ++copy) name = checkpoint_name(step, copy);
   return name;
 }
-/// A checkpoint gets its name when it is whole; what bears one without this file is a stranger's.
+/// A checkpoint gets its name only when complete; a folder with such a name but without this file is not ours.
 inline bool is_checkpoint(const fs::path& folder) { return is_there(folder / "state.json"); }
 
 inline std::vector<std::string> names_in(const fs::path& folder) {
@@ -57,7 +57,8 @@ inline std::vector<std::string> names_in(const fs::path& folder) {
 
 // ---- links
 
-/// What a link of the folder names; empty where there is no link. Throws FileError for one that leads elsewhere.
+/// The checkpoint that a link names; empty if there is no link. Throws FileError for a link that leads out of the
+/// folder.
 inline std::string linked_name(const fs::path& link) {
   std::error_code error;
   const fs::file_type type = fs::symlink_status(link, error).type();
@@ -70,7 +71,7 @@ inline std::string linked_name(const fs::path& link) {
   return target.string();
 }
 
-/// Makes a link name a checkpoint, in one rename, or none.
+/// Points a link to a checkpoint by one rename, or removes it.
 inline void set_link(const fs::path& link, const std::string& name) {
   if (name.empty()) {
     remove_file(link);
@@ -113,13 +114,13 @@ inline Json read_state(const fs::path& file) {
   return state;
 }
 
-/// What a folder of checkpoints holds.
+/// Contents of a folder of checkpoints.
 struct CheckpointFolder {
   std::string last, best;               ///< empty: none
   Json state;                           ///< of the last
-  std::optional<LossPoint> best_point;  ///< by that state; its checkpoint may be elsewhere
+  std::optional<LossPoint> best_point;  ///< as in that state; its checkpoint may be in another folder
 };
-/// What `last` names decides. Throws FileError where that is damaged.
+/// Reads the checkpoint that `last` names, which is the valid one. Throws FileError if it is damaged.
 inline CheckpointFolder read_checkpoint_folder(const fs::path& folder) {
   CheckpointFolder found{.last = linked_name(folder / "last"), .best = "", .state = {}, .best_point = {}};
   if (found.last.empty()) return found;
@@ -138,7 +139,7 @@ inline CheckpointFolder read_checkpoint_folder(const fs::path& folder) {
 
 // ---- what interruptions leave
 
-/// Removes checkpoints that nothing names, and what interrupted saves left behind.
+/// Removes checkpoints that neither link names, and remains of interrupted saves.
 inline void remove_others(const fs::path& folder, std::string_view last, std::string_view best) {
   constexpr std::string_view partial = ".partial";
   std::error_code ignored;
@@ -147,7 +148,7 @@ inline void remove_others(const fs::path& folder, std::string_view last, std::st
     const bool unfinished = name.ends_with(partial) && is_checkpoint_name(name.substr(0, name.size() - partial.size()));
     if (name == "last.partial" || name == "best.partial" || unfinished) fs::remove_all(path, ignored);
     if (!is_checkpoint_name(name) || name == last || name == best || !is_checkpoint(path)) continue;
-    // Another name first: a folder that is half removed must not look like a checkpoint. The name may be taken.
+    // Renamed first: a half-removed folder must not look like a checkpoint. The new name may exist already.
     fs::path doomed = path;
     fs::remove_all(doomed += partial, ignored);
     fs::rename(path, doomed, ignored);
@@ -155,7 +156,7 @@ inline void remove_others(const fs::path& folder, std::string_view last, std::st
   }
 }
 
-/// Of checkpoints without a link, the one to go on from: the newest.
+/// The newest checkpoint, to resume from if there is no link.
 inline std::string newest_checkpoint(const fs::path& folder) {
   const auto place = [](const std::string& name) {  // step-000000120.2 is step 120, copy 2
     const std::size_t dot = std::min(name.find('.'), name.size());
@@ -168,9 +169,9 @@ inline std::string newest_checkpoint(const fs::path& folder) {
   return newest;
 }
 
-/// Sets right what an interruption left between two steps of a save, for the holder of the folder's lock. A folder
-/// without `last` was interrupted before its first link, or lost its links on the way through a file system that has
-/// none: what is there is whole, and is gone on from.
+/// Repairs a folder after an interrupted save; call only while holding the folder's lock. A folder without `last` was
+/// interrupted before its first link, or lost its links when copied through a file system without links: its
+/// checkpoints are complete, and training resumes from the newest.
 inline CheckpointFolder recover_checkpoint_folder(const fs::path& folder) {
   if (linked_name(folder / "last").empty())
     if (const std::string newest = newest_checkpoint(folder); !newest.empty()) set_link(folder / "last", newest);
@@ -180,7 +181,7 @@ inline CheckpointFolder recover_checkpoint_folder(const fs::path& folder) {
   return found;
 }
 
-/// A folder that is gone unless it is moved to its place.
+/// A folder under a temporary name, removed unless it is renamed to its target.
 class PartialFolder {
  public:
   explicit PartialFolder(fs::path target) : target_(std::move(target)), partial_(target_) {

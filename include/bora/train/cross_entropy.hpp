@@ -1,4 +1,4 @@
-/// Next-token cross entropy: what language models are trained by, and measured.
+/// Next-token cross entropy, the usual loss of language models.
 #pragma once
 #include <bora/simd/rows.hpp>
 #include <bora/train/objective.hpp>
@@ -13,7 +13,7 @@ namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
-/// Sum of x [n], a row's blocks first.
+/// Sum of x [n]: first over its blocks element by element, then over the resulting block.
 template <class T>
 T sum_of(const T* x, std::size_t n) noexcept {
   using B = simd::Block<T>;
@@ -30,7 +30,7 @@ T sum_of(const T* x, std::size_t n) noexcept {
 struct NextTokenCrossEntropy {
   /// Coefficient of log²(sum of exp(logits)), which keeps logits from drifting (Chowdhery et al. 2022, §5: 1e-4).
   double z_loss = 0;
-  /// Share of the target distribution that is spread evenly over the vocabulary (Szegedy et al. 2016, §7), from 0,
+  /// Fraction of the target distribution that is spread evenly over the vocabulary (Szegedy et al. 2016, §7), from 0,
   /// less than 1.
   double label_smoothing = 0;
 
@@ -41,12 +41,12 @@ struct NextTokenCrossEntropy {
                          "0 or more, and less than 1");
   }
 
-  /// What decides its bits, for checkpoints of runs.
+  /// Options that decide the bits, for checkpoints to compare.
   std::string facts() const {
     return detail::message("NextTokenCrossEntropy, z_loss ", z_loss, ", label_smoothing ", label_smoothing);
   }
 
-  /// What a target counts in the mean.
+  /// A target's weight in the mean.
   double count(const Target& target) const noexcept { return target.weight; }
 
   /// The cross entropy.
@@ -55,8 +55,8 @@ struct NextTokenCrossEntropy {
     return simd::log_sum_exp(logits.data(), logits.size()).cross_entropy(logits[static_cast<std::size_t>(target.id)]);
   }
 
-  /// Logits become weight * (softmax(logits) - 1 at the target), and what the options add. The softmax is
-  /// exp(x - largest) / sum: exp(x - log of the sum) would have the rounding error of a number as large as the logits.
+  /// Replaces logits by weight * (softmax(logits) - 1 at the target), plus the terms of the options. The softmax is
+  /// exp(x - largest) / sum: exp(x - log of the sum) would have a rounding error proportional to the logits.
   template <class T>
   RowLoss gradient(const Target& target, std::span<T> logits) const noexcept {
     const std::size_t n = logits.size(), id = static_cast<std::size_t>(target.id);

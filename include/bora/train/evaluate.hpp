@@ -1,4 +1,4 @@
-/// How well a model predicts text that it was not trained on. Forward only.
+/// Evaluates a model on held-out text. Forward only.
 #pragma once
 #include <bora/core/executor.hpp>
 #include <bora/core/tensor.hpp>
@@ -19,14 +19,14 @@
 BORA_BEFORE_NAMESPACE();
 namespace bora { inline namespace BORA_ABI {
 
-/// What a model lost on held-out text.
+/// Loss of a model on held-out text.
 struct Evaluation {
-  double loss = 0;              ///< mean of what the objective measures: cross entropy, natural logarithm
-  std::size_t predictions = 0;  ///< targets that the mean is over: all tokens but the first of each row, by default
+  double loss = 0;              ///< mean loss as the objective measures it: by default cross entropy, natural logarithm
+  std::size_t predictions = 0;  ///< number of targets in the mean: by default all tokens but the first of each row
 
-  /// exp(loss): by token, so of use between models with one tokenizer.
+  /// exp(loss), per token: comparable only between models with the same tokenizer.
   double perplexity() const noexcept { return std::exp(loss); }
-  /// Throws ConfigError for a number of bytes that is not above 0, as of a token file whose text was not known.
+  /// Throws ConfigError unless the number of bytes is above 0; it is 0 for token files of unknown text size.
   /// \param bytes_per_token  of the text: TokenFile::bytes_per_token(); 1 for tokens that are bytes
   double bits_per_byte(double bytes_per_token) const {
     detail::check_option(bytes_per_token > 0 && std::isfinite(bytes_per_token), "bits_per_byte", "bytes_per_token",
@@ -37,7 +37,7 @@ struct Evaluation {
 
 namespace detail {
 
-/// The memory of evaluating batches up to a shape.
+/// Buffers for evaluating batches up to a shape.
 template <ModelSpec S, WeightFormat F, class O>
 class EvaluationPass {
  public:
@@ -64,9 +64,9 @@ class EvaluationPass {
 
 }  // namespace detail
 
-/// Mean over all targets of the batches of what an objective measures: the same bits for any number of threads, and
-/// whatever rows share a batch. Throws TokenError for ids outside the vocabulary and for no rows at all, Error where no
-/// batch holds a target.
+/// Mean over all targets of the batches of the loss as an objective measures it. The bits do not depend on the number
+/// of threads or on how rows are grouped into batches. Throws TokenError for ids outside the vocabulary and for no rows
+/// at all, Error where no batch holds a target.
 template <ModelSpec S, WeightFormat F, class O = NextTokenCrossEntropy>
 Evaluation evaluate(const Decoder<S, F>& model, std::span<const TokenBatch> batches, Executor* pool = nullptr,
                     const O& objective = {}) {

@@ -1,4 +1,4 @@
-/// The training loop: steps, evaluations, checkpoints, and going on where an interruption left off.
+/// The training loop: steps, evaluations, checkpoints, and resuming after an interruption.
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/io/folder_lock.hpp>
@@ -23,9 +23,9 @@
 
 namespace bora { inline namespace BORA_ABI {
 
-/// How long a run is, and what happens along the way.
+/// Options of a training run: its length, evaluations, checkpoints and reports.
 struct FitOptions {
-  std::size_t steps = 0;                  ///< of the whole run; 0: those of the learning rate
+  std::size_t steps = 0;                  ///< of the whole training run; 0: as many as the learning rate's schedule
   std::size_t batches_per_step = 1;       ///< of one update
   std::vector<TokenBatch> held_out = {};  ///< evaluated together; empty: no evaluation
   std::size_t evaluate_every = 100;       ///< steps; and after the last. Without held-out batches never
@@ -34,17 +34,17 @@ struct FitOptions {
   std::size_t report_every = 1;           ///< steps; after the last, and after each evaluation
   double peak_flops_per_second = 0;       ///< of the machine, for Progress::share_of_peak; 0: not known
   StartCallback on_start = {};            ///< told whether the run resumes, before its first step
-  /// Whether a run that finds a checkpoint may go on with another learning rate, to be lengthened.
+  /// Whether a training run may resume with another schedule than its checkpoint's, to be lengthened.
   ScheduleOnResume schedule_on_resume = ScheduleOnResume::unchanged;
 };
 
-/// What a run came to.
+/// Result of a training run.
 struct FitResult {
   std::size_t steps = 0;          ///< done in all
-  std::size_t resumed = 0;        ///< of these, done before by the run that this one went on with
+  std::size_t resumed = 0;        ///< of these, done before this call resumed
   LossHistory history;            ///< losses from the first step of the run on
   std::optional<LossPoint> best;  ///< the lowest held-out loss
-  /// As in TrainingState: where there is more than one, the bits are not those of a run that one build did alone.
+  /// As in TrainingState: with more than one, the bits are not those of a training run by a single build.
   std::vector<std::string> builds = {};
 };
 
@@ -113,7 +113,7 @@ class Fit {
     for (const TokenBatch& batch : o.held_out) check_targets<Spec>(batch);
   }
 
-  /// Steps at a rate of 0 would cost their hours and leave every parameter as it was.
+  /// Refuses steps at a rate of 0, which would cost hours and leave every parameter unchanged.
   void check_schedule() const {
     const LearningRate& rate = trainer_.options().learning_rate;
     if (options_.steps <= std::max(rate.steps, rate.warmup) || !rate.ends_at_zero()) return;
@@ -124,7 +124,7 @@ class Fit {
                               "FitOptions::schedule_on_resume"));
   }
 
-  /// What decides the run's bits beside the trainer's options; how often it is evaluated does not.
+  /// Facts that decide the training run's bits beside the trainer's options; the frequency of evaluations does not.
   Json facts() const {
     Checksum held_out;
     for (const TokenBatch& batch : options_.held_out) {
@@ -146,10 +146,10 @@ class Fit {
   void open_folder() {
     make_folder(options_.folder);
     lock_.emplace(options_.folder);
-    // There may be no step left whose save would remove what an interruption left behind.
+    // Recovers now: if no step is left, no save would clean up after an interruption.
     if (recover_checkpoint_folder(options_.folder).last.empty()) return;
     auto found = read_checkpoint(options_.folder, trainer_, facts(), options_.schedule_on_resume);
-    mixture_.restore(found.run.data);  // may be refused, the trainer cannot
+    mixture_.restore(found.run.data);  // may throw; restoring the trainer cannot
     trainer_.restore(found.steps, std::move(found.parameters), std::move(found.first), std::move(found.second));
     run_ = std::move(found.run);
     resumed_ = trainer_.steps();
@@ -185,7 +185,7 @@ class Fit {
     return loss;
   }
 
-  /// The step that led here had a finite loss; what it left cannot be gone on from.
+  /// The last step's loss was finite, but its parameters are not worth continuing from.
   void require_finite_loss(double held_out) const {
     if (std::isfinite(held_out)) return;
     throw Error(message("fit: after step ", trainer_.steps(), " the held-out loss is ", held_out,
@@ -234,11 +234,11 @@ class Fit {
 
 }  // namespace detail
 
-/// Trains until `steps` steps are done in all. With a folder, checkpoints are written there, and a run that finds one
-/// goes on from it: killed at any moment, it comes to the same bits as a run that was never interrupted, for any number
-/// of threads and one build of the library. Throws ConfigError for options that are impossible or not those of the
-/// checkpoint and for a run that goes beyond a schedule that ends at 0, FileError for a checkpoint that is damaged or
-/// cannot be written, Error where a loss is no longer finite: the checkpoint before it stays.
+/// Trains until `steps` steps are done in all. With a folder, checkpoints are written there, and a call that finds one
+/// resumes from it: a training run that is killed at any moment ends with the same bits as one that was never
+/// interrupted, for any number of threads and one build of the library. Throws ConfigError for options that are
+/// impossible or differ from the checkpoint's and for steps beyond a schedule that ends at 0, FileError for a
+/// checkpoint that is damaged or cannot be written, Error if a loss is not finite: the checkpoint before it stays.
 template <class Model, class TrainedBy>
 FitResult fit(Trainer<Model, TrainedBy>& trainer, TokenMixture& mixture, const FitOptions& options,
               const ProgressCallback& progress = {}) {

@@ -20,19 +20,19 @@
 BORA_BEFORE_NAMESPACE();
 namespace bora { inline namespace BORA_ABI {
 
-/// What is added up: an objective's mean over the targets, and the load-balancing loss.
+/// Terms of the loss: an objective's mean over the targets, and the load-balancing loss.
 struct LossOptions {
   double load_balancing = 0;                      ///< coefficient of the load-balancing loss
   BalanceLoss balance = BalanceLoss::all_layers;  ///< which load-balancing loss
   double cross_entropy = 1;                       ///< coefficient of the objective, which is cross entropy by default
-  Executor* pool = nullptr;                       ///< who works; the calling thread alone without one
-  std::uint64_t noise = 0;                        ///< seed of the noise of routers that have some
+  Executor* pool = nullptr;                       ///< thread pool; null: the calling thread alone
+  std::uint64_t noise = 0;                        ///< seed of the noise of noisy routers
 };
 
 /// The parts of a loss.
 struct Loss {
-  double total = 0;           ///< what is minimised: both parts by their coefficients
-  double cross_entropy = 0;   ///< mean as `evaluate` has it, without coefficient: of cross entropy without its options
+  double total = 0;           ///< the minimised loss: both parts times their coefficients
+  double cross_entropy = 0;   ///< mean as `evaluate` reports it, without coefficient, z-loss or label smoothing
   double load_balancing = 0;  ///< without coefficient; 0 for dense models
 };
 
@@ -44,8 +44,8 @@ inline Loss loss_of(const LossSum& sum, const LossOptions& options) {
   return {options.cross_entropy * (sum.loss / count) + options.load_balancing * balance, sum.measured / count, balance};
 }
 
-/// The memory of training on batches up to a shape, and the pass itself. Sums over tokens run in the tokens' order on
-/// one lane, so losses and gradients do not depend on the number of threads.
+/// Buffers for training on batches up to a shape, and the forward and backward pass. Sums over tokens run in the
+/// tokens' order on one lane, so losses and gradients do not depend on the number of threads.
 template <ModelSpec S, WeightFormat F, class O = NextTokenCrossEntropy>
 class TrainingPass {
  public:
@@ -64,7 +64,7 @@ class TrainingPass {
     return forward_.shape().holds(shape) && lanes == forward_.lanes();
   }
 
-  /// Rows of a batch that are worked on together, and where they stand among what is.
+  /// Rows of a batch that are run together, and their position among the batches of a step.
   struct Piece {
     const TokenBatch* batch;
     Range rows;
@@ -72,7 +72,7 @@ class TrainingPass {
     std::size_t sequences_before = 0;  ///< in the batch
   };
 
-  /// Adds the gradients of the sums of losses to `g` and returns these. The batch has been checked.
+  /// Adds the gradients of the summed losses to `g` and returns the sums. The batch must have been checked.
   LossSum add(const Decoder<S, F>& model, const Piece& piece, const LossOptions& options, const O& objective,
               Parameters<S, T>& g) {
     forward_.place(*piece.batch, piece.rows);
@@ -81,7 +81,7 @@ class TrainingPass {
     run_gang(options.pool, [&](const Lane& lane) noexcept { forward_.run(lane, model); });
     const Rows<const T> x = forward_.stream(S::layers);
     LossSum sum = head_.prepare(model, objective, x, options.pool);
-    // Between the gangs: it allocates, and may throw.
+    // Outside the thread team: it allocates, and may throw.
     sum.load_balancing = sum.count * RouterLosses<S, F>::measure(forward_, rows(),
                                                                  {options.balance, options.load_balancing * sum.count});
     sum.tokens = rows();
@@ -97,7 +97,7 @@ class TrainingPass {
     return sum;
   }
 
-  /// The loss of a batch as a mean, whose gradients `g`, zeros on entry, becomes.
+  /// The mean loss of a batch; its gradients are written to `g`, which must be zero on entry.
   Loss run(const Decoder<S, F>& model, const TokenBatch& batch, const LossOptions& options, Parameters<S, T>& g,
            const O& objective = {}) {
     const LossSum sum = add(model, {&batch, {0, batch.batch()}}, options, objective, g);

@@ -1,4 +1,4 @@
-/// Partial sums of a step's gradients: what micro-batches are folded into, and what ranks exchange.
+/// Partial sums of a step's gradients, which accumulate micro-batches and which ranks exchange.
 #pragma once
 #include <bora/core/executor.hpp>
 #include <bora/model/parameters.hpp>
@@ -16,7 +16,7 @@ struct GradientPart {
   std::size_t first = 0;         ///< the number of its first micro-batch in the step
   std::size_t count = 0;         ///< a power of two that divides `first`
   LossSum loss;                  ///< of these micro-batches
-  Parameters<S, T> gradients{};  ///< d loss.loss / d parameter, and of the load balancing by its coefficient
+  Parameters<S, T> gradients{};  ///< d loss.loss / d parameter, plus the load-balancing loss's times its coefficient
 };
 
 namespace detail {

@@ -1,6 +1,6 @@
-/// What is minimised: an objective is a policy that turns rows of logits, or of hidden states, into a loss and its
-/// gradient. It sees only the rows that a batch asks a prediction of, and sums, never means: sums of parts of a batch
-/// add up to those of the whole.
+/// Objectives: policies that turn rows of logits, or of hidden states, into a loss and its gradient. An objective sees
+/// only rows with a target and returns sums, not means, so that the sums of parts of a batch add up to those of the
+/// whole.
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/core/tensor.hpp>
@@ -14,10 +14,10 @@
 
 namespace bora { inline namespace BORA_ABI {
 
-/// A row that an objective sees: where a prediction is asked for.
+/// A target: a row at which the batch asks for a prediction.
 struct Target {
-  std::size_t batch = 0;     ///< which of the batches that were given together, from 0
-  std::size_t sequence = 0;  ///< of that batch, from 0: its row, unless segments divide rows into several sequences
+  std::size_t batch = 0;     ///< index among the batches of the step, from 0
+  std::size_t sequence = 0;  ///< in that batch, from 0: its row, unless segments divide rows into several sequences
   std::size_t row = 0;       ///< of that batch
   std::size_t time = 0;      ///< in that row
   TokenId id = 0;            ///< the token to be predicted
@@ -27,17 +27,17 @@ struct Target {
 /// The loss of one row, before its weight.
 struct RowLoss {
   double loss;      ///< what is minimised
-  double measured;  ///< what an evaluation says of it
+  double measured;  ///< the value that an evaluation reports
 };
 
-/// What an objective came to over some targets: sums that are divided by `count` when all of them are known.
+/// An objective's sums over some targets, divided by `count` once all targets are included.
 struct LossSum {
   double loss = 0;                ///< what is minimised
-  double measured = 0;            ///< what an evaluation says
-  double count = 0;               ///< what the mean is taken over: the weights, pairs, …
-  std::vector<double> more = {};  ///< an objective's own sums, reported as means; as many each time
-  double load_balancing = 0;      ///< of the routers, times `count`; not an objective's to fill
-  std::size_t tokens = 0;         ///< that the model ran over; not an objective's to fill
+  double measured = 0;            ///< the sum that an evaluation reports
+  double count = 0;               ///< divisor of the mean: the sum of weights, the number of pairs, …
+  std::vector<double> more = {};  ///< further sums of an objective, reported as means; always the same number of them
+  double load_balancing = 0;      ///< of the routers, times `count`; not set by the objective
+  std::size_t tokens = 0;         ///< tokens that the model ran; not set by the objective
 
   LossSum& operator+=(const LossSum& other) {
     loss += other.loss;
@@ -51,12 +51,12 @@ struct LossSum {
   }
 };
 
-/// An objective on logits. Lanes call it for different rows at the same time.
+/// An objective on logits. Lanes call it concurrently, for different rows.
 ///
-///     double  loss(target, logits)      what an evaluation says of the row, before its weight
-///     RowLoss gradient(target, logits)  the same and what is minimised; logits [vocab_size] become the gradient of the
-///                                       latter times the target's weight
-///     double  count(target)             what the row counts in the mean
+///     double  loss(target, logits)      the row's loss in evaluations, before its weight
+///     RowLoss gradient(target, logits)  the same and the minimised loss; logits [vocab_size] become the gradient of
+///                                       the latter times the target's weight
+///     double  count(target)             the row's weight in the mean
 template <class O, class T>
 concept LogitsObjective =
     requires(const O& objective, const Target& target, std::span<const T> logits, std::span<T> in_place) {
@@ -65,32 +65,32 @@ concept LogitsObjective =
       { objective.count(target) } noexcept -> std::same_as<double>;
     };
 
-/// One whose loss is a function of the rows' losses together (of whole sequences, of pairs, …). It is given `loss` of
-/// every target first and says what the sum of its losses is; it leaves in each target's weight the derivative of that
-/// sum with respect to the row's loss, with which `gradient` is then called. One thread calls it, once for the rows
-/// that are worked on together; it may throw.
+/// An objective whose loss is a function of several rows' losses (of whole sequences, of pairs, …). `weigh` receives
+/// `loss` of every target and returns the sum of its losses; it stores in each target's weight the derivative of that
+/// sum with respect to the row's loss, with which `gradient` is then called. One thread calls it, once for each
+/// micro-batch; it may throw.
 template <class O, class T>
 concept SequenceObjective =
     LogitsObjective<O, T> && requires(const O& objective, std::span<Target> targets, std::span<const double> losses) {
       { objective.weigh(targets, losses) } -> std::same_as<LossSum>;
     };
 
-/// An objective on hidden states: the model's last ones, after the final norm, [targets, dim]. They become the gradient
-/// of the sum of losses that is returned. One thread calls it, once for the rows that are worked on together; it may
-/// throw. An objective may be on logits and on states: both losses are then added.
+/// An objective on hidden states: the model's last ones, after the final norm, [targets, dim]. It overwrites them with
+/// the gradient of the sum of losses that it returns. One thread calls it, once for each micro-batch; it may throw. An
+/// objective may be on logits and on states: both losses are then added.
 template <class O, class T>
 concept StatesObjective =
     requires(const O& objective, std::span<const Target> targets, Rows<T> states, std::size_t dim) {
       { objective.states(targets, states, dim) } -> std::same_as<LossSum>;
     };
 
-/// What a model can be trained by.
+/// An objective on logits, on hidden states, or both.
 template <class O, class T>
 concept Objective = LogitsObjective<O, T> || StatesObjective<O, T>;
 
 namespace detail {
 
-/// True, or says what is missing.
+/// True; otherwise a static_assert says what is missing.
 template <class O, class T>
 constexpr bool is_objective() noexcept {
   static_assert(
@@ -100,7 +100,8 @@ constexpr bool is_objective() noexcept {
   return true;
 }
 
-/// Rows of a batch that an objective must see together, as it says by `static constexpr std::size_t rows_together`.
+/// Number of consecutive rows of a batch that an objective needs together: its `static constexpr std::size_t
+/// rows_together`.
 template <class O>
 constexpr std::size_t rows_together() noexcept {
   if constexpr (requires { O::rows_together; })
@@ -109,13 +110,13 @@ constexpr std::size_t rows_together() noexcept {
     return 1;
 }
 
-/// Throws what an objective that checks its options throws.
+/// Calls the objective's `check`, if it has one, which may throw.
 template <class O>
 void check_objective(const O& objective) {
   if constexpr (requires { objective.check(); }) objective.check();
 }
 
-/// What sums are divided by. Throws Error where there is nothing to take a mean over.
+/// The divisor of the sums. Throws Error if it is 0 or less.
 inline double require_count(const LossSum& sum) {
   if (sum.count > 0 || std::isnan(sum.count)) return sum.count;
   throw Error(message("the targets count ", sum.count,

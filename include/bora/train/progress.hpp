@@ -1,4 +1,4 @@
-/// What a training run tells while it goes on, and what it remembers.
+/// Progress reports and loss history of a training run.
 #pragma once
 #include <bora/core/abi.hpp>
 #include <algorithm>
@@ -21,12 +21,12 @@ struct LossPoint {
   friend bool operator==(const LossPoint&, const LossPoint&) = default;
 };
 
-/// The state of a run after a step.
+/// Progress of a training run after a step.
 struct Progress {
   std::size_t step;                     ///< steps done
   std::size_t steps;                    ///< steps of the whole run
   double loss;                          ///< of the step's batches, before its update: the objective
-  double cross_entropy;                 ///< its part that compares with `held_out_loss`
+  double cross_entropy;                 ///< the part that is comparable with `held_out_loss`
   double learning_rate;                 ///< of the step
   double gradient_norm;                 ///< global, before clipping
   double tokens_per_second;             ///< since the last report; evaluation and checkpoints not counted
@@ -34,30 +34,30 @@ struct Progress {
   std::optional<double> share_of_peak;  ///< of FitOptions::peak_flops_per_second, where that is given
   std::optional<double> held_out_loss;  ///< where it was measured after this step
   std::optional<LossPoint> best;        ///< the lowest held-out loss so far
-  std::size_t memory_bytes;             ///< most that the program has held so far; 0 where the system does not say
+  std::size_t memory_bytes;             ///< peak memory of the program so far; 0 if the system does not report it
   double seconds_left;                  ///< at the mean speed so far, everything counted
-  bool one_build;  ///< false where another build of the library did a part of the run: its bits are not this build's
+  bool one_build;                       ///< false if another build of the library did part of the training run
 };
 
-/// Called with the state of a run; what it throws ends the run and passes through.
+/// Called with a training run's progress; an exception from it ends the run and passes through.
 using ProgressCallback = std::function<void(const Progress&)>;
 
-/// What a run is about to do.
+/// Facts about a training run before its first step.
 struct RunStart {
-  bool resumed;                   ///< whether a checkpoint was found, which the run goes on from
+  bool resumed;                   ///< whether the training run resumes from a checkpoint
   std::size_t step;               ///< steps done before
-  std::size_t steps;              ///< steps of the whole run; where these are no more, nothing is left to do
+  std::size_t steps;              ///< steps of the whole run; if not more than `step`, nothing is left to do
   double learning_rate;           ///< of the next step
   std::optional<LossPoint> best;  ///< the lowest held-out loss so far
   bool one_build;                 ///< as in Progress
 };
 
-/// Called once, before the first step of a run; what it throws ends the run and passes through.
+/// Called once, before the first step of a training run; an exception from it ends the run and passes through.
 using StartCallback = std::function<void(const RunStart&)>;
 
 /// The losses of a run from its first step on, however often it was interrupted. A curve holds at most `most_points`:
-/// steps are gathered into stretches of 1, 2, 4, … so that no more than that many stretches lie behind, and the newest
-/// point of each is kept. What is kept depends on the points alone.
+/// steps are grouped into stretches of 1, 2, 4, …, long enough that there are at most that many stretches, and the
+/// newest point of each is kept. Which points are kept depends on the points alone.
 struct LossHistory {
   static constexpr std::size_t most_points = 4096;  ///< in each curve
   std::vector<LossPoint> training;                  ///< by step, rising
@@ -73,7 +73,7 @@ struct LossHistory {
     if (!curve.empty() && together(curve.back(), point)) curve.pop_back();
     curve.push_back(point);
     if (curve.size() <= most_points) return;
-    // From the back, the first of those that belong together is the newest.
+    // Scanning from the back, the first point of a stretch is its newest.
     const auto kept = std::unique(curve.rbegin(), curve.rend(), together);
     curve.erase(curve.begin(), kept.base());
   }

@@ -1,4 +1,4 @@
-/// The losses of routers over what they decided in a forward.
+/// Losses of routers, from their decisions in the last forward pass.
 #pragma once
 #include <bora/layers/router.hpp>
 #include <bora/model/forward.hpp>
@@ -10,7 +10,7 @@
 BORA_BEFORE_NAMESPACE();
 namespace bora { inline namespace BORA_ABI { namespace detail {
 
-/// What a feed-forward layer routes with: nothing for a plain one.
+/// The router of a feed-forward layer; void for a layer without experts.
 template <class FeedForward>
 struct RouterOf {
   using type = void;
@@ -24,8 +24,9 @@ struct RouterOf<FeedForward> {
 template <ModelSpec S, WeightFormat F>
 class RouterLosses {
  public:
-  /// The sum over the kinds of routers that a model has, for the last forward, which kept everything: each sees its
-  /// layers together and leaves there what its backward adds, times the coefficient.
+  /// Sum of the losses of all kinds of routers in the last forward pass, which must have saved all activations. Each
+  /// kind sees all its layers at once and stores in their saved activations the gradient, times the coefficient, that
+  /// its backward adds.
   static double measure(const Forward<S, F>& forward, std::size_t rows, const RouterLossOptions& options) {
     double sum = 0;
     A::for_kinds([&]<std::size_t kind>() {
@@ -50,7 +51,7 @@ class RouterLosses {
   template <class R>
   static constexpr bool has_losses = requires { &R::template losses<Packed<F>>; };
 
-  /// Whether no kind before has the same router.
+  /// Whether this is the first kind of layer with its router.
   template <std::size_t kind>
   static constexpr bool is_first() noexcept {
     return []<std::size_t... before>(std::index_sequence<before...>) {

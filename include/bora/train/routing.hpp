@@ -14,7 +14,8 @@ namespace bora { inline namespace BORA_ABI {
 
 namespace detail {
 
-/// Adds to `counts`, [layers][experts], what the routers chose in the last run of `forward`, which kept everything.
+/// Adds to `counts`, [layers][experts], the experts chosen in the last call of `forward`, which must have saved all
+/// activations.
 template <ModelSpec S, WeightFormat F>
 void count_choices(const BatchForward<S, F>& forward, std::vector<std::vector<double>>& counts) {
   using A = Anatomy<S>;
@@ -32,9 +33,9 @@ void count_choices(const BatchForward<S, F>& forward, std::vector<std::vector<do
 
 }  // namespace detail
 
-/// Which share of a layer's choices each expert gets on the batches, [layers][experts]: a row sums to 1, an even router
-/// gives 1 / experts, and a layer without experts has an empty row. The same for any number of threads. Throws
-/// TokenError for ids outside the vocabulary and for no batch at all.
+/// Fraction of a layer's routing decisions that go to each expert on the batches, [layers][experts]: a row sums to 1,
+/// an even router gives 1 / experts, and a layer without experts has an empty row. The same for any number of threads.
+/// Throws TokenError for ids outside the vocabulary and for no batch at all.
 template <ModelSpec S, WeightFormat F>
 std::vector<std::vector<double>> expert_shares(const Decoder<S, F>& model, std::span<const TokenBatch> batches,
                                                Executor* pool = nullptr) {

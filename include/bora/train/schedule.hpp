@@ -31,11 +31,11 @@ enum class Cooldown { linear, cosine, one_minus_sqrt, exponential };
 ///     cosine          e + (r - e) (1 + cos(pi v)) / 2
 ///     one_minus_sqrt  e + (r - e) (1 - sqrt(v))
 ///     exponential     r (e / r)^v
-/// From `steps` on the rate stays where it ended, but for `inverse_sqrt` without a cool-down, which has no end. Without
-/// `steps` there is no end to come down to: cosine and linear then stay at the peak.
+/// From `steps` on the rate keeps its last value, except for `inverse_sqrt` without a cool-down, which keeps falling.
+/// Without `steps`, cosine and linear have no end to fall towards and stay at the peak.
 ///
-/// Warm-up, stable, decay (WSD; Hu et al. 2024, "MiniCPM", §4) is `constant` with a cool-down: theirs takes 10 % of the
-/// steps and is `exponential`; `one_minus_sqrt` is that of Hägele et al. 2024. The cosine is that of SGDR (Loshchilov
+/// Warm-up, stable, decay (WSD; Hu et al. 2024, "MiniCPM", §4) is `constant` with a cool-down: theirs is `exponential`
+/// and takes 10 % of the steps; `one_minus_sqrt` is that of Hägele et al. 2024. The cosine is that of SGDR (Loshchilov
 /// and Hutter 2017, eq. 5), without restarts; inverse_sqrt that of Vaswani et al. 2017, eq. 3, with the peak for its
 /// factor, one step later, so that every decay begins at the peak.
 ///

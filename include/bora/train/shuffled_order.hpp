@@ -1,4 +1,4 @@
-/// A shuffled order without a list: any place of it is computed at once.
+/// A pseudo-random permutation that is computed at any index, without a list.
 #pragma once
 #include <bora/core/random.hpp>
 #include <bit>
@@ -8,8 +8,8 @@
 namespace bora { inline namespace BORA_ABI {
 
 /// A permutation of 0 .. size - 1, decided by (seed, stream): a Feistel network (Luby and Rackoff 1988) over the next
-/// even number of bits, walked along its cycle until it lands inside (Black and Rogaway 2002, §3). Fewer than four
-/// steps of the walk are to be expected.
+/// even number of bits, walked along its cycle until it lands inside (Black and Rogaway 2002, §3). The expected length
+/// of the walk is below four.
 class ShuffledOrder {
  public:
   /// \param size  1 or more, below 2^62
@@ -19,7 +19,7 @@ class ShuffledOrder {
   /// Of the permutation.
   std::uint64_t size() const noexcept { return size_; }
 
-  /// What stands at place i < size().
+  /// The element at index i < size().
   std::uint64_t at(std::uint64_t i) const noexcept {
     do i = encipher(i);
     while (i >= size_);

@@ -1,4 +1,4 @@
-/// Sums in the order of one fixed binary tree, whoever computes which part, and when.
+/// Sums in the order of one fixed binary tree, regardless of who computes which part, and when.
 #pragma once
 #include <bora/core/error.hpp>
 #include <algorithm>
@@ -10,20 +10,20 @@
 
 namespace bora { inline namespace BORA_ABI { namespace detail {
 
-/// The sum of items 0, 1, …, n - 1 as a tree: items 2i and 2i + 1 are added first, then pairs of pairs, and so on; what
-/// is left over at the right end is added from right to left.
+/// The sum of items 0, 1, …, n - 1 as a tree: items 2i and 2i + 1 are added first, then pairs of pairs, and so on;
+/// nodes left over at the right end are added from right to left.
 ///
 ///     n = 7      ((0 1)(2 3)) ((4 5) 6)
 ///
-/// A node is the sum of the items [first, first + count), count a power of two and first a multiple of it. Nodes come
-/// in any order; two that are siblings are added at once. So n items that come one after the other are held as at most
-/// log2(n) + 1 nodes, and parts that were summed elsewhere fit in without changing a bit.
+/// A node is the sum of the items [first, first + count), count a power of two and first a multiple of it. Nodes may
+/// arrive in any order; siblings are added as soon as both are present. So n consecutive items take at most log2(n) + 1
+/// nodes, and partial sums from elsewhere can be inserted without changing a bit.
 ///
 /// `Node` has `first` and `count`; `add(left, right)` adds the node `right`, which is not needed after, to `left`.
 template <class Node>
 class SummationTree {
  public:
-  /// Throws ConfigError for what is no node, or holds an item that is there already.
+  /// Throws ConfigError for a range that is no node of the tree, or that overlaps one already inserted.
   template <class Add>
   void insert(Node node, Add&& add) {
     check(node);
@@ -44,8 +44,7 @@ class SummationTree {
     nodes_.emplace(first, std::move(node));
   }
 
-  /// The sum of all, which leaves the tree empty. Throws ConfigError where the items do not begin with 0 or lack one in
-  /// between.
+  /// Returns the sum of all items and empties the tree. Throws ConfigError if item 0 or one in between is missing.
   template <class Add>
   Node take(Add&& add) {
     std::size_t next = 0;
@@ -67,7 +66,7 @@ class SummationTree {
 
   /// How many nodes there are.
   std::size_t size() const noexcept { return nodes_.size(); }
-  /// The nodes, from the first on, which leaves the tree empty.
+  /// Returns the nodes in order and empties the tree.
   std::vector<Node> release() {
     std::vector<Node> all;
     all.reserve(nodes_.size());

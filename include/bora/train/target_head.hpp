@@ -1,4 +1,4 @@
-/// The head over a batch's targets: from the last hidden rows to an objective's loss, and the way back.
+/// The head over a batch's targets: from the last hidden states to an objective's loss, and backward.
 #pragma once
 #include <bora/core/tensor.hpp>
 #include <bora/model/batch_forward.hpp>
@@ -12,8 +12,8 @@
 BORA_BEFORE_NAMESPACE();
 namespace bora { inline namespace BORA_ABI { namespace detail {
 
-/// Only rows that are targets pass through the head, gathered `head_rows` at a time: logits of a whole batch never
-/// exist. An objective that must see all rows before it knows a gradient has the head run twice.
+/// Only rows that are targets pass through the head, gathered `head_rows` at a time: the logits of a whole batch are
+/// never held at once. For an objective that needs all rows before it can give a gradient, the head runs twice.
 template <ModelSpec S, WeightFormat F, class O>
 class TargetHead {
  public:
@@ -22,7 +22,7 @@ class TargetHead {
   static_assert(is_objective<O, T>());
   static constexpr bool on_logits = LogitsObjective<O, T>, on_states = StatesObjective<O, T>;
   static constexpr bool by_row = on_logits && !SequenceObjective<O, T>;   ///< losses of logits are summed by row
-  static constexpr bool sees_all = SequenceObjective<O, T> || on_states;  ///< before it knows a gradient
+  static constexpr bool sees_all = SequenceObjective<O, T> || on_states;  ///< before it gives a gradient
 
   /// \param keep  everything: for backward
   TargetHead(std::size_t rows, Keep keep) : chunk_(std::min(rows, head_rows)), head_(chunk_) {
@@ -35,11 +35,12 @@ class TargetHead {
     });
   }
 
-  /// The targets of the batch that is worked on; the caller finds them.
+  /// The targets of the current batch, set by the caller.
   TargetList list;
 
-  /// Measures all targets and adds that to `sum` one by one, so that it does not show which rows shared a batch.
-  /// \param x  the last stream
+  /// Computes the losses of all targets and adds them to `sum` one by one, so that the bits do not depend on which rows
+  /// share a batch.
+  /// \param x  the residual stream after the last layer
   void measure(const Decoder<S, F>& model, const O& objective, Rows<const T> x, Executor* pool, LossSum& sum) {
     run_sweep(model, objective, x, pool);
     sum += judge(objective);
@@ -50,7 +51,7 @@ class TargetHead {
       }
   }
 
-  /// What must be known before backward: `count`, and of an objective that sees all rows its sums.
+  /// Sums needed before backward: `count`, and all sums of an objective that sees all rows.
   LossSum prepare(const Decoder<S, F>& model, const O& objective, Rows<const T> x, Executor* pool) {
     LossSum sum;
     losses_.resize(list.size());
@@ -62,14 +63,15 @@ class TargetHead {
       for (const Target& target : list.targets) sum.count += objective.count(target);
     return sum;
   }
-  /// d_x += the gradient with respect to the last stream, g += those of the head and the final norm. After `prepare`.
+  /// d_x += the gradient with respect to the last residual stream, g += those of the head and the final norm. After
+  /// `prepare`.
   /// \param coefficient  of the loss
   void backward(const Lane& lane, const Decoder<S, F>& model, const O& objective, Rows<const T> x, double coefficient,
                 Parameters<S, T>& g, Rows<T> d_x) noexcept {
     for (std::size_t first = 0; first < list.size(); first += chunk_)
       backward_rows(lane, model, objective, x, {first, std::min(first + chunk_, list.size())}, coefficient, g, d_x);
   }
-  /// Adds what backward saw of the losses.
+  /// Adds the losses that backward computed.
   void add_losses(LossSum& sum) const noexcept {
     if constexpr (by_row)
       for (std::size_t i = 0; i < list.size(); ++i) {
@@ -112,14 +114,14 @@ class TargetHead {
       lane.sync();
     }
   }
-  /// The head's input is rounded as the format says.
+  /// Widens the head's input, which is rounded to the activation format.
   template <class Activation>
   static void widen(const Activation* from, T* to) noexcept {
     simd::detail::for_blocks(S::dim, [&](std::size_t i, std::size_t valid) {
       simd::detail::store(simd::detail::load<simd::Block<T>>(from + i, valid), to + i, valid);
     });
   }
-  /// What an objective says of all rows; its answers stay in the targets' weights and in the states.
+  /// Calls an objective that sees all rows; derivatives are left in the targets' weights and gradients in the states.
   LossSum judge(const O& objective) {
     LossSum sum;
     if constexpr (SequenceObjective<O, T>) {
@@ -151,13 +153,13 @@ class TargetHead {
     }
     A::Norm::template backward<Packed<F>, T>(lane, model.weights().final_norm, g.tree().final_norm, gathered_, n,
                                              S::dim, head_.statistics, d_head_, d_gathered_);
-    for (std::size_t r = share.begin; r < share.end; ++r) {  // the rows whose gradients the norm left on this lane
+    for (std::size_t r = share.begin; r < share.end; ++r) {  // rows of which this lane ran the norm's backward
       T* to = d_x.row(list.rows[targets.begin + r]);
       simd::add(to, d_gathered_.row(r), to, S::dim);
     }
     lane.sync();
   }
-  /// d_head = the gradient that the objective left in the states, on this lane's columns.
+  /// d_head = the gradient that the objective stored in the states, on this lane's columns.
   void begin_gradient(const Lane& lane, Range targets, double coefficient) noexcept {
     clear_columns(lane, d_head_, targets.size(), S::dim);
     if constexpr (on_states) {

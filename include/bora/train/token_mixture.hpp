@@ -1,4 +1,4 @@
-/// Batches from token files: several sources by weight, shuffled anew in each epoch, any batch at once.
+/// Batches from token files: several weighted sources, reshuffled in each epoch, with random access to batches.
 #pragma once
 #include <bora/core/checked.hpp>
 #include <bora/core/error.hpp>
@@ -25,7 +25,7 @@ struct TokenSource {
   double weight = 1;           ///< above 0
 };
 
-/// What decides the batches of a mixture.
+/// Options of a mixture; with the files' contents they decide its batches.
 struct TokenMixtureOptions {
   std::vector<TokenSource> sources;  ///< one or more
   std::size_t batch = 1;             ///< rows a batch
@@ -33,9 +33,9 @@ struct TokenMixtureOptions {
   std::uint64_t seed = 0;            ///< of the rows' order and of where an epoch begins to cut
 };
 
-/// Where a mixture stands.
+/// Position of a mixture.
 struct TokenMixtureState {
-  std::uint64_t batches = 0;      ///< that were taken
+  std::uint64_t batches = 0;      ///< batches taken so far
   std::uint64_t fingerprint = 0;  ///< of the files, weights, shape and seed
 
   friend bool operator==(const TokenMixtureState&, const TokenMixtureState&) = default;
@@ -43,15 +43,15 @@ struct TokenMixtureState {
 
 namespace detail {
 
-/// Deals rows 0, 1, … out to sources, so that after any number of rows each source has had its weight's share, but for
-/// less than one row for each of the log2(sources) levels. Sources stand at the leaves of a tree; of the rows that
-/// reach a node, row n goes left where floor(n p) steps, p being the left side's share of the node's weight (the
-/// sequences of Beatty). So the n-th row's place is computed at once, and nothing needs to be counted.
+/// Distributes rows 0, 1, … over sources: after any number of rows, each source has had the fraction its weight asks
+/// for, with an error below one row for each of the log2(sources) levels. Sources are the leaves of a tree; of the rows
+/// that reach a node, row n goes left if floor(n p) increases there, p being the left subtree's fraction of the node's
+/// weight (Beatty sequences). So the n-th row's source is computed directly, without counting.
 class RowDealer {
  public:
   struct Place {
     std::size_t source;
-    std::uint64_t row;  ///< how many rows that source has had before
+    std::uint64_t row;  ///< rows that the source has had before
   };
 
   explicit RowDealer(std::span<const double> weights) : shares_(weights.size()) { divide(weights, 0, weights.size()); }
@@ -80,7 +80,7 @@ class RowDealer {
     __extension__ using Wide = unsigned __int128;
     return static_cast<std::uint64_t>((static_cast<Wide>(rows) * share) >> bits);
   }
-  /// The node of sources [first, last) is numbered by the middle that divides it: each middle is one node's.
+  /// The node of sources [first, last) is identified by its middle, which is unique to it.
   void divide(std::span<const double> weights, std::size_t first, std::size_t last) {
     if (last - first < 2) return;
     const std::size_t middle = first + (last - first) / 2;
@@ -98,11 +98,11 @@ class RowDealer {
 
 }  // namespace detail
 
-/// Rows of `time` tokens cut from token files one after the other, documents not set apart (OLMo's way: an
-/// end-of-document token, if any, is the border). Batch n depends on the options and the files' contents alone.
+/// Rows of `time` tokens cut from token files consecutively, without isolating documents (as OLMo does: an
+/// end-of-document token, if any, separates them). Batch n depends on the options and the files' contents alone.
 ///
-/// Each epoch of a source visits all its rows once, in an order of its own; it begins to cut somewhere within the first
-/// row, so that rows end elsewhere in each epoch. Less than two rows of a source are left out.
+/// Each epoch of a source visits all its rows once, in an order of its own; it starts at an offset within the first
+/// row, so that row boundaries differ between epochs. Fewer than two rows of tokens of a source are left out.
 class TokenMixture {
  public:
   /// Opens the files. Throws ConfigError for impossible options, FileError for a file that is bad or holds no row.
@@ -120,7 +120,7 @@ class TokenMixture {
   std::size_t batch_rows() const noexcept { return batch_; }
   /// Tokens a row.
   std::size_t time() const noexcept { return time_; }
-  /// The largest of the files'.
+  /// The largest vocabulary of the files.
   std::size_t vocab_size() const noexcept {
     std::size_t size = 0;
     for (const TokenFile& file : files_) size = std::max(size, file.vocab_size());
@@ -133,7 +133,7 @@ class TokenMixture {
     return std::max<std::uint64_t>(1, (files_[source].tokens() - (time_ - 1)) / time_);
   }
 
-  /// Batch n = 0, 1, …, whatever was taken before.
+  /// Batch n = 0, 1, …, regardless of the batches taken before.
   TokenBatch at(std::uint64_t n) const {
     std::vector<TokenId> ids(batch_ * time_);
     for (std::size_t b = 0; b < batch_; ++b) read_row(n * batch_ + b, std::span(ids).subspan(b * time_, time_));
@@ -142,9 +142,9 @@ class TokenMixture {
   /// The batches in order.
   TokenBatch next() { return at(state_.batches++); }
 
-  /// For going on later: see `restore`.
+  /// State to resume from: see `restore`.
   const TokenMixtureState& state() const noexcept { return state_; }
-  /// Goes on from a state. Throws ConfigError where it is another mixture's, or stands beyond any row.
+  /// Resumes from a state. Throws ConfigError if it belongs to another mixture or its position is too large.
   void restore(const TokenMixtureState& state) {
     if (state.batches > std::numeric_limits<std::uint64_t>::max() / 2 / batch_)
       throw ConfigError(detail::message("TokenMixture: the state is of ", state.batches, " batches of ", batch_,
@@ -178,7 +178,7 @@ class TokenMixture {
     try {
       const CheckedSize bytes = CheckedSize(o.batch) * o.time * sizeof(TokenId);
       if (bytes <= CheckedSize(std::numeric_limits<std::ptrdiff_t>::max())) return;
-    } catch (const FileError&) {  // its sentence is about files
+    } catch (const FileError&) {  // its message is about files
     }
     throw ConfigError(detail::message("TokenMixture: ", o.batch, " rows of ", o.time,
                                       " tokens are more than memory can number, expected smaller batches"));

@@ -1,4 +1,4 @@
-/// The trainer: F32 parameters and moments, stepped by AdamW, in front of a packed model of any format.
+/// The trainer: F32 parameters and AdamW moments of a packed model of any format.
 #pragma once
 #include <bora/core/random.hpp>
 #include <bora/simd/adamw.hpp>
@@ -23,37 +23,37 @@ namespace bora { inline namespace BORA_ABI {
 
 /// AdamW (Loshchilov and Hutter 2019). The decay is decoupled and touches matrices only, embeddings and head included.
 struct AdamwOptions {
-  double beta1 = 0.9;         ///< share of the gradients' running mean that stays, in [0, 1)
+  double beta1 = 0.9;         ///< decay rate of the gradients' running mean, in [0, 1)
   double beta2 = 0.95;        ///< the same for the mean of their squares, in [0, 1)
   double eps = 1e-8;          ///< added to the root of that mean; at least the root of the smallest normal number
-  double weight_decay = 0.1;  ///< a step takes away this times the learning rate; 0: none
+  double weight_decay = 0.1;  ///< a step scales matrices by 1 - learning rate * weight_decay; 0: none
 };
 
-/// What a trainer does in each step.
+/// Options of a trainer.
 struct TrainerOptions {
   LearningRate learning_rate = {};  ///< by step
-  AdamwOptions optimizer = {};      ///< AdamW's numbers
+  AdamwOptions optimizer = {};      ///< AdamW's constants
   double clip_norm = 1.0;           ///< gradients are scaled down to this global norm; 0: never
   double load_balancing = 0;        ///< coefficient of the load-balancing loss
-  Executor* pool = nullptr;         ///< who works; the calling thread alone without one. Must outlive the trainer
+  Executor* pool = nullptr;         ///< thread pool; null: the calling thread alone. Must outlive the trainer
   BalanceLoss balance = BalanceLoss::all_layers;  ///< which load-balancing loss
-  /// Rows of a batch whose gradients are computed together: memory for activations is theirs alone. 0: the whole batch.
-  /// Gradients of micro-batches are added in a fixed tree, by their number in the step: what the step comes to depends
-  /// on where micro-batches begin and end, not on which of them share a batch, nor on who computes them.
+  /// Rows of a batch whose gradients are computed together; activations are held for these only. 0: the whole batch.
+  /// Gradients of micro-batches are added in a fixed tree over their indices in the step: the result depends on where
+  /// micro-batches begin and end, not on how they are grouped into batches or who computes them.
   std::size_t micro_batch = 0;
-  std::uint64_t noise = 0;  ///< seed of the noise of routers that have some: each micro-batch of each step has its own
+  std::uint64_t noise = 0;  ///< seed of the noise of noisy routers; it differs for each micro-batch of each step
 };
 
-/// What a step did.
+/// Report of a step.
 struct StepReport {
   std::size_t step;       ///< 1, 2, …
-  double loss;            ///< what is minimised, before the update: both parts by their coefficients
+  double loss;            ///< the minimised loss before the update: both parts times their coefficients
   double cross_entropy;   ///< mean over all targets of the batches together, as `evaluate` has it
   double load_balancing;  ///< mean over the micro-batches, by their targets; without coefficient; 0 for dense models
   double learning_rate;   ///< of this step
   double gradient_norm;   ///< global, before clipping
   std::size_t tokens;     ///< in the batches, the first of each row included, padding not
-  std::vector<double> more = {};  ///< means of what an objective sums of its own
+  std::vector<double> more = {};  ///< means of the objective's further sums
 };
 
 /// Trains a model in place: `step` computes the gradients of a batch, updates the F32 parameters and rewrites the
@@ -93,14 +93,14 @@ class Trainer {
   StepReport step(const TokenBatch& batch) { return step(std::span<const TokenBatch>(&batch, 1)); }
 
   /// One step on several batches, of any shapes. Loss and gradient are those of all targets together, by their weights:
-  /// of one batch, where the rows have one length. The load-balancing loss, which is no mean over tokens, is measured
-  /// in each micro-batch and averaged by what the targets there count.
+  /// of one batch, where the rows have one length. The load-balancing loss, which is not a mean over tokens, is
+  /// computed for each micro-batch and averaged by the targets' weights there.
   ///
-  /// Beyond the end of a schedule that ended at 0 a step computes everything and changes no parameter (`fit` refuses
+  /// Beyond the end of a schedule that ends at 0, a step computes everything and changes no parameter (`fit` refuses
   /// such a run). Throws Error where the loss or the gradients' norm is not finite or there is no target at all,
-  /// TokenError and CapacityError for batches that do not fit the model, ConfigError for rows that the objective must
-  /// see together and micro-batches would part; parameters, moments and the count of steps are then as they were, and
-  /// the next step may follow.
+  /// TokenError and CapacityError for batches that do not fit the model, ConfigError if a micro-batch boundary
+  /// separates rows that the objective needs together; parameters, moments and the count of steps are then as they
+  /// were, and the next step may follow.
   StepReport step(std::span<const TokenBatch> batches) {
     check(batches);
     const detail::FloatMode mode;
@@ -111,16 +111,16 @@ class Trainer {
     });
   }
 
-  // The two halves of a step, for those who deal micro-batches out.
+  // The two halves of a step, for distributing micro-batches over ranks.
 
-  /// How many micro-batches the batches are worked on as.
+  /// Number of micro-batches that the batches are split into.
   std::size_t micro_batches(std::span<const TokenBatch> batches) const noexcept {
     std::size_t sum = 0;
     for (const TokenBatch& batch : batches) sum += (batch.batch() + rows_of(batch) - 1) / rows_of(batch);
     return sum;
   }
-  /// The gradients of some of a step's micro-batches: `first` is the number in the step of the first of them. Nothing
-  /// is updated. Throws as `step` does.
+  /// Gradients of some of a step's micro-batches, of which the first has index `first` in the step. Updates nothing.
+  /// Throws as `step` does.
   std::vector<Part> partial_gradients(std::span<const TokenBatch> batches, std::size_t first = 0) {
     check(batches);
     const detail::FloatMode mode;
@@ -129,9 +129,8 @@ class Trainer {
       return tree_.release();
     });
   }
-  /// One step by gradients that were computed elsewhere, of all micro-batches from the first on, in any order: the bits
-  /// that `step` comes to with all batches. Throws ConfigError where one is missing or given twice, otherwise as
-  /// `step`.
+  /// One step from precomputed gradients of all micro-batches from 0 on, in any order, with the same bits as `step` on
+  /// all batches. Throws ConfigError if one is missing or given twice, otherwise as `step`.
   StepReport step(std::vector<Part> parts) {
     pool_.require_ready("Trainer");
     const detail::FloatMode mode;
@@ -141,24 +140,24 @@ class Trainer {
     });
   }
 
-  /// How many were done, those before a `restore` included.
+  /// Number of steps done, including those before a `restore`.
   std::size_t steps() const noexcept { return steps_; }
-  /// The one that is trained.
+  /// The model being trained.
   const Model& model() const noexcept { return *model_; }
-  /// What is stepped, unrounded; what to save.
+  /// The F32 master parameters, unrounded: save these.
   const Parameters<Spec, T>& parameters() const noexcept { return parameters_; }
-  /// Of the last step, before clipping.
+  /// Gradients of the last step, before clipping.
   const Parameters<Spec, T>& gradients() const noexcept { return gradients_; }
   /// AdamW's running means of the gradients.
   const Parameters<Spec, T>& first_moments() const noexcept { return first_; }
   /// AdamW's running means of the gradients' squares.
   const Parameters<Spec, T>& second_moments() const noexcept { return second_; }
-  /// As given.
+  /// The options as given.
   const TrainerOptions& options() const noexcept { return options_; }
-  /// What the model is trained by.
+  /// The objective.
   const TrainedBy& objective() const noexcept { return objective_; }
 
-  /// Goes on from a checkpoint's state.
+  /// Resumes from a checkpoint's state.
   void restore(std::size_t steps, Parameters<Spec, T> parameters, Parameters<Spec, T> first,
                Parameters<Spec, T> second) {
     steps_ = steps;
@@ -169,7 +168,7 @@ class Trainer {
   }
 
  private:
-  /// Numbers whose squares are summed together before the partial sums are added in order.
+  /// Elements of a chunk: squares are summed within chunks, then the chunks' sums in order.
   static constexpr std::size_t norm_chunk = 4096;
 
   using Pass = detail::TrainingPass<Spec, Format, TrainedBy>;
@@ -196,7 +195,7 @@ class Trainer {
     const std::size_t lanes = detail::lanes_of(options_.pool);
     if (pass_ == nullptr || !pass_->fits(shape, lanes)) {
       const detail::BatchShape larger = pass_ == nullptr ? shape : pass_->shape().joined(shape);
-      pass_ = nullptr;  // before the new one: two would not fit
+      pass_ = nullptr;  // freed before allocating the new one, as both may not fit
       pass_ = std::make_unique<Pass>(larger, lanes);
     }
     return *pass_;
@@ -231,7 +230,7 @@ class Trainer {
     detail::add_parameters(options_.pool, right.gradients, left.gradients);
     spare_.push_back(std::move(right.gradients));
   }
-  /// Zeros, in memory that was used before where there is some.
+  /// Zeroed gradients, reusing spare memory if there is some.
   Parameters<Spec, T> empty_gradients() {
     if (spare_.empty()) {
       Parameters<Spec, T> g;
@@ -243,7 +242,7 @@ class Trainer {
     std::fill(g.values().begin(), g.values().end(), T(0));
     return g;
   }
-  /// A step that throws leaves no part of it behind.
+  /// If `work` throws, discards the gradients that it has accumulated.
   template <class Work>
   auto undone_on_failure(Work&& work) {
     try {
@@ -255,7 +254,7 @@ class Trainer {
     }
   }
 
-  /// As much memory as the next step of so many micro-batches will need beside `gradients_`.
+  /// Keeps at most `most` spare gradients: the next step of as many micro-batches needs that many beside `gradients_`.
   void keep_spare(std::size_t most) {
     while (spare_.size() > most) spare_.pop_back();
   }
@@ -287,13 +286,14 @@ class Trainer {
     for (const auto& [name, beta] : {std::pair("beta1", o.beta1), std::pair("beta2", o.beta2)})
       detail::check_option(beta >= 0 && static_cast<T>(beta) < 1, "optimizer", name, beta,
                            "0 or more, and less than 1 in the format of the parameters");
-    // The square of a gradient below that root is 0 or has few digits: eps must outweigh it, or 0 is divided by 0 for
+    // Squares of gradients below this root are 0 or lose precision. eps must dominate there: otherwise 0 / 0 arises for
     // ids that a batch lacks, and the smallest gradients take the largest steps.
     const double least = std::sqrt(static_cast<double>(std::numeric_limits<T>::min()));
     detail::check_option(std::isfinite(o.eps) && o.eps >= least, "optimizer", "eps", o.eps,
                          detail::message("a finite number of at least ", least,
                                          ", the root of the smallest normal number in the format of the parameters"));
-    // Of the first step, whose correction is the smallest; an infinite rate makes NaN of parameters without a gradient.
+    // The first step's bias correction is the smallest; an infinite rate would turn parameters without a gradient into
+    // NaN.
     detail::check_option(std::isfinite(static_cast<T>(options_.learning_rate.peak / (1 - o.beta1))), "learning_rate",
                          "peak", options_.learning_rate.peak,
                          "one that is finite in the format of the parameters, also divided by 1 - beta1");
@@ -310,7 +310,7 @@ class Trainer {
                                 "warm-up may help"));
   }
 
-  /// Makes means of sums; returns the norm over all parameters.
+  /// Scales sums to means; returns their norm over all parameters.
   double scale_gradients(T factor) {
     const auto values = gradients_.values();
     partial_.assign((values.size() + norm_chunk - 1) / norm_chunk, 0.0);
@@ -359,7 +359,7 @@ class Trainer {
   detail::LentPool pool_;
   Parameters<Spec, T> parameters_, gradients_, first_, second_;
   detail::SummationTree<Part> tree_;
-  std::vector<Parameters<Spec, T>> spare_;  ///< memory of gradients between steps
+  std::vector<Parameters<Spec, T>> spare_;  ///< gradient memory reused between steps
   std::unique_ptr<Pass> pass_;
   std::vector<double> partial_;
   std::size_t steps_ = 0;

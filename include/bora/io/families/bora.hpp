@@ -1,4 +1,5 @@
-/// The library's own: whatever no published family holds. Policies are written as they describe themselves.
+/// The library's own family, for models that no published family can hold. Policies are written as they describe
+/// themselves.
 #pragma once
 #include <bora/io/families/llama.hpp>
 #include <bora/io/family.hpp>
@@ -38,7 +39,7 @@ inline constexpr PolicyWord old_norms[]{{"RMSNorm", description_of<RmsNorm<1.0>>
 inline constexpr PolicyWord old_residuals[]{{"sequential", description_of<SequentialResidual>},
                                             {"parallel, one norm", description_of<ParallelResidual<SharedNorm>>},
                                             {"parallel, two norms", description_of<ParallelResidual<SeparateNorms>>}};
-/// A policy of one's own. One without a name is like any of its kind.
+/// A user-defined policy. One without a name matches any of its kind.
 inline PolicyDescription old_other() { return PolicyDescription("", PolicyDescription::Form::foreign); }
 inline constexpr PolicyWord old_masks[]{
     {"causal", description_of<Causal>}, {"sliding window", description_of<SlidingWindow<1>>}, {"other", old_other}};
@@ -57,7 +58,7 @@ inline constexpr PolicyWord old_routers[]{{"softmax over the chosen experts", de
                                           {"softmax over all experts", description_of<SoftmaxTopKRouter<1>>},
                                           {"other", old_other}};
 
-/// A number where the policy has it; null where it has not.
+/// The number if the policy has it, otherwise null.
 inline void old_number(ConfigKeys& c, std::string_view key, PolicyDescription& d, std::string_view argument) {
   if (d.has(argument))
     c.real(key, c.real_at(d, argument));

@@ -33,7 +33,7 @@ inline ModelDescription falcon_prototype() {
 inline constexpr std::string_view falcon_spellings[]{"RefinedWebModel", "RefinedWeb"};
 
 /// Defaults of FalconConfig; the second spellings are those of its files from before transformers had it. Its ALiBi is
-/// scaled with the scores, unlike the paper's: no policy has it.
+/// scaled together with the scores, unlike the paper's; no policy implements that.
 inline void falcon_keys(ConfigKeys& c, ModelDescription& d) {
   PolicyDescription &a = d.attention.front(), &f = d.feed_forward.front();
   std::size_t &heads = c.size_at(a, "heads"), &kv_heads = c.size_at(a, "kv_heads");

@@ -31,7 +31,7 @@ inline ModelDescription gpt2_prototype() {
                    attention_description(any_heads, description_of<Causal>(), description_of<NoPosition>(), true),
                    mlp_prototype(true), description_of<LearnedPositions>());
 }
-/// Defaults of GPT2Config. The two scale_attn keys are other formulas, which no policy has.
+/// Defaults of GPT2Config. The two scale_attn keys select other formulas, which no policy implements.
 inline void gpt2_keys(ConfigKeys& c, ModelDescription& d) {
   PolicyDescription &a = d.attention.front(), &f = d.feed_forward.front();
   c.size("vocab_size", d.vocab_size, 50'257);

@@ -32,14 +32,14 @@ inline ModelDescription llama_prototype() {
   return prototype(norm_description("RmsNorm", 1, true, false), rotary_prototype(), swiglu_prototype());
 }
 
-/// What transformers takes missing keys for, where the families like Llama differ.
+/// Defaults that transformers assumes for missing keys, where the Llama-like families differ.
 struct LlamaDefaults {
   std::size_t vocab_size = 32'000, hidden = 11'008, context = 2048;
   std::size_t kv_heads = 0;  ///< 0: as many as heads
   double theta = 1e4;
 };
 
-/// The keys that all of them have. `f` is the feed-forward layer, or an expert.
+/// The keys that all Llama-like families share. `f` is the feed-forward layer, or an expert.
 inline void llama_like_keys(ConfigKeys& c, ModelDescription& d, PolicyDescription& f, const LlamaDefaults& defaults) {
   PolicyDescription& a = d.attention.front();
   std::size_t &heads = c.size_at(a, "heads"), &kv_heads = c.size_at(a, "kv_heads");
@@ -57,7 +57,7 @@ inline void llama_like_keys(ConfigKeys& c, ModelDescription& d, PolicyDescriptio
   c.expect("parallel_attn|use_parallel_residual", false);
   c.context("max_position_embeddings", d.context, defaults.context);
 }
-/// The width of a head, where it has a key; and other names for the scale of scores, which is no other.
+/// The head's width, if it has a key, and keys that could change the scale of scores, which must be the usual one.
 inline void head_dim_key(ConfigKeys& c, ModelDescription& d) {
   PolicyDescription& a = d.attention.front();
   const std::size_t heads = std::max<std::size_t>(c.size_at(a, "heads"), 1);
