@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <span>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 BORA_BEFORE_NAMESPACE();
@@ -29,18 +30,7 @@ class RouterLosses {
   /// its backward adds.
   static double measure(const Forward<S, F>& forward, std::size_t rows, const RouterLossOptions& options) {
     double sum = 0;
-    A::for_kinds([&]<std::size_t kind>() {
-      if constexpr (has_losses<Router<kind>> && is_first<kind>()) {
-        using Kept = typename Router<kind>::template Kept<Packed<F>>;
-        std::vector<const Kept*> layers;
-        for (std::size_t l = 0; l < S::layers; ++l)
-          A::with_kind(l, [&]<std::size_t other>() {
-            if constexpr (std::is_same_v<Router<other>, Router<kind>>)
-              layers.push_back(&forward.template kept<other>(l).feed_forward.router);
-          });
-        sum += Router<kind>::template losses<Packed<F>>(std::span<const Kept* const>(layers), rows, options);
-      }
-    });
+    A::for_kinds([&]<std::size_t kind>() { sum += of_router<Router<kind>, kind>(forward, rows, options); });
     return sum;
   }
 
@@ -50,6 +40,23 @@ class RouterLosses {
   using Router = typename RouterOf<typename A::template Block<kind>::FeedForward>::type;
   template <class R>
   static constexpr bool has_losses = requires { &R::template losses<Packed<F>>; };
+
+  /// The losses of all layers with router R, which the kind `kind` has; 0 if an earlier kind has it too.
+  template <class R, std::size_t kind>
+  static double of_router(const Forward<S, F>& forward, std::size_t rows, const RouterLossOptions& options) {
+    if constexpr (has_losses<R> && is_first<kind>()) {
+      using Kept = typename R::template Kept<Packed<F>>;
+      std::vector<const Kept*> layers;
+      for (std::size_t l = 0; l < S::layers; ++l)
+        A::with_kind(l, [&]<std::size_t other>() {
+          if constexpr (std::is_same_v<Router<other>, R>)
+            layers.push_back(&forward.template kept<other>(l).feed_forward.router);
+        });
+      return R::template losses<Packed<F>>(std::span<const Kept* const>(layers), rows, options);
+    } else {
+      return 0;
+    }
+  }
 
   /// Whether this is the first kind of layer with its router.
   template <std::size_t kind>
