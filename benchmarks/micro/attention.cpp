@@ -67,14 +67,14 @@ void add_backward(std::size_t time) {
   const double pairs = static_cast<double>(time) * static_cast<double>(time + 1) / 2;
   add("attention_backward", detail::message("format:F32/tokens:", time),
       {.flops = 10.0 * head_dim * pairs, .bytes = 4.0 * 4 * head_dim * static_cast<double>(time)}, [time] {
-        return [time, keys = Keys<F32>(time), query = numbers<float>(head_dim), sums = std::vector<float>(time, 9.0f),
+        return [time, keys = Keys<F32>(time), query = numbers<float>(head_dim),
                 memory = Buffer<float>(simd::AttentionGradients<float>::size(head_dim, time))]() mutable {
           simd::AttentionGradients<float> g(memory.data(), head_dim, time);
           g.begin(keys.runs, 0);
           for (std::size_t first = 0; first < time; first += simd::query_tile) {
             simd::QueryRow<float> rows[simd::query_tile] = {};
             for (std::size_t m = 0; m < simd::query_tile; ++m) {
-              rows[m] = {0, first + m, 0, query.data(), &sums[first + m]};
+              rows[m] = {0, first + m, 0, query.data()};
               std::copy_n(query.data(), head_dim, g.queries + m * g.stride);
               std::copy_n(query.data(), head_dim, g.d_output + m * g.stride);
             }
