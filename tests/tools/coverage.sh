@@ -20,7 +20,7 @@ sh "$source/.cmake/install-packages.sh" build tests coverage
 # -Og: the kernels' tests take too long without, and -O1 makes branches into moves, whose lines are then counted nowhere.
 # Counters are atomic, since lanes share them.
 CXX=g++ CXXFLAGS="--coverage -Og -g0 -fprofile-update=atomic" nice -n 15 cmake -S "$source" -B "$build" -G Ninja \
-  -DCMAKE_BUILD_TYPE=None -DBORA_BUILD_EXAMPLES=OFF -DBORA_TEST_COVERING=OFF -DBORA_TEST_OPTIMISATION=g >/dev/null
+  -DCMAKE_BUILD_TYPE=None -DBORA_BUILD_EXAMPLES=OFF -DBORA_TEST_POSITIONS=OFF -DBORA_TEST_OPTIMISATION=g >/dev/null
 find "$build" -name '*.gcda' -delete
 targets=
 for room in $rooms; do targets="$targets bora_test_$room"; done

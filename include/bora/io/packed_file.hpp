@@ -166,7 +166,7 @@ Decoder<S, F> map_packed(const std::filesystem::path& path, VerifyPacked verify 
   const std::string_view name(header.family.data(),
                               std::find(header.family.begin(), header.family.end(), '\0') - header.family.begin());
   const Family* family = detail::find_family(name);
-  std::byte* weights = file->private_bytes().data() + header.weights_at();
+  const std::span<std::byte> weights = file->private_bytes().subspan(header.weights_at(), bytes);
   return Decoder<S, F>(std::move(file), weights,
                        {family == nullptr ? std::string_view() : family->model_type, header.prefix != 0}, as_packed);
 }

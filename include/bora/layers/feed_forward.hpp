@@ -282,7 +282,8 @@ struct Mlp : detail::FeedForwardFacts<hidden, Activation, false, Options...> {
 
 /// Facts: `hidden`, and `experts`, 0 for a plain layer. A model also needs its nested `Layer<dim>`, with Tensors,
 /// visit, Kept, Gradients, forward and backward; `gated` and `has_bias` say which tensors files hold of it:
-/// docs/add_a_policy.md.
+/// docs/add_a_policy.md. The forward of a layer with experts takes a RoutingContext after the number of rows, and its
+/// Layer names its `Router` (layers/experts.hpp).
 template <class F>
 concept FeedForwardPolicy = requires {
   { F::hidden } -> std::convertible_to<std::size_t>;

@@ -100,9 +100,9 @@ class Decoder {
   /// Weights that are packed already, as `packed()` of a model of this type and recipe gave them,
   /// `packed_bytes(recipe)` of them, on a boundary of 64. They are not copied: `owner` keeps them alive, and they must
   /// be writable if the model is trained or assigned to.
-  Decoder(std::shared_ptr<void> owner, std::byte* packed, CheckpointNames names, const Recipe& recipe = {})
-      : owner_(std::move(owner)), packed_(packed, packed_bytes(recipe)), names_(names) {
-    Arena arena(packed);
+  Decoder(std::shared_ptr<void> owner, std::span<std::byte> packed, CheckpointNames names, const Recipe& recipe = {})
+      : owner_(std::move(owner)), packed_(packed), names_(names) {
+    Arena arena(packed.data());
     place(arena, tree_, recipe);
   }
 

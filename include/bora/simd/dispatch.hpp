@@ -13,6 +13,7 @@
 #include <bora/simd/target.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
@@ -79,11 +80,12 @@ inline Choice choose_target() {
     names += (names.empty() ? "" : ", ") + std::string(table->name);
     if (choice.table == nullptr || wanted) choice.table = table;
   }
-  if (choice.table == nullptr) choice.refused = "no target of this program runs on this processor";
   if (!known) choice.refused = "there is no such target";
-  if (!choice.refused.empty())
-    choice.refused = bora::detail::message("BORA_TARGET is '", wish == nullptr ? "" : wish, "', expected one of ",
-                                           names, ": ", choice.refused);
+  if (choice.table == nullptr)
+    choice.refused = "this processor lacks the instructions of every target of this program";
+  else if (!choice.refused.empty())
+    choice.refused =
+        bora::detail::message("BORA_TARGET is '", wish, "', expected one of ", names, ": ", choice.refused);
   return choice;
 }
 inline const Choice& choice() {
@@ -99,7 +101,10 @@ const KernelTable& kernel_table() {
 template <class R, class... A>
 R call_kernel(std::size_t index, const A&... argument) noexcept {
   const KernelTable* table = choice().table;
-  if (table == nullptr) std::abort();  // kernel_table() says why
+  if (table == nullptr) {  // kernel_table() throws it, for those who ask
+    std::fprintf(stderr, "bora: %s\n", choice().refused.c_str());
+    std::abort();
+  }
   const void* const arguments[] = {std::addressof(argument)...};
   if constexpr (std::is_void_v<R>) {
     table->kernels[index](arguments, nullptr);
