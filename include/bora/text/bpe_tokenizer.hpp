@@ -416,6 +416,14 @@ class BpeTokenizer {
   }
   EncodeStream encode_stream(EncodeOptions options = {}) const&& = delete;  // it would outlive the tokenizer
 
+  /// What `encode_stream` runs, for those who keep the ids themselves.
+  using Encoder = detail::BpeEncoder;
+  /// An encoder for one text, which the tokenizer must outlive.
+  Encoder encoder(EncodeOptions options) const { return Encoder(table_, options); }
+
+  /// The bytes that `id` stands for within a text; none for special tokens and ids that the tokenizer does not have.
+  std::string_view token_bytes(TokenId id) const noexcept { return table_.text(id); }
+
   /// The bytes of `ids`, without the space that encoding put in front (BpeVocabulary::decoded_space):
   /// `decode(encode(text)) == text`. Special tokens, and ids that the tokenizer does not have, are no text: a model's
   /// vocabulary is often padded beyond its tokenizer's.

@@ -286,6 +286,14 @@ class Llama2cTokenizer {
   }
   EncodeStream encode_stream(EncodeOptions options = {}) const&& = delete;  // it would outlive the tokenizer
 
+  /// What `encode_stream` runs, for those who keep the ids themselves.
+  using Encoder = detail::Llama2cEncoder;
+  /// An encoder for one text, which the tokenizer must outlive.
+  Encoder encoder(EncodeOptions options) const { return Encoder(table_, options); }
+
+  /// The bytes that `id` stands for within a text; none for BOS, EOS and ids that the file does not have.
+  std::string_view token_bytes(TokenId id) const noexcept { return table_.text(id); }
+
   /// The bytes of `ids`, valid UTF-8 or not: `decode(encode(text)) == text`. A space right after BOS is dropped,
   /// so ids encoded without BOS come back with the space that encoding put in front. BOS and EOS themselves
   /// are no text, and neither are ids that the file does not have: a model's vocabulary is often padded beyond its
