@@ -141,15 +141,10 @@ namespace format_left_out {
 inline void use() { bora::random_model<Sound>(1); }
 }  // namespace format_left_out
 
-// expect: WeightFormat: weights are held in F32, F16, Bf16, F64 or Mixed: for float say bora::F32
+// expect: WeightFormat: weights are held in F32, F16, Bf16, F64, Q8, Q4, Q4K, Q6K or Mixed: for float say bora::F32
 namespace format_is_a_number {
 inline void use() { bora::random_model<Sound, float>(1); }
 }  // namespace format_is_a_number
-
-// expect: WeightFormat: weights are held in F32, F16, Bf16, F64 or Mixed: for float say bora::F32
-namespace format_of_a_cache {
-inline void use() { bora::load<Sound, bora::Q8>("folder"); }
-}  // namespace format_of_a_cache
 
 // expect: ModelSpec: the spec comes first, then the format
 namespace format_before_spec {

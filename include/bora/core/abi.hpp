@@ -98,8 +98,12 @@
 #else
 #define BORA_TARGET_ICE_LAKE
 #endif
-#if defined(__AVXVNNI__)
+#if defined(__AVXVNNI__) && defined(__AVX512VNNI__)
+#define BORA_TARGET_VNNI x
+#elif defined(__AVXVNNI__)
 #define BORA_TARGET_VNNI v
+#elif defined(__AVX512VNNI__)
+#define BORA_TARGET_VNNI d
 #else
 #define BORA_TARGET_VNNI
 #endif

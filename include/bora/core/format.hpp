@@ -104,30 +104,88 @@ struct Mixed {
   static constexpr std::string_view name = "Mixed";  ///< as programs name it
 };
 
-/// Cache format only: 8-bit integers with one F32 scale per token and head.
+/// 8-bit integers. Weights: blocks of 32 with one scale, as GGUF's Q8_0 has them; the input of products is rounded to
+/// 8 bits (simd/block_input.hpp), sums are F32. Cache: one F32 scale per token and head.
 struct Q8 {
-  using Storage = std::int8_t;
+  using Number = float;
+  using Storage = std::int8_t;                    ///< of keys and values
   static constexpr std::string_view name = "Q8";  ///< as files and programs name it
 };
 
-/// A format that a weight matrix can be stored in.
+/// 4-bit weights: blocks of 32 with one scale, as GGUF's Q4_0 has them. Products as those of Q8.
+struct Q4 {
+  using Number = float;
+  static constexpr std::string_view name = "Q4";  ///< as files and programs name it
+};
+
+/// 4-bit weights: blocks of 256 with scales and minima for each 32, as GGUF's Q4_K has them. Products as those of Q8.
+struct Q4K {
+  using Number = float;
+  static constexpr std::string_view name = "Q4K";  ///< as files and programs name it
+};
+
+/// 6-bit weights: blocks of 256 with scales for each 16, as GGUF's Q6_K has them. Products as those of Q8.
+struct Q6K {
+  using Number = float;
+  static constexpr std::string_view name = "Q6K";  ///< as files and programs name it
+};
+
+/// A format whose matrices are panels of plain elements.
 template <class F>
 concept MatrixFormat = std::same_as<F, F32> || std::same_as<F, F16> || std::same_as<F, Bf16> || std::same_as<F, F64>;
 
+/// A format whose matrices are blocks of integers with scales.
+template <class F>
+concept BlockFormat = std::same_as<F, Q8> || std::same_as<F, Q4> || std::same_as<F, Q4K> || std::same_as<F, Q6K>;
+
 /// A format that a model's weights can be stored in: one format for all matrices, or one for each (Mixed).
 template <class F>
-concept WeightFormat = MatrixFormat<F> || std::same_as<F, Mixed>;
+concept WeightFormat = MatrixFormat<F> || BlockFormat<F> || std::same_as<F, Mixed>;
 
 /// A format that keys and values can be stored in.
 template <class E>
 concept CacheFormat = std::same_as<E, F32> || std::same_as<E, Bf16> || std::same_as<E, Q8> || std::same_as<E, F64>;
 
-/// Element type of a tensor in a file.
-enum class ElementType { f32, f16, bf16, f64 };
+/// How the elements of a tensor are stored in a file. From q8_0 on, blocks of integers with scales, as GGUF has them
+/// (core/stored_block.hpp).
+enum class ElementType : std::uint8_t {
+  f32,
+  f16,
+  bf16,
+  f64,
+  q8_0,
+  q4_0,
+  q4_1,
+  q5_0,
+  q5_1,
+  iq4_nl,
+  mxfp4,
+  q2_k,
+  q3_k,
+  q4_k,
+  q5_k,
+  q6_k
+};
 
-/// Bytes of an element.
-constexpr std::size_t element_size(ElementType type) noexcept {
-  return type == ElementType::f64 ? 8 : type == ElementType::f32 ? 4 : 2;
+/// An element type's name and the size of its blocks.
+struct ElementTypeFacts {
+  std::string_view name;  ///< as files name it
+  std::size_t block;      ///< elements of a block; 1: there are none
+  std::size_t bytes;      ///< bytes of a block
+};
+/// The facts of an element type.
+constexpr ElementTypeFacts facts_of(ElementType type) noexcept {
+  constexpr ElementTypeFacts all[] = {{"F32", 1, 4},      {"F16", 1, 2},      {"BF16", 1, 2},     {"F64", 1, 8},
+                                      {"Q8_0", 32, 34},   {"Q4_0", 32, 18},   {"Q4_1", 32, 20},   {"Q5_0", 32, 22},
+                                      {"Q5_1", 32, 24},   {"IQ4_NL", 32, 18}, {"MXFP4", 32, 17},  {"Q2_K", 256, 84},
+                                      {"Q3_K", 256, 110}, {"Q4_K", 256, 144}, {"Q5_K", 256, 176}, {"Q6_K", 256, 210}};
+  return all[static_cast<std::size_t>(type)];
+}
+/// Whether elements are stored in blocks.
+constexpr bool is_block_type(ElementType type) noexcept { return type >= ElementType::q8_0; }
+/// Bytes of `count` elements of a row: whole blocks.
+constexpr std::size_t stored_bytes(ElementType type, std::size_t count) noexcept {
+  return count / facts_of(type).block * facts_of(type).bytes;
 }
 
 }}  // namespace bora::BORA_ABI

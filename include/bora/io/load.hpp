@@ -68,9 +68,24 @@ class CheckpointReader {
   std::size_t total_, done_ = 0;
 };
 
-/// The format in which a mixed model holds a file's tensor: F32, F16 and bfloat16 exactly, F64 rounded.
-inline MatrixKind kind_of(ElementType type) noexcept {
-  return type == ElementType::f16 ? MatrixKind::f16 : type == ElementType::bf16 ? MatrixKind::bf16 : MatrixKind::f32;
+/// The format in which a mixed model holds a file's tensor exactly; F64 is rounded to F32.
+constexpr MatrixKind kind_of(ElementType type) noexcept {
+  switch (type) {
+    case ElementType::f16:
+      return MatrixKind::f16;
+    case ElementType::bf16:
+      return MatrixKind::bf16;
+    case ElementType::q8_0:
+      return MatrixKind::q8;
+    case ElementType::q4_0:
+      return MatrixKind::q4;
+    case ElementType::q4_k:
+      return MatrixKind::q4k;
+    case ElementType::q6_k:
+      return MatrixKind::q6k;
+    default:
+      return is_block_type(type) ? MatrixKind::codes8 : MatrixKind::f32;
+  }
 }
 
 }  // namespace detail

@@ -150,7 +150,7 @@ Decoder<S, F> map_packed(const std::filesystem::path& path, VerifyPacked verify 
   std::size_t next = 0;
   const Recipe as_packed = [&](TensorId, TensorShape) {
     const auto kind = static_cast<MatrixKind>(kinds[next++ % kinds.size()]);  // each pass over the tensors asks for all
-    if (kind != MatrixKind::f32 && kind != MatrixKind::f16 && kind != MatrixKind::bf16)
+    if (kind > MatrixKind::codes8)
       detail::refuse_file(path, "matrix ", (next - 1) % kinds.size(), " is of kind ", static_cast<unsigned>(kind),
                           ", which this version does not know");
     return kind;

@@ -202,6 +202,7 @@ struct GroupedQueryAttention {
       lane.sync();
       attend_rows(lane, w.output, context, kept);
       lane.sync();
+      if (finish_input(lane, w.output, kept.output, context.rows)) lane.sync();
       return linear(lane, w.output, w.output_bias, kept.output, context.rows, y);
     }
 

@@ -134,6 +134,11 @@ struct MixtureOfExperts {
         One::expand(lane, w.expert[e], kept.input.from(first), n, kept.expert.from(first));
       });
       lane.sync();
+      bool finished = false;
+      for_experts(kept, [&](std::size_t e, std::size_t first, std::size_t n) {
+        finished |= finish_input(lane, w.expert[e].down, kept.expert.from(first).inner, n);
+      });
+      if (finished) lane.sync();
       for_experts(kept, [&](std::size_t e, std::size_t first, std::size_t n) {
         One::contract(lane, w.expert[e], kept.expert.from(first), n, kept.output.from(first));
       });

@@ -178,6 +178,7 @@ struct FeedForwardLayer {
                          const Kept<Store>& kept, Rows<typename Store::Number> y) noexcept {
       expand(lane, w, x, rows, kept);
       lane.sync();
+      if (finish_input(lane, w.down, kept.inner, rows)) lane.sync();
       return contract(lane, w, kept, rows, y);
     }
     /// dx += the gradient with respect to x; g += those of the weights.

@@ -13,7 +13,7 @@ namespace bora { inline namespace BORA_ABI {
 struct StoredTensor {
   TensorId role;                        ///< which tensor of the model
   TensorShape shape;                    ///< as the model has it
-  ElementType type;                     ///< of an element in the file
+  ElementType type;                     ///< of an element in the file; blocks run along a row, and are whole
   const std::byte* data;                ///< the file's first element; it need not be aligned
   std::size_t row_length;               ///< elements from one row of the file to the next
   std::size_t first = 0;                ///< the file's row of row 0
@@ -32,9 +32,8 @@ struct StoredTensor {
   }
   /// Element [r, 0], and how the others of its row follow.
   simd::StoredRow row(std::size_t r) const noexcept {
-    const std::size_t size = element_size(type);
-    return transposed ? simd::StoredRow{data + file_row(r) * size, row_length}
-                      : simd::StoredRow{data + file_row(r) * row_length * size, 1};
+    return transposed ? simd::StoredRow{data + stored_bytes(type, file_row(r)), row_length}
+                      : simd::StoredRow{data + file_row(r) * stored_bytes(type, row_length), 1};
   }
 };
 

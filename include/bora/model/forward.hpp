@@ -178,7 +178,7 @@ class Head {
   void normalise(const Lane& lane, const Decoder<S, F>& model, Rows<const T> x, std::size_t rows) noexcept {
     A::Norm::template forward<Packed<F>>(lane, model.weights().final_norm, x, rows, S::dim, input, statistics);
     const Range share = lane.share(rows);
-    for (std::size_t r = share.begin; r < share.end; ++r) model.weights().output().prepare(input, r, {0, S::dim});
+    for (std::size_t r = share.begin; r < share.end; ++r) prepare_row(model.weights().output(), input, r, S::dim);
     lane.sync();
   }
   /// The same, and their logits.

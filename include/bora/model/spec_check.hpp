@@ -153,8 +153,8 @@ struct FormatCheck {
                 "bora: WeightFormat: say what the weights are held in: load<Spec, bora::Bf16>(path), or bora::F32");
   static_assert(
       left_out || sound,
-      "bora: WeightFormat: weights are held in F32, F16, Bf16, F64 or Mixed: for float say bora::F32, for double "
-      "bora::F64; Q8 is for caches");
+      "bora: WeightFormat: weights are held in F32, F16, Bf16, F64, Q8, Q4, Q4K, Q6K or Mixed: for float say bora::F32, "
+      "for double bora::F64");
 };
 
 /// A valid spec. For an invalid one the compiler reports why.

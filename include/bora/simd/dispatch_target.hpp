@@ -80,8 +80,9 @@ BORA_AFTER_NAMESPACE();
 extern "C" {
 extern __attribute__((visibility("hidden"))) const bora::KernelTable BORA_KERNEL_TABLE(BORA_DISPATCH_TARGET);
 constinit const bora::KernelTable BORA_KERNEL_TABLE(BORA_DISPATCH_TARGET) = {
-    BORA_DISPATCH_TEXT(BORA_DISPATCH_TARGET), bora::simd::detail::needs_of_target, bora::simd::FloatBlock::native_pairs,
-    bora::simd::detail::kernel_list_sum(), bora::simd::detail::kernels_of_target};
+    BORA_DISPATCH_TEXT(BORA_DISPATCH_TARGET), bora::simd::detail::needs_of_target,
+    bora::simd::FloatBlock::native_pairs,     bora::simd::FloatBlock::native_bytes,
+    bora::simd::detail::kernel_list_sum(),    bora::simd::detail::kernels_of_target};
 }
 #undef BORA_DISPATCH_TEXT
 #undef BORA_DISPATCH_TEXT2

@@ -10,10 +10,19 @@
 // Highway before 1.1 has no dot product of bfloat16 pairs for AVX-512, but compilers have the intrinsic. Highway may
 // use narrower vectors than the compiler could.
 #if defined(__AVX512BF16__) && HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
-#include <immintrin.h>
 #define BORA_HIGHWAY_BF16_PAIRS 1
 #else
 #define BORA_HIGHWAY_BF16_PAIRS 0
+#endif
+// Nor has it dot products of 8-bit integers.
+#if HWY_ARCH_X86
+#include <immintrin.h>
+#if (defined(__AVX512VNNI__) && HWY_TARGET <= HWY_AVX3) || (defined(__AVXVNNI__) && HWY_TARGET == HWY_AVX2)
+#define BORA_HIGHWAY_VNNI 1
+#endif
+#endif
+#if !defined(BORA_HIGHWAY_VNNI)
+#define BORA_HIGHWAY_VNNI 0
 #endif
 
 BORA_BEFORE_NAMESPACE();
@@ -184,6 +193,96 @@ struct HighwayVector {
   };
   friend BORA_INLINE HighwayVector dot_pairs(const Pairs& w, const Pairs& x, HighwayVector c) noexcept {
     return {hn::MulAdd(w.odd, x.odd, hn::MulAdd(w.even, x.even, c.v))};
+  }
+#endif
+
+  static constexpr bool native_bytes = BORA_HIGHWAY_VNNI;
+  using Words = hn::Vec<U32>;
+  struct Codes {
+    Words v;
+    static BORA_INLINE Codes load(const std::byte* p) noexcept {
+      std::uint32_t all[lanes];
+      __builtin_memcpy(all, p, sizeof all);
+      return {hn::LoadU(U32(), all)};
+    }
+    template <std::uint8_t mask>
+    BORA_INLINE Codes bits() const noexcept {
+      return {hn::And(v, hn::Set(U32(), mask * 0x01010101u))};
+    }
+    template <int n>
+    BORA_INLINE Codes up() const noexcept {
+      return {hn::ShiftLeft<n>(v)};
+    }
+    template <int n>
+    BORA_INLINE Codes down() const noexcept {
+      return {hn::ShiftRight<n>(v)};
+    }
+    friend BORA_INLINE Codes operator|(Codes a, Codes b) noexcept { return {hn::Or(a.v, b.v)}; }
+  };
+  struct Integers {
+    hn::Vec<I32> v;
+    static BORA_INLINE Integers broadcast(std::int32_t x) noexcept { return {hn::Set(I32(), x)}; }
+    BORA_INLINE HighwayVector number() const noexcept { return {hn::ConvertTo(D(), v)}; }
+  };
+#if BORA_HIGHWAY_VNNI
+  struct Bytes {
+    Words v;
+    static BORA_INLINE Bytes broadcast(const std::int8_t* p) noexcept {
+      std::uint32_t four;
+      __builtin_memcpy(&four, p, sizeof four);
+      return {hn::Set(U32(), four)};
+    }
+  };
+  friend BORA_INLINE Integers dot_codes(Codes w, Bytes x, Integers sum) noexcept {
+#if HWY_TARGET <= HWY_AVX3
+    return {hn::Vec<I32>{_mm512_dpbusd_epi32(sum.v.raw, w.v.raw, x.v.raw)}};
+#else
+    return {hn::Vec<I32>{_mm256_dpbusd_avx_epi32(sum.v.raw, w.v.raw, x.v.raw)}};
+#endif
+  }
+#elif HWY_ARCH_X86 && HWY_TARGET != HWY_EMU128 && HWY_TARGET != HWY_SCALAR
+  // Products of 16-bit integers, summed in pairs: bytes 0 and 2, bytes 1 and 3.
+  struct Bytes {
+    hn::Vec<I32> even, odd;
+    static BORA_INLINE Bytes broadcast(const std::int8_t* p) noexcept {
+      const auto pair = [](std::int8_t low, std::int8_t high) {
+        return hn::Set(I32(),
+                       static_cast<std::int32_t>(static_cast<std::uint16_t>(low) |
+                                                 static_cast<std::uint32_t>(static_cast<std::uint16_t>(high)) << 16));
+      };
+      return {pair(p[0], p[2]), pair(p[1], p[3])};
+    }
+  };
+  static BORA_INLINE hn::Vec<I32> dot_words(Words w, hn::Vec<I32> x) noexcept {
+#if HWY_TARGET <= HWY_AVX3
+    return hn::Vec<I32>{_mm512_madd_epi16(w.raw, x.raw)};
+#elif HWY_TARGET <= HWY_AVX2
+    return hn::Vec<I32>{_mm256_madd_epi16(w.raw, x.raw)};
+#else
+    return hn::Vec<I32>{_mm_madd_epi16(w.raw, x.raw)};
+#endif
+  }
+  friend BORA_INLINE Integers dot_codes(Codes w, Bytes x, Integers sum) noexcept {
+    const Words low = hn::Set(U32(), 0x00ff00ffu);
+    const auto even = dot_words(hn::And(w.v, low), x.even);
+    const auto odd = dot_words(hn::And(hn::ShiftRight<8>(w.v), low), x.odd);
+    return {hn::Add(sum.v, hn::Add(even, odd))};
+  }
+#else
+  struct Bytes {
+    hn::Vec<I32> byte[4];
+    static BORA_INLINE Bytes broadcast(const std::int8_t* p) noexcept {
+      return {{hn::Set(I32(), p[0]), hn::Set(I32(), p[1]), hn::Set(I32(), p[2]), hn::Set(I32(), p[3])}};
+    }
+  };
+  friend BORA_INLINE Integers dot_codes(Codes w, const Bytes& x, Integers sum) noexcept {
+    const auto times = [](Words code, hn::Vec<I32> byte) { return hn::Mul(hn::BitCast(I32(), code), byte); };
+    const Words mask = hn::Set(U32(), 255);
+    const auto first =
+        hn::Add(times(hn::And(w.v, mask), x.byte[0]), times(hn::And(hn::ShiftRight<8>(w.v), mask), x.byte[1]));
+    const auto last =
+        hn::Add(times(hn::And(hn::ShiftRight<16>(w.v), mask), x.byte[2]), times(hn::ShiftRight<24>(w.v), x.byte[3]));
+    return {hn::Add(sum.v, hn::Add(first, last))};
   }
 #endif
 };

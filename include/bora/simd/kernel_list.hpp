@@ -8,6 +8,7 @@
 #include <bora/simd/adamw.hpp>
 #include <bora/simd/attention.hpp>
 #include <bora/simd/attention_backward.hpp>
+#include <bora/simd/block_matmul.hpp>
 #include <bora/simd/key_runs.hpp>
 #include <bora/simd/matmul.hpp>
 #include <bora/simd/pack.hpp>
@@ -26,6 +27,12 @@
     (w, share, dy, dy_stride, rows, dx, dx_stride))                                                               \
   K(bool, pack_panel, (Format),                                                                                   \
     (ElementType type, const StoredRow* rows, std::size_t p, const WritablePanels<Format>& to), (type, rows, p, to))
+
+#define BORA_BLOCK_KERNELS(K, Format)                                                                                  \
+  K(void, multiply_blocks, (Format),                                                                                   \
+    (const BlockPanels<Format>& w, Range share, const InputBlock* x, std::size_t x_stride, std::size_t rows, float* y, \
+     std::size_t y_stride),                                                                                            \
+    (w, share, x, x_stride, rows, y, y_stride))
 
 #define BORA_CACHE_KERNELS(K, Format)                                                                               \
   K(void, attend, (Format, float),                                                                                  \
@@ -92,6 +99,11 @@
   BORA_PRODUCT_KERNELS(K, F32, float)        \
   BORA_PRODUCT_KERNELS(K, F16, float)        \
   BORA_PRODUCT_KERNELS(K, Bf16, bfloat16)    \
+  BORA_BLOCK_KERNELS(K, Q8)                  \
+  BORA_BLOCK_KERNELS(K, Q4)                  \
+  BORA_BLOCK_KERNELS(K, Q4K)                 \
+  BORA_BLOCK_KERNELS(K, Q6K)                 \
+  BORA_BLOCK_KERNELS(K, Codes8)              \
   BORA_CACHE_KERNELS(K, F32)                 \
   BORA_CACHE_KERNELS(K, Bf16)                \
   BORA_CACHE_KERNELS(K, Q8)                  \

@@ -21,6 +21,7 @@ struct KernelTable {
   const char* name;                 ///< the target's name in BORA_TARGET
   std::uint32_t needs;              ///< a sum of Needs
   bool bf16_dot_products;           ///< whether products of Bf16 use the target's dot-product instruction
+  bool int8_dot_products;           ///< whether products of block formats do
   std::uint64_t list;               ///< checksum of the list of kernels: must equal the program's
   const DispatchedKernel* kernels;  ///< one for each
 };

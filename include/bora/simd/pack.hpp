@@ -1,6 +1,7 @@
 /// Packs the bytes of a file into panels, in one pass.
 #pragma once
 #include <bora/core/format.hpp>
+#include <bora/core/stored_block.hpp>
 #include <bora/simd/panels.hpp>
 #include <algorithm>
 #include <bit>
@@ -15,7 +16,12 @@ namespace bora { inline namespace BORA_ABI { namespace simd {
 /// A row in a file.
 struct StoredRow {
   const std::byte* data;  ///< its first element; it need not be aligned
-  std::size_t step;       ///< elements from one column to the next
+  std::size_t step;       ///< elements from one column to the next; 1 for blocks
+
+  /// From column c on; whole blocks.
+  StoredRow after(ElementType type, std::size_t c) const noexcept {
+    return {data + stored_bytes(type, c * step), step};
+  }
 };
 
 namespace detail {
@@ -43,6 +49,15 @@ bool widen_as(StoredRow from, std::size_t n, T* out) noexcept {
     out[i] = static_cast<T>(to_float(e));
     bad |= not_finite(static_cast<float>(out[i]));
   }
+  return bad == 0;
+}
+
+/// Elements in whole blocks.
+template <class T>
+BORA_NOINLINE bool widen_whole_blocks(ElementType type, const std::byte* from, std::size_t n, T* out) noexcept {
+  widen_blocks(type, from, n, out);
+  std::uint32_t bad = 0;
+  for (std::size_t i = 0; i < n; ++i) bad |= not_finite(static_cast<float>(out[i]));
   return bad == 0;
 }
 
@@ -86,7 +101,7 @@ BORA_NOINLINE bool transpose_words(const StoredRow* rows, std::size_t words, Sto
 
 }  // namespace detail
 
-/// out [n] = the first n elements of a row, widened; whether all are finite as floats.
+/// out [n] = the first n elements of a row, whole blocks, widened; whether all are finite as floats.
 template <class T>
 bool widen_row(ElementType type, StoredRow from, std::size_t n, T* out) noexcept {
   switch (type) {
@@ -96,8 +111,10 @@ bool widen_row(ElementType type, StoredRow from, std::size_t n, T* out) noexcept
       return detail::widen_as<bfloat16>(from, n, out);
     case ElementType::f64:
       return detail::widen_as<double>(from, n, out);
-    default:
+    case ElementType::f32:
       return detail::widen_as<float>(from, n, out);
+    default:
+      return detail::widen_whole_blocks(type, from.data, n, out);
   }
 }
 
@@ -106,7 +123,7 @@ bool widen_row(ElementType type, StoredRow from, std::size_t n, T* out) noexcept
 template <MatrixFormat Format>
 bool pack_panel(ElementType type, const StoredRow* rows, std::size_t p, const WritablePanels<Format>& to) noexcept {
   using Storage = typename Format::Storage;
-  constexpr std::size_t group = PanelLayout<Format>::group, strip = 64;
+  constexpr std::size_t group = PanelLayout<Format>::group, strip = 256;  // the longest blocks
   const std::size_t count = std::min(block_lanes, to.rows - p * block_lanes);
   Storage* panel = to.memory + p * to.panel_size();
   std::size_t done = 0;
@@ -119,8 +136,7 @@ bool pack_panel(ElementType type, const StoredRow* rows, std::size_t p, const Wr
   for (std::size_t c = done; c < to.cols; c += strip)
     for (std::size_t r = 0; r < count; ++r) {
       const std::size_t n = std::min(strip, to.cols - c);
-      const StoredRow from{rows[r].data + c * rows[r].step * element_size(type), rows[r].step};
-      finite &= widen_row(type, from, n, wide);
+      finite &= widen_row(type, rows[r].after(type, c), n, wide);
       for (std::size_t i = 0; i < n; ++i)
         panel[PanelLayout<Format>::at(r, c + i, to.cols)] = to_storage<Format>(wide[i]);
     }

@@ -51,6 +51,10 @@ struct Panels {
   std::size_t rows = 0;                            ///< of the matrix, padding not counted
   std::size_t cols = 0;                            ///< of the matrix, padding not counted
 
+  /// Bytes of all panels of a matrix.
+  static constexpr std::size_t bytes(std::size_t outputs, std::size_t inputs) noexcept {
+    return Layout::size(outputs, inputs) * sizeof(typename Format::Storage);
+  }
   /// Number of panels.
   std::size_t count() const noexcept { return Layout::panels(rows); }
   /// Elements of a panel.

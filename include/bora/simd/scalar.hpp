@@ -164,6 +164,74 @@ struct ScalarBlock {
   friend BORA_INLINE ScalarBlock dot_pairs(const Pairs& w, const Pairs& x, ScalarBlock c) noexcept {
     return mul_add(w.odd, x.odd, mul_add(w.even, x.even, c));
   }
+
+  /// Whether the target has a dot product of 8-bit integers.
+  static constexpr bool native_bytes = false;
+  /// Four codes, 0 to 255, for each of the 16 elements, as a panel of a block format holds them.
+  struct Codes {
+    std::uint32_t lane[lanes];  ///< the first code in the lowest byte
+    /// 64 codes at `p`.
+    static BORA_INLINE Codes load(const std::byte* p) noexcept {
+      Codes c;
+      __builtin_memcpy(c.lane, p, sizeof c.lane);
+      return c;
+    }
+    /// The bits of `mask` of every code.
+    template <std::uint8_t mask>
+    BORA_INLINE Codes bits() const noexcept {
+      return each([](std::uint32_t c) { return c & mask * 0x01010101u; });
+    }
+    /// Codes times 2^n, for codes that stay below 256.
+    template <int n>
+    BORA_INLINE Codes up() const noexcept {
+      return each([](std::uint32_t c) { return c << n; });
+    }
+    /// Codes divided by 2^n, for codes that it divides.
+    template <int n>
+    BORA_INLINE Codes down() const noexcept {
+      return each([](std::uint32_t c) { return c >> n; });
+    }
+    /// Code by code, for codes that have no bit in common.
+    friend BORA_INLINE Codes operator|(Codes a, const Codes& b) noexcept {
+      for (std::size_t i = 0; i < lanes; ++i) a.lane[i] |= b.lane[i];
+      return a;
+    }
+
+   private:
+    template <class F>
+    BORA_INLINE Codes each(F&& f) const noexcept {
+      Codes c;
+      for (std::size_t i = 0; i < lanes; ++i) c.lane[i] = f(lane[i]);
+      return c;
+    }
+  };
+  /// Four signed bytes, the same for all 16 elements.
+  struct Bytes {
+    std::int8_t byte[4];  ///< the bytes
+    /// Four bytes at `p`.
+    static BORA_INLINE Bytes broadcast(const std::int8_t* p) noexcept { return {{p[0], p[1], p[2], p[3]}}; }
+  };
+  /// Sixteen 32-bit integers.
+  struct Integers {
+    std::int32_t lane[lanes];  ///< the integers
+    /// Every element is `x`.
+    static BORA_INLINE Integers broadcast(std::int32_t x) noexcept {
+      Integers r;
+      for (std::int32_t& i : r.lane) i = x;
+      return r;
+    }
+    /// As numbers; exact below 2^24.
+    BORA_INLINE ScalarBlock number() const noexcept {
+      return ScalarBlock::each([&](std::size_t i) { return static_cast<T>(lane[i]); });
+    }
+  };
+  /// sum + w[0] * x[0] + … + w[3] * x[3], exactly.
+  friend BORA_INLINE Integers dot_codes(const Codes& w, const Bytes& x, Integers sum) noexcept {
+    for (std::size_t i = 0; i < lanes; ++i)
+      for (std::size_t b = 0; b < 4; ++b)
+        sum.lane[i] += static_cast<std::int32_t>(w.lane[i] >> (8 * b) & 255) * x.byte[b];
+    return sum;
+  }
 };
 
 }}}  // namespace bora::BORA_ABI::simd

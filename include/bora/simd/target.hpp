@@ -24,9 +24,15 @@ inline constexpr bool bf16_dot_products = FloatBlock::native_pairs;
 inline bool has_bf16_dot_products() { return bf16_dot_products; }
 #endif
 
-/// Whether any kernel uses dot products of 8-bit integers (VNNI and its equivalents): always false, as no weight format
-/// needs them yet.
-inline constexpr bool int8_dot_products = false;
+/// Whether products of block formats (Q8, Q4, …) use the target's dot product of 8-bit integers (VNNI and its
+/// equivalents); otherwise products of 16-bit integers.
+#if defined(BORA_DYNAMIC_DISPATCH)
+inline bool has_int8_dot_products() { return detail::kernel_table().int8_dot_products; }
+#else
+inline constexpr bool int8_dot_products = FloatBlock::native_bytes;
+/// The same at run time, for programs that choose their kernels at run time.
+inline bool has_int8_dot_products() { return int8_dot_products; }
+#endif
 
 /// "AVX3 (highway)": instruction set and backend. Without -march the kernels silently use SSE2 or scalar code, unless
 /// the program chooses them at run time: "avx2 (highway, chosen)".
@@ -43,7 +49,7 @@ inline std::string target_name() {
 /// and BORA_TARGET in the environment names an unavailable target, or no target runs on this processor.
 inline std::string target_report() {
   return target_name() + "; bf16 dot products: " + (has_bf16_dot_products() ? "yes" : "no") +
-         "; VNNI: " + (int8_dot_products ? "yes" : "no");
+         "; VNNI: " + (has_int8_dot_products() ? "yes" : "no");
 }
 
 }}}  // namespace bora::BORA_ABI::simd

@@ -81,6 +81,38 @@ struct Twice {
   friend BORA_INLINE Twice dot_pairs(const Pairs& w, const Pairs& x, Twice c) noexcept {
     return {dot_pairs(w.lo, x.lo, c.lo), dot_pairs(w.hi, x.hi, c.hi)};
   }
+
+  static constexpr bool native_bytes = Half::native_bytes;
+  struct Codes {
+    typename Half::Codes lo, hi;
+    static BORA_INLINE Codes load(const std::byte* p) noexcept {
+      return {Half::Codes::load(p), Half::Codes::load(p + 4 * Half::lanes)};
+    }
+    template <std::uint8_t mask>
+    BORA_INLINE Codes bits() const noexcept {
+      return {lo.template bits<mask>(), hi.template bits<mask>()};
+    }
+    template <int n>
+    BORA_INLINE Codes up() const noexcept {
+      return {lo.template up<n>(), hi.template up<n>()};
+    }
+    template <int n>
+    BORA_INLINE Codes down() const noexcept {
+      return {lo.template down<n>(), hi.template down<n>()};
+    }
+    friend BORA_INLINE Codes operator|(const Codes& a, const Codes& b) noexcept { return {a.lo | b.lo, a.hi | b.hi}; }
+  };
+  using Bytes = typename Half::Bytes;
+  struct Integers {
+    typename Half::Integers lo, hi;
+    static BORA_INLINE Integers broadcast(std::int32_t x) noexcept {
+      return {Half::Integers::broadcast(x), Half::Integers::broadcast(x)};
+    }
+    BORA_INLINE Twice number() const noexcept { return {lo.number(), hi.number()}; }
+  };
+  friend BORA_INLINE Integers dot_codes(const Codes& w, const Bytes& x, const Integers& sum) noexcept {
+    return {dot_codes(w.lo, x, sum.lo), dot_codes(w.hi, x, sum.hi)};
+  }
 };
 
 }}}  // namespace bora::BORA_ABI::simd

@@ -127,6 +127,48 @@ struct XsimdVector {
     return {xsimd::fma(w.odd, x.odd, xsimd::fma(w.even, x.even, c.v))};
   }
 
+  static constexpr bool native_bytes = false;
+  using I32 = xsimd::batch<std::int32_t>;
+  struct Codes {
+    U32 v;
+    static BORA_INLINE Codes load(const std::byte* p) noexcept {
+      std::uint32_t all[lanes];
+      __builtin_memcpy(all, p, sizeof all);
+      return {U32::load_unaligned(all)};
+    }
+    template <std::uint8_t mask>
+    BORA_INLINE Codes bits() const noexcept {
+      return {v & U32(mask * 0x01010101u)};
+    }
+    template <int n>
+    BORA_INLINE Codes up() const noexcept {
+      return {v << n};
+    }
+    template <int n>
+    BORA_INLINE Codes down() const noexcept {
+      return {v >> n};
+    }
+    friend BORA_INLINE Codes operator|(Codes a, Codes b) noexcept { return {a.v | b.v}; }
+  };
+  struct Bytes {
+    I32 byte[4];
+    static BORA_INLINE Bytes broadcast(const std::int8_t* p) noexcept {
+      return {{I32(p[0]), I32(p[1]), I32(p[2]), I32(p[3])}};
+    }
+  };
+  struct Integers {
+    I32 v;
+    static BORA_INLINE Integers broadcast(std::int32_t x) noexcept { return {I32(x)}; }
+    BORA_INLINE XsimdVector number() const noexcept { return {xsimd::to_float(v)}; }
+  };
+  friend BORA_INLINE Integers dot_codes(Codes w, const Bytes& x, Integers sum) noexcept {
+    const auto times = [](U32 code, I32 byte) { return std::bit_cast<I32>(code) * byte; };
+    const U32 mask(255u);
+    const I32 first = times(w.v & mask, x.byte[0]) + times((w.v >> 8) & mask, x.byte[1]);
+    const I32 last = times((w.v >> 16) & mask, x.byte[2]) + times(w.v >> 24, x.byte[3]);
+    return {sum.v + (first + last)};
+  }
+
  private:
   static BORA_INLINE V iota() noexcept {
     alignas(V) float lane[lanes];
