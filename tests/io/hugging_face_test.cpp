@@ -677,7 +677,7 @@ TEST_CASE("A path is loaded by what it names, or refused", "[io]") {
   check_contains(complaint(checkpoint.config()), "config.json: is of no known format, expected a Hugging Face folder");
   check_contains(complaint_of<FileError>([&] { bora::HuggingFaceFolder::of<Llama>(checkpoint.config()); }),
                  "config.json: is a file, expected a folder");
-  check_contains(complaint(checkpoint.folder().file("model.gguf", "GGUF")), "is of no known format");
+  check_contains(complaint(checkpoint.folder().file("model.onnx", "ONNX")), "is of no known format");
 
   const TemporaryFolder bare;
   std::filesystem::copy(checkpoint.weights(), bare / "model.safetensors");

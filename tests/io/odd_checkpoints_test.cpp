@@ -321,7 +321,7 @@ TEST_CASE("A folder without weights that can be read says what it has", "[io]") 
     other.file(name, "x");
     return complaint_of<FileError>([&] { bora::load_parameters<Llama>(other.path()); });
   };
-  check_contains(says("llama-q4.gguf"), "; it holds 'llama-q4.gguf', a file of llama.cpp's, which is not read");
+  check_contains(says("llama-q4.gguf"), "; it holds 'llama-q4.gguf', a GGUF file: give its path instead of the folder's");
   check_contains(says("pytorch_model-00001-of-00002.bin"), "expected it converted to safetensors");
   check_contains(says("consolidated.00.pth"), "; it holds 'consolidated.00.pth', Meta's own format");
   check_contains(says("adapter_model.safetensors"), "an adapter (LoRA) without its base model: merge");
@@ -331,10 +331,13 @@ TEST_CASE("A folder without weights that can be read says what it has", "[io]") 
   const TemporaryFolder bare;
   bare.file("a.gguf", "GGUF");
   check_contains(complaint_of<FileError>([&] { bora::load_parameters<Llama>(bare.path()); }),
-                 "config.json: does not exist; it holds 'a.gguf', a file of llama.cpp's");
+                 "config.json: does not exist; it holds 'a.gguf', a GGUF file");
   check_contains(complaint_of<FileError>([&] { bora::load_parameters<Llama>(bare / "a.gguf"); }),
-                 "is of no known format, expected a Hugging Face folder, a .safetensors file or llama2.c's .bin: it is "
-                 "a GGUF file of llama.cpp's, which is not read");
+                 "a.gguf: ends inside the version: 4 bytes wanted, 0 left");
+  bare.file("a.weights", "GGUF");
+  check_contains(complaint_of<FileError>([&] { bora::load_parameters<Llama>(bare / "a.weights"); }),
+                 "is of no known format, expected a Hugging Face folder, a .safetensors or .gguf file, or llama2.c's "
+                 ".bin: it is a GGUF file: name it so that it ends in .gguf");
 }
 
 TEST_CASE("What stands in place of weights is recognised by its first bytes", "[io]") {
@@ -353,7 +356,7 @@ TEST_CASE("What stands in place of weights is recognised by its first bytes", "[
   check_contains(says("\x1f\x8b\x08 and so on"), "but a gzip archive: unpack it first");
   check_contains(says(std::string("PK\3\4\0\0\x8\x8", 8) + std::string(100, 'x')), "but a zip archive, as PyTorch's");
   check_contains(says("\x80\2}q\1 and so on"), "but a pickle, as PyTorch's");
-  check_contains(says("GGUF\3 and so on"), "but a GGUF file of llama.cpp's");
+  check_contains(says("GGUF\3 and so on"), "but a GGUF file: name it so that it ends in .gguf");
   check_contains(says("Hi"), "is 2 bytes long, expected 8 for the header's size: it is no safetensors file");
   check_contains(says(support::as_bytes(std::uint64_t{500}) + "{\"x\":"), "bytes follow: the file is cut short");
   std::filesystem::remove(folder.file());

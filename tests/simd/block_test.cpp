@@ -55,8 +55,10 @@ TEST_CASE("A block has 16 lanes on every target", "[simd]") {
 }
 
 TEST_CASE("The report of the target says which kernels a program uses", "[simd]") {
-  const std::string pairs = Block<float>::native_pairs ? "yes" : "no";
-  CHECK(bora::simd::target_report() == bora::simd::target_name() + "; bf16 dot products: " + pairs + "; VNNI: no");
+  const std::string pairs = Block<float>::native_pairs ? "yes" : "no",
+                    bytes = Block<float>::native_bytes ? "yes" : "no";
+  CHECK(bora::simd::target_report() ==
+        bora::simd::target_name() + "; bf16 dot products: " + pairs + "; VNNI: " + bytes);
 #if defined(__AVX512BF16__) && !defined(HWY_COMPILE_ONLY_SCALAR) && !defined(BORA_BACKEND_SCALAR) && \
     !defined(BORA_BACKEND_XSIMD)
   CHECK(bora::simd::bf16_dot_products);

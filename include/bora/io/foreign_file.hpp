@@ -21,7 +21,7 @@ inline constexpr ForeignKind foreign_binaries[] = {
     {"version https://git-lfs", "a git-lfs pointer: `git lfs pull` in the clone fetches the content"},
     {"version https://hawser", "a git-lfs pointer: `git lfs pull` in the clone fetches the content"},
     {"# xet version", "a git-xet pointer: `git lfs pull`, or a download, fetches the content"},
-    {"GGUF", "a GGUF file of llama.cpp's, which is not read: take the model's folder of safetensors files"},
+    {"GGUF", "a GGUF file: name it so that it ends in .gguf"},
     {"ggml", "a GGML file of llama.cpp's, which is not read: take the model's folder of safetensors files"},
     {"ggjt", "a GGML file of llama.cpp's, which is not read: take the model's folder of safetensors files"},
     {"lmgg", "a GGML file of llama.cpp's, which is not read: take the model's folder of safetensors files"},
@@ -99,7 +99,7 @@ struct ForeignName {
 inline constexpr ForeignName foreign_names[] = {
     {"adapter_model", "",
      ", an adapter (LoRA) without its base model: merge the two (peft's merge_and_unload) and save"},
-    {"", ".gguf", ", a file of llama.cpp's, which is not read: take the model's folder of safetensors files"},
+    {"", ".gguf", ", a GGUF file: give its path instead of the folder's"},
     {"pytorch_model", ".bin", ": pytorch_model.bin is not read, expected it converted to safetensors"},
     {"consolidated", ".pth", ", Meta's own format, which is not read: take the model in Hugging Face's format"},
     {"consolidated", ".safetensors", ", Mistral's own format, which is not read: take the model in Hugging Face's"},

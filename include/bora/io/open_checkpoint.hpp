@@ -4,6 +4,7 @@
 #include <bora/core/executor.hpp>
 #include <bora/files/mapped_file.hpp>
 #include <bora/io/foreign_file.hpp>
+#include <bora/io/gguf_checkpoint.hpp>
 #include <bora/io/hugging_face.hpp>
 #include <bora/io/llama2c.hpp>
 #include <bora/model/description.hpp>
@@ -43,28 +44,32 @@ class OpenCheckpoint {
       refuse_other_bin(path);
       llama2c_.emplace(path);
       llama2c_->check(model);
+    } else if (path.extension() == ".gguf") {
+      gguf_.emplace(path, std::move(model), tensors);
     } else {
       refuse_unknown(path);
     }
   }
 
   /// The tensor names of its files.
-  CheckpointNames names() const noexcept { return folder_ ? folder_->names() : CheckpointNames{}; }
+  CheckpointNames names() const noexcept {
+    return folder_ ? folder_->names() : gguf_ ? gguf_->names() : CheckpointNames{};
+  }
   /// A tensor of the model as it is stored.
   StoredTensor stored(TensorId id, TensorShape shape) const {
-    return folder_ ? folder_->stored(id, shape) : llama2c_->stored(id, shape);
+    return visit([&](const auto& file) { return file.stored(id, shape); });
   }
   /// Releases the pages of rows of a stored tensor that have been read.
   void release(const StoredTensor& tensor, Range rows) const {
-    folder_ ? folder_->release(tensor, rows) : llama2c_->release(tensor, rows);
+    visit([&](const auto& file) { file.release(tensor, rows); });
   }
   /// A tensor of the model, row-major.
   void read(TensorId id, TensorShape shape, std::span<float> out) const {
-    folder_ ? folder_->read(id, shape, out) : llama2c_->read(id, shape, out);
+    visit([&](const auto& file) { file.read(id, shape, out); });
   }
   /// Some of its rows.
   void read(TensorId id, TensorShape shape, Range rows, std::span<float> out) const {
-    folder_ ? folder_->read(id, shape, rows, out) : llama2c_->read(id, shape, rows, out);
+    visit([&](const auto& file) { file.read(id, shape, rows, out); });
   }
 
   /// PyTorch's files end in .bin too: archives of pickles, or pickles.
@@ -76,7 +81,8 @@ class OpenCheckpoint {
     refuse_foreign_kind(path, text, "no llama2.c checkpoint");
   }
   [[noreturn]] static void refuse_unknown(const std::filesystem::path& path) {
-    constexpr std::string_view expected = ", expected a Hugging Face folder, a .safetensors file or llama2.c's .bin";
+    constexpr std::string_view expected =
+        ", expected a Hugging Face folder, a .safetensors or .gguf file, or llama2.c's .bin";
     const MappedFile file(path);
     if (const std::string_view kind = foreign_kind(file.text()); !kind.empty())
       refuse_file(path, "is of no known format", expected, ": it is ", kind);
@@ -84,15 +90,21 @@ class OpenCheckpoint {
   }
 
  private:
+  template <class F>
+  auto visit(F&& f) const -> decltype(f(std::declval<const Llama2cCheckpoint&>())) {
+    return folder_ ? f(*folder_) : gguf_ ? f(*gguf_) : f(*llama2c_);
+  }
   std::optional<HuggingFaceFolder> folder_;
   std::optional<Llama2cCheckpoint> llama2c_;
+  std::optional<GgufCheckpoint> gguf_;
 };
 
 }  // namespace detail
 
 /// What the checkpoint at `path` holds, complete: a Hugging Face folder or a .safetensors file in one by its
-/// config.json, a llama2.c checkpoint by its header. Throws ConfigError, naming the key, for a value that no policy
-/// expresses; FileError for a file that cannot be read. Weights are not checked; `check_checkpoint` does that.
+/// config.json, a GGUF file by its keys, a llama2.c checkpoint by its header. Throws ConfigError, naming the key, for a
+/// value that no policy expresses; FileError for a file that cannot be read. Weights are not checked;
+/// `check_checkpoint` does that.
 inline ModelDescription describe(const std::filesystem::path& path) {
   detail::require_there(path);
   const bool folder = detail::is_folder(path);
@@ -100,6 +112,7 @@ inline ModelDescription describe(const std::filesystem::path& path) {
     detail::OpenCheckpoint::refuse_other_bin(path);
     return Llama2cCheckpoint(path).describe();
   }
+  if (!folder && path.extension() == ".gguf") return GgufCheckpoint::describe(path);
   if (!folder && path.extension() != ".safetensors") detail::OpenCheckpoint::refuse_unknown(path);
   const std::filesystem::path config = detail::config_of_folder(detail::folder_of_checkpoint(path));
   const detail::FloatMode mode;  // comparisons depend on the rounding mode

@@ -161,7 +161,7 @@ struct BlockMatrix : simd::BlockPanels<F> {
 
  private:
   static constexpr bool keeps(ElementType type) noexcept {
-    return std::is_same_v<F, simd::Codes8> ? is_block_type(type) : type == simd::BlockLayout<F>::stored;
+    return std::is_same_v<F, simd::Codes8> ? is_block_type(type) : type == simd::detail::BlockLayout<F>::stored;
   }
   void clear(Range of_rows, std::byte* memory) const noexcept {
     const std::size_t begin = of_rows.begin / simd::block_lanes * this->panel_bytes();
@@ -182,7 +182,7 @@ struct BlockMatrix : simd::BlockPanels<F> {
   /// Quantises row r: `read(c, n, out)` gives its elements from column c on.
   template <class Read>
   void pack_row(std::size_t r, std::byte* memory, Read&& read) const noexcept {
-    constexpr ElementType type = simd::BlockLayout<F>::stored;
+    constexpr ElementType type = simd::detail::BlockLayout<F>::stored;
     constexpr ElementTypeFacts facts = facts_of(type);
     float wide[facts.block];
     std::byte stored[facts.bytes];
@@ -342,6 +342,7 @@ struct Packed<Mixed> {
   }
 
  protected:
+  /// Memory for a matrix of that kind.
   static Matrix take_matrix(Arena& arena, TensorShape shape, MatrixKind kind) {
     Matrix m{nullptr, shape.rows, shape.cols, kind};
     m.data = arena.take<std::byte>(m.bytes());

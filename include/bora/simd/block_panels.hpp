@@ -124,36 +124,34 @@ struct BlockFacts {
   static constexpr std::size_t scale_bytes = scale_bytes_, block_bytes = 0;
 };
 
-}  // namespace detail
-
 /// How a format holds a group and a block.
 template <class F>
 struct BlockLayout;
 
 template <>
-struct BlockLayout<Q8> : detail::BlockFacts<ElementType::q8_0, 8, 128, 2 * block_lanes, 1> {
+struct BlockLayout<Q8> : BlockFacts<ElementType::q8_0, 8, 128, 2 * block_lanes, 1> {
   static void write_scales(const std::byte* stored, std::size_t, std::size_t row, std::byte* group,
                            std::byte*) noexcept {
     std::memcpy(group + 2 * row, stored, 2);
   }
   template <class B>
-  static BORA_INLINE detail::GroupScales<B, 1> scales(detail::ScalePlace at) noexcept {
-    return {{detail::load_halves<B>(at.group)}, {}};
+  static BORA_INLINE GroupScales<B, 1> scales(ScalePlace at) noexcept {
+    return {{load_halves<B>(at.group)}, {}};
   }
 };
 template <>
-struct BlockLayout<Q4> : detail::BlockFacts<ElementType::q4_0, 4, 8, 2 * block_lanes, 1> {
+struct BlockLayout<Q4> : BlockFacts<ElementType::q4_0, 4, 8, 2 * block_lanes, 1> {
   static void write_scales(const std::byte* stored, std::size_t, std::size_t row, std::byte* group,
                            std::byte*) noexcept {
     std::memcpy(group + 2 * row, stored, 2);
   }
   template <class B>
-  static BORA_INLINE detail::GroupScales<B, 1> scales(detail::ScalePlace at) noexcept {
-    return {{detail::load_halves<B>(at.group)}, {}};
+  static BORA_INLINE GroupScales<B, 1> scales(ScalePlace at) noexcept {
+    return {{load_halves<B>(at.group)}, {}};
   }
 };
 template <>
-struct BlockLayout<Q4K> : detail::BlockFacts<ElementType::q4_k, 4, 0, 2 * block_lanes, 1> {
+struct BlockLayout<Q4K> : BlockFacts<ElementType::q4_k, 4, 0, 2 * block_lanes, 1> {
   static constexpr bool has_least = true;
   static constexpr std::size_t groups = 8, block_bytes = 4 * block_lanes;
   static void write_scales(const std::byte* stored, std::size_t g, std::size_t row, std::byte* group,
@@ -166,13 +164,13 @@ struct BlockLayout<Q4K> : detail::BlockFacts<ElementType::q4_k, 4, 0, 2 * block_
   }
   // The bytes are below 64, so that they are the same as signed ones.
   template <class B>
-  static BORA_INLINE detail::GroupScales<B, 1> scales(detail::ScalePlace at) noexcept {
-    const B d = detail::load_halves<B>(at.block), m = detail::load_halves<B>(at.block + 2 * block_lanes);
-    return {{d * detail::load_signed<B>(at.group)}, {B::zero() - m * detail::load_signed<B>(at.group + block_lanes)}};
+  static BORA_INLINE GroupScales<B, 1> scales(ScalePlace at) noexcept {
+    const B d = load_halves<B>(at.block), m = load_halves<B>(at.block + 2 * block_lanes);
+    return {{d * load_signed<B>(at.group)}, {B::zero() - m * load_signed<B>(at.group + block_lanes)}};
   }
 };
 template <>
-struct BlockLayout<Q6K> : detail::BlockFacts<ElementType::q6_k, 6, 32, 2 * block_lanes, 2> {
+struct BlockLayout<Q6K> : BlockFacts<ElementType::q6_k, 6, 32, 2 * block_lanes, 2> {
   static constexpr std::size_t groups = 8, block_bytes = 2 * block_lanes;
   static void write_scales(const std::byte* stored, std::size_t g, std::size_t row, std::byte* group,
                            std::byte* block) noexcept {
@@ -180,13 +178,13 @@ struct BlockLayout<Q6K> : detail::BlockFacts<ElementType::q6_k, 6, 32, 2 * block
     std::memcpy(block + 2 * row, stored + 208, 2);
   }
   template <class B>
-  static BORA_INLINE detail::GroupScales<B, 2> scales(detail::ScalePlace at) noexcept {
-    const B d = detail::load_halves<B>(at.block);
-    return {{d * detail::load_signed<B>(at.group), d * detail::load_signed<B>(at.group + block_lanes)}, {}};
+  static BORA_INLINE GroupScales<B, 2> scales(ScalePlace at) noexcept {
+    const B d = load_halves<B>(at.block);
+    return {{d * load_signed<B>(at.group), d * load_signed<B>(at.group + block_lanes)}, {}};
   }
 };
 template <>
-struct BlockLayout<Codes8> : detail::BlockFacts<ElementType::q8_0, 8, 128, 16 * block_lanes, 2> {
+struct BlockLayout<Codes8> : BlockFacts<ElementType::q8_0, 8, 128, 16 * block_lanes, 2> {
   static constexpr bool has_least = true;
   /// Of the values of group g of any block.
   static void write_scales(const BlockCodes& stored, std::size_t g, std::size_t row, std::byte* group) noexcept {
@@ -196,17 +194,19 @@ struct BlockLayout<Codes8> : detail::BlockFacts<ElementType::q8_0, 8, 128, 16 * 
     }
   }
   template <class B>
-  static BORA_INLINE detail::GroupScales<B, 2> scales(detail::ScalePlace at) noexcept {
+  static BORA_INLINE GroupScales<B, 2> scales(ScalePlace at) noexcept {
     const auto* numbers = reinterpret_cast<const float*>(at.group);
     const auto load = [&](std::size_t i) { return B::load(numbers + i * block_lanes); };
     return {{load(0), load(1)}, {load(2), load(3)}};
   }
 };
 
+}  // namespace detail
+
 /// A matrix [rows, cols] in panels of a block format; a view to read.
 template <class F>
 struct BlockPanels {
-  using Layout = BlockLayout<F>;
+  using Layout = detail::BlockLayout<F>;
   using Codes = typename Layout::Codes;
   const std::byte* data = nullptr;  ///< [count(), panel_bytes()]
   std::size_t rows = 0;             ///< of the matrix, padding not counted
