@@ -12,7 +12,7 @@
 #include <bora/infer/session_file.hpp>
 #include <bora/io/generation_config.hpp>
 #include <bora/io/load.hpp>
-#include <bora/io/tokenizer_json.hpp>
+#include <bora/io/load_tokenizer.hpp>
 #include <bora/model/accounting.hpp>
 #include <bora/model/decoder.hpp>
 #include <bora/model/description.hpp>

@@ -171,5 +171,35 @@ class AddedTokenSplitter {
   bool skip_space_ = false;   ///< behind a token that takes the white space there
 };
 
+/// Cuts added tokens out of a whole text: calls `text(bytes)` for plain text and `token(id)`, in the text's order.
+/// \param is_word  whether a text begins (true) or ends (false) with a character of a word, for tokens that are not
+///                 part of a longer word
+template <class Text, class Token, class IsWord>
+void cut_added_tokens(const AddedTokenSet& set, std::string_view all, Text text, Token token, IsWord is_word) {
+  std::size_t begin = 0;  // of the plain text before `at`
+  for (std::size_t at = 0; !set.empty() && at < all.size();) {
+    const AddedToken* found = set.match(all.substr(at));
+    if (found == nullptr) {
+      ++at;
+      continue;
+    }
+    const std::size_t behind = at + found->content.size();
+    if (found->single_word && (is_word(all.substr(0, at), false) || is_word(all.substr(behind), true))) {
+      at = behind;
+      continue;
+    }
+    std::string_view before = all.substr(begin, at - begin);
+    if (found->lstrip) before = before.substr(0, without_trailing_space(before));
+    if (!before.empty()) text(before);
+    token(found->id);
+    begin = behind;
+    if (found->rstrip)
+      for (std::size_t space = 1; begin < all.size() && space != 0; begin += space)
+        space = white_space(all.substr(begin));
+    at = begin;
+  }
+  if (begin < all.size()) text(all.substr(begin));
+}
+
 }  // namespace detail
 }}  // namespace bora::BORA_ABI

@@ -6,12 +6,14 @@
 #include <bora/text/added_tokens.hpp>
 #include <bora/text/encode_options.hpp>
 #include <bora/text/encode_stream.hpp>
+#include <bora/text/joined_pieces.hpp>
 #include <bora/text/merge_table.hpp>
 #include <bora/text/pair_merger.hpp>
 #include <bora/text/piece_index.hpp>
 #include <bora/text/utf8.hpp>
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -27,6 +29,7 @@ namespace bora { inline namespace BORA_ABI {
 /// Where encoding puts a space in front. Added tokens that a text spells cut it into stretches.
 enum class LeadingSpace {
   added,             ///< of each stretch, whatever it begins with: Llama 2, and `legacy=True` since
+  text,              ///< of the text alone, whatever it begins with: SentencePiece
   if_missing,        ///< of each stretch that does not begin with one: `prepend_scheme` "always"
   if_missing_first,  ///< of the text alone, unless it begins with one or with an added token: "first"
   never,             ///< nowhere: "never"
@@ -53,6 +56,14 @@ struct BpeVocabulary {
   /// Whether each "▁" begins a stretch that is merged by itself (Metaspace with `split`), so that no piece contains "▁"
   /// after its first character, not even a piece of several spaces.
   bool split_at_spaces = false;
+  /// By id, where no merges are listed: any two pieces of text whose texts together are a piece are joined, the highest
+  /// score first.
+  std::vector<float> scores = {};
+  std::string unknown_token = "<unk>";  ///< a special token; empty: there is none
+  std::string bos_token = "<s>";        ///< likewise
+  std::string eos_token = "</s>";       ///< likewise
+  /// Whether there are pieces for all bytes. If not, characters without a piece are the unknown token, one for a run.
+  bool byte_fallback = true;
 };
 
 namespace detail {
@@ -87,14 +98,17 @@ class BpeTable {
     kinds_.assign(pieces(), Kind::text);
     for (const std::string& piece : vocabulary_.special_tokens) kind(require(index, piece)) = Kind::special;
     add_tokens(index);
-    for (std::size_t byte = 0; byte < 256; ++byte) set_byte(index, byte);
+    for (std::size_t byte = 0; vocabulary.byte_fallback && byte < 256; ++byte) set_byte(index, byte);
     add_texts();
     add_characters();
     add_merges(index);
     add_sets();
-    unknown_ = special(index, "<unk>");
-    bos_ = special(index, "<s>");
-    eos_ = special(index, "</s>");
+    unknown_ = special(index, vocabulary_.unknown_token);
+    bos_ = special(index, vocabulary_.bos_token);
+    eos_ = special(index, vocabulary_.eos_token);
+    if (vocabulary_.byte_fallback) return;
+    if (unknown_ < 0) throw ConfigError("vocabulary has neither bytes nor an unknown token, expected one of the two");
+    merges_.unknown = unknown_;
   }
 
   const BpeVocabulary& vocabulary() const noexcept { return vocabulary_; }
@@ -133,6 +147,7 @@ class BpeTable {
     return id;
   }
   TokenId special(const PieceIndex& index, std::string_view piece) {
+    if (piece.empty()) return -1;
     const TokenId id = require(index, piece);
     if (kind(id) != Kind::special)
       throw ConfigError(message("piece ", id, " is ", legible_piece(piece), " and no special token, expected one"));
@@ -199,7 +214,7 @@ class BpeTable {
   void add_texts() {
     for (std::size_t id = 0; id < pieces(); ++id)
       texts_.push_back(kinds_[id] == Kind::text ? bpe_spaced(vocabulary_.pieces[id]) : std::string());
-    for (std::size_t value = 0; value < 256; ++value)
+    for (std::size_t value = 0; vocabulary_.byte_fallback && value < 256; ++value)
       texts_[static_cast<std::size_t>(merges_.bytes[value])] = static_cast<char>(static_cast<unsigned char>(value));
     for (std::size_t i = 0; i < spelled_.size(); ++i)  // words at ids that no piece has
       if (const auto id = static_cast<std::size_t>(spelled_[i].id); id < pieces() && vocabulary_.pieces[id].empty())
@@ -217,6 +232,7 @@ class BpeTable {
   }
 
   void add_merges(const PieceIndex& index) {
+    if (!vocabulary_.scores.empty()) return add_scored_merges();
     if (vocabulary_.merges.size() >= std::numeric_limits<std::uint32_t>::max())
       throw ConfigError("there are more merges than ranks can count");
     std::vector<Merge> merges;
@@ -235,6 +251,16 @@ class BpeTable {
                                 ", expected a new one: an earlier merge joins the two already"));
     }
   }
+  void add_scored_merges() {
+    if (vocabulary_.scores.size() != pieces())
+      throw ConfigError(message("vocabulary has ", vocabulary_.scores.size(), " scores, expected one for each of ",
+                                pieces(), " pieces"));
+    for (std::size_t id = 0; id < pieces(); ++id)
+      if (!std::isfinite(vocabulary_.scores[id]))
+        throw ConfigError(message("piece ", id, " has score ", vocabulary_.scores[id], ", expected a finite number"));
+    const auto is_text = [&](std::size_t id) { return kinds_[id] == Kind::text; };
+    merges_.set_merges(vocabulary_.pieces, JoinedPieces(vocabulary_.pieces, vocabulary_.scores, is_text).merges);
+  }
   TokenId merged_piece(const PieceIndex& index, std::size_t rank, const std::string& piece) {
     const TokenId id = index.find(piece);
     if (id >= 0 && kind(id) == Kind::text) return id;
@@ -251,7 +277,9 @@ class BpeTable {
         if (token.single_word) sets.single_word = token.content;
         (token.normalized ? normalized : raw).push_back(token);
       }
-      // The normalizer was applied to these, too.
+      // The normalizer was applied to these, too; SentencePiece's user-defined symbols are spelled so already.
+      if (vocabulary_.leading_space == LeadingSpace::text)
+        for (AddedToken& token : normalized) token.content = bpe_marked(token.content);
       if (vocabulary_.leading_space == LeadingSpace::added)
         for (AddedToken& token : normalized) token.content = std::string(bpe_space) + bpe_marked(token.content);
       sets.raw = AddedTokenSet(std::move(raw));
@@ -307,10 +335,13 @@ class BpeEncoder {
 
   void add_raw(std::string_view part, std::vector<TokenId>& out) {
     if (!normalizes_) return add_plain(part, out);
-    std::string text = table_->vocabulary().leading_space != LeadingSpace::added ? std::string(part)
-                       : in_raw_                                                 ? bpe_marked(part)
-                                 : std::string(bpe_space) + bpe_marked(part);
+    const LeadingSpace leading = table_->vocabulary().leading_space;
+    const bool marks = leading == LeadingSpace::added || leading == LeadingSpace::text;
+    const bool in_front = (leading == LeadingSpace::added && !in_raw_) || (leading == LeadingSpace::text && at_start_);
+    const std::string text =
+        (in_front ? std::string(bpe_space) : std::string()) + (marks ? bpe_marked(part) : std::string(part));
     in_raw_ = true;
+    if (marks) at_start_ = false;
     normalized_.push(
         text, [&](std::string_view plain) { add_plain(plain, out); }, [&](TokenId id) { add_token(id, out); });
   }
@@ -321,6 +352,7 @@ class BpeEncoder {
   }
   void add_raw_token(TokenId id, std::vector<TokenId>& out) {
     end_raw(out);
+    if (at_start_ && table_->vocabulary().leading_space == LeadingSpace::text) stretch_.space(out);
     add_token(id, out);
   }
 
@@ -334,6 +366,8 @@ class BpeEncoder {
     switch (table_->vocabulary().leading_space) {
       case LeadingSpace::added:
         return normalizes_ ? Prefix::none : Prefix::always;  // add_raw has prepended it
+      case LeadingSpace::text:
+        return !normalizes_ && at_start_ ? Prefix::always : Prefix::none;
       case LeadingSpace::if_missing:
         return Prefix::if_missing;
       case LeadingSpace::if_missing_first:
@@ -381,7 +415,7 @@ class BpeTokenizer {
   std::size_t vocab_size() const noexcept { return table_.size(); }
   /// The vocabulary it was made from.
   const BpeVocabulary& vocabulary() const noexcept { return table_.vocabulary(); }
-  /// `<unk>`.
+  /// `<unk>`; -1 where there is none, as for the two below.
   TokenId unknown() const noexcept { return table_.unknown(); }
   /// `<s>`: begins a sequence.
   TokenId bos() const noexcept { return table_.bos(); }

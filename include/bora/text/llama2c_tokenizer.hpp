@@ -5,6 +5,7 @@
 #include <bora/core/tensor.hpp>
 #include <bora/text/encode_options.hpp>
 #include <bora/text/encode_stream.hpp>
+#include <bora/text/joined_pieces.hpp>
 #include <bora/text/merge_table.hpp>
 #include <bora/text/pair_merger.hpp>
 #include <bora/text/piece_index.hpp>
@@ -15,7 +16,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <numeric>
 #include <span>
 #include <string>
 #include <string_view>
@@ -35,69 +35,6 @@ struct ScoredPieces {
   std::vector<float> scores;
 };
 
-/// All merges of two pieces into a third. The file lists none: any two pieces join if their concatenation is a piece. A
-/// piece of n bytes has at most n - 1 splits, so the merges take at most a few times the file's size.
-class JoinedPieces {
- public:
-  explicit JoinedPieces(const ScoredPieces& file) : pieces_(file.pieces), ranks_(ranks_of(file.scores)) {
-    const std::vector<TokenId> prefixes = nearest(pieces_);
-    std::vector<std::string> reversed(pieces_.size());
-    for (std::size_t id = 0; id < pieces_.size(); ++id) reversed[id].assign(pieces_[id].rbegin(), pieces_[id].rend());
-    const std::vector<TokenId> suffixes = nearest(reversed);
-    for (std::size_t id = llama2c_first_piece; id < pieces_.size(); ++id)
-      add(static_cast<TokenId>(id), prefixes, suffixes);
-  }
-  std::vector<Merge> merges;
-
- private:
-  std::size_t size(TokenId id) const noexcept { return pieces_[static_cast<std::size_t>(id)].size(); }
-
-  /// By score, from the highest; equal scores have equal ranks.
-  static std::vector<std::uint32_t> ranks_of(const std::vector<float>& scores) {
-    std::vector<float> ordered = scores;
-    std::sort(ordered.begin(), ordered.end(), [](float a, float b) { return a > b; });
-    std::vector<std::uint32_t> ranks;
-    for (const float score : scores)
-      ranks.push_back(static_cast<std::uint32_t>(
-          std::lower_bound(ordered.begin(), ordered.end(), score, [](float a, float b) { return a > b; }) -
-          ordered.begin()));
-    return ranks;
-  }
-
-  /// For each piece of text, the longest other piece that is its prefix, or -1. In alphabetical order all prefixes of a
-  /// piece precede it, each a prefix of the next.
-  static std::vector<TokenId> nearest(const std::vector<std::string>& pieces) {
-    std::vector<TokenId> order(pieces.size() - std::min<std::size_t>(pieces.size(), llama2c_first_piece));
-    std::iota(order.begin(), order.end(), llama2c_first_piece);
-    const auto text = [&](TokenId id) -> const std::string& { return pieces[static_cast<std::size_t>(id)]; };
-    std::sort(order.begin(), order.end(), [&](TokenId a, TokenId b) { return text(a) < text(b); });
-    std::vector<TokenId> found(pieces.size(), -1);
-    TokenId before = -1;
-    for (const TokenId id : order) {
-      while (before >= 0 && !text(id).starts_with(text(before))) before = found[static_cast<std::size_t>(before)];
-      found[static_cast<std::size_t>(id)] = std::exchange(before, id);
-    }
-    return found;
-  }
-
-  /// Pairs the prefixes of `id`, longest first, with its suffixes, shortest first.
-  void add(TokenId id, const std::vector<TokenId>& prefixes, const std::vector<TokenId>& suffixes) {
-    ends_.clear();
-    for (TokenId s = suffixes[static_cast<std::size_t>(id)]; s >= 0; s = suffixes[static_cast<std::size_t>(s)])
-      ends_.push_back(s);
-    for (TokenId p = prefixes[static_cast<std::size_t>(id)]; p >= 0; p = prefixes[static_cast<std::size_t>(p)]) {
-      while (!ends_.empty() && size(p) + size(ends_.back()) < size(id)) ends_.pop_back();
-      if (ends_.empty()) return;
-      if (size(p) + size(ends_.back()) == size(id))
-        merges.push_back({p, ends_.back(), {ranks_[static_cast<std::size_t>(id)], id}});
-    }
-  }
-
-  const std::vector<std::string>& pieces_;
-  std::vector<std::uint32_t> ranks_;
-  std::vector<TokenId> ends_;
-};
-
 /// A vocabulary for lookups in both directions.
 class PieceTable {
  public:
@@ -110,7 +47,9 @@ class PieceTable {
       if (const auto code = single_code_point(file.pieces[id]); code >= 0)
         merges_.characters.set(static_cast<char32_t>(code), static_cast<TokenId>(id));
     merges_.space = merges_.characters.find(U' ');
-    merges_.set_merges(file.pieces, JoinedPieces(file).merges);
+    merges_.set_merges(file.pieces, JoinedPieces(file.pieces, file.scores, [](std::size_t id) {
+                                      return id >= static_cast<std::size_t>(llama2c_first_piece);
+                                    }).merges);
     texts_ = std::move(file.pieces);
     for (const TokenId id : {llama2c_bos, llama2c_eos}) texts_[static_cast<std::size_t>(id)].clear();
     for (std::size_t byte = 0; byte < 256; ++byte)

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <utility>
 #include <vector>
 
 namespace bora { inline namespace BORA_ABI { namespace detail {
@@ -139,6 +140,12 @@ class StretchEncoder {
     cut_.clear();
     flush(out);
     prefix_ = Prefix::none;
+    unknown_ = false;
+  }
+  /// A stretch of a space alone.
+  void space(std::vector<TokenId>& out) {
+    add_space(out);
+    end(out);
   }
 
  private:
@@ -165,14 +172,22 @@ class StretchEncoder {
   void add_character(std::string_view character, bool whole, std::vector<TokenId>& out) {
     const TokenId id = whole ? vocabulary_->characters.find(code_point(character)) : -1;
     if (prefix_ != Prefix::none) add_prefix(id, character == " ", out);
+    if (id < 0 && vocabulary_->unknown >= 0) return add_unknown(out);
+    unknown_ = false;
     if (id >= 0) return add_symbol(id, out);
     for (const char byte : character) add_symbol(vocabulary_->bytes[static_cast<unsigned char>(byte)], out);
   }
   void add_prefix(TokenId first, bool is_space, std::vector<TokenId>& out) {
     const bool there = is_space || (first >= 0 && first == vocabulary_->space);
-    if (prefix_ == Prefix::always || !there)
-      add_symbol(vocabulary_->space >= 0 ? vocabulary_->space : vocabulary_->bytes[' '], out);
+    if (prefix_ == Prefix::always || !there) add_space(out);
     prefix_ = Prefix::none;
+  }
+  void add_space(std::vector<TokenId>& out) {
+    if (vocabulary_->space < 0 && vocabulary_->unknown >= 0) return add_unknown(out);
+    add_symbol(vocabulary_->space >= 0 ? vocabulary_->space : vocabulary_->bytes[' '], out);
+  }
+  void add_unknown(std::vector<TokenId>& out) {
+    if (!std::exchange(unknown_, true)) add_symbol(vocabulary_->unknown, out);
   }
   void add_symbol(TokenId id, std::vector<TokenId>& out) {
     if (!symbols_.empty() && (!vocabulary_->seams.may_join(symbols_.back(), id) || id == vocabulary_->cut_before))
@@ -189,6 +204,7 @@ class StretchEncoder {
   std::vector<TokenId> symbols_;
   std::string cut_;  ///< the beginning of a character whose rest has not arrived: up to 3 bytes
   Prefix prefix_ = Prefix::none;
+  bool unknown_ = false;  ///< the last character was the unknown token
 };
 
 }}}  // namespace bora::BORA_ABI::detail

@@ -26,6 +26,12 @@
 
 namespace bora { inline namespace BORA_ABI {
 
+/// What becomes of special tokens when ids are decoded.
+enum class SpecialTokens {
+  hidden,   ///< they are no text
+  spelled,  ///< they come out as added tokens are spelled, such as "<|im_end|>"
+};
+
 /// A tokenizer of any kind, made of stages: added tokens are cut out of a text, what is left is normalised, cut into
 /// words, and each word is merged to ids (byte-pair encoding) or cut along its most probable path (unigram). Decoding
 /// joins the bytes of ids.
@@ -71,11 +77,7 @@ class Tokenizer {
   /// Every added, special or control token, by id.
   const std::vector<AddedToken>& added_tokens() const noexcept { return core_->added_tokens(); }
   /// Whether `id` is a special or control token, which decodes to no text.
-  bool is_special(TokenId id) const noexcept {
-    const std::vector<AddedToken>& all = added_tokens();
-    auto at = std::lower_bound(all.begin(), all.end(), id, [](const AddedToken& t, TokenId i) { return t.id < i; });
-    return at != all.end() && at->id == id && at->special;
-  }
+  bool is_special(TokenId id) const noexcept { return special_token(id) != nullptr; }
   /// The bytes that `id` stands for within a text, valid UTF-8 or not; none for special tokens and unknown ids. Valid
   /// while a copy of the tokenizer lives.
   std::string_view token_bytes(TokenId id) const noexcept { return core_->text(id); }
@@ -115,10 +117,16 @@ class Tokenizer {
 
   /// The bytes of `ids`, valid UTF-8 or not, without the space that encoding put in front. Special tokens, and ids that
   /// the vocabulary does not have, are no text: a model's vocabulary is often padded beyond its tokenizer's.
-  std::string decode(std::span<const TokenId> ids) const {
+  std::string decode(std::span<const TokenId> ids, SpecialTokens special = SpecialTokens::hidden) const {
     std::string text;
     bool first = true;
-    for (const TokenId id : ids) core_->append_text(id, first, text);
+    for (const TokenId id : ids)
+      if (const AddedToken* token = special == SpecialTokens::spelled ? special_token(id) : nullptr) {
+        text += token->content;
+        first = false;
+      } else {
+        core_->append_text(id, first, text);
+      }
     return text;
   }
 
@@ -158,6 +166,11 @@ class Tokenizer {
   }
 
  private:
+  const AddedToken* special_token(TokenId id) const noexcept {
+    const std::vector<AddedToken>& all = added_tokens();
+    auto at = std::lower_bound(all.begin(), all.end(), id, [](const AddedToken& t, TokenId i) { return t.id < i; });
+    return at != all.end() && at->id == id && at->special ? &*at : nullptr;
+  }
   static TokenId require(std::optional<TokenId> id, const char* what) {
     if (!id) throw ConfigError(detail::message("the tokenizer names no id that ", what));
     return *id;

@@ -163,13 +163,7 @@ class ByteCore : public TokenizerCore {
 class BpeCore : public TokenizerCore {
  public:
   explicit BpeCore(BpeTokenizer tokenizer, AddedTokens added = AddedTokens::words)
-      : TokenizerCore({.kind = "BPE of characters with byte fallback",
-                       .bos = tokenizer.bos(),
-                       .eos = tokenizer.eos(),
-                       .unknown = tokenizer.unknown(),
-                       .adds_bos = true,
-                       .added = added},
-                      tokenizer.vocabulary().decoded_space),
+      : TokenizerCore(facts_of(tokenizer, added), tokenizer.vocabulary().decoded_space),
         tokenizer_(std::move(tokenizer)) {}
   std::size_t vocab_size() const noexcept override { return tokenizer_.vocab_size(); }
   const std::vector<AddedToken>& added_tokens() const noexcept override { return tokenizer_.added_tokens(); }
@@ -184,6 +178,15 @@ class BpeCore : public TokenizerCore {
   const BpeTokenizer* byte_pair() const noexcept override { return &tokenizer_; }
 
  private:
+  static std::optional<TokenId> known(TokenId id) { return id < 0 ? std::nullopt : std::optional(id); }
+  static TokenizerFacts facts_of(const BpeTokenizer& tokenizer, AddedTokens added) {
+    return {.kind = tokenizer.vocabulary().byte_fallback ? "BPE of characters with byte fallback" : "BPE of characters",
+            .bos = known(tokenizer.bos()),
+            .eos = known(tokenizer.eos()),
+            .unknown = known(tokenizer.unknown()),
+            .adds_bos = tokenizer.bos() >= 0,
+            .added = added};
+  }
   static EncodeOptions plain(AddedTokens added) noexcept { return {.bos = false, .eos = false, .added = added}; }
   BpeTokenizer tokenizer_;
 };
