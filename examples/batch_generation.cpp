@@ -5,7 +5,7 @@
 #include "pocket.hpp"
 #include "program/program.hpp"
 #include <bora/infer.hpp>
-#include <bora/io/tokenizer_json.hpp>
+#include <bora/io/load_tokenizer.hpp>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>

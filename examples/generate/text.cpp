@@ -1,59 +1,43 @@
 #include "generate.hpp"
 #include "../program/program.hpp"
 #include <bora/io/generation_config.hpp>
-#include <bora/io/tokenizer_json.hpp>
-#include <bora/text/llama2c_tokenizer.hpp>
+#include <bora/io/load_tokenizer.hpp>
 #include <unistd.h>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
-#include <utility>
+#include <optional>
 
 namespace {
 
-template <class Tokenizer>
-generate::Text text_by(Tokenizer tokenizer, const std::string& prompt, std::vector<bora::TokenId> stop) {
-  struct Kept {  // where it is made it stays: the stream points to the tokenizer
-    explicit Kept(Tokenizer t) : tokenizer(std::move(t)), stream(tokenizer.stream()) {}
-    Tokenizer tokenizer;
-    decltype(tokenizer.stream()) stream;
-  };
-  const auto kept = std::make_shared<Kept>(std::move(tokenizer));
-  return {.prompt = kept->tokenizer.encode(prompt),
-          .stop = std::move(stop),
-          .vocab_size = kept->tokenizer.vocab_size(),
-          .push = [kept](bora::TokenId id) { return kept->stream.push(id); },
-          .finish = [kept] { return kept->stream.finish(); }};
-}
-
-/// llama2.c's tokenizer, if the folder has it: tokenizer.bin, or any tok*.bin.
-std::optional<std::filesystem::path> find_llama2c_tokenizer(const std::filesystem::path& folder) {
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with("tok") && name.ends_with(".bin")) return entry.path();
-  }
-  return std::nullopt;
-}
-
-generate::Text text_of_folder(const generate::Options& options, std::size_t vocab_size) {
+/// Of the folder that the model is in; raw bytes where it holds none and the model has 256 ids.
+bora::Tokenizer tokenizer_of(const generate::Options& options, std::size_t vocab_size) try {
   const bool is_folder = std::filesystem::is_directory(options.model);
-  const std::filesystem::path folder = is_folder ? options.model : options.model.parent_path() / ".";
-  if (const std::filesystem::path json = folder / "tokenizer.json"; std::filesystem::exists(json)) {
-    const bora::BpeTokenizer tokenizer = bora::load_tokenizer(json);
-    return text_by(tokenizer, options.prompt, {tokenizer.bos(), tokenizer.eos()});
-  }
-  if (const auto bin = find_llama2c_tokenizer(folder)) {
-    using Tokenizer = bora::Llama2cTokenizer;
-    return text_by(Tokenizer(*bin, vocab_size), options.prompt, {Tokenizer::bos, Tokenizer::eos});
-  }
-  if (vocab_size == bora::ByteTokenizer::vocab_size())  // a session begins with a token, so there must be one
-    return text_by(bora::ByteTokenizer(), options.prompt.empty() ? "\n" : options.prompt, {});
-  throw bora::FileError(folder.string() + ": holds no tokenizer, expected tokenizer.json or llama2.c's tokenizer.bin");
+  return bora::load_tokenizer(is_folder ? options.model : options.model.parent_path() / ".");
+} catch (const bora::FileError&) {
+  if (vocab_size == bora::ByteTokenizer::vocab_size()) return bora::ByteTokenizer();
+  throw;
+}
+
+generate::Text text_of(const generate::Options& options, std::size_t vocab_size) {
+  const bora::Tokenizer tokenizer = tokenizer_of(options, vocab_size);
+  // A session begins with a token, so there must be one.
+  const bool none = options.prompt.empty() && !tokenizer.facts().adds_bos;
+  const auto stream = std::make_shared<bora::Tokenizer::Stream>(tokenizer.stream());
+  generate::Text text{.prompt = tokenizer.encode(none ? "\n" : options.prompt),
+                      .stop = {},
+                      .vocab_size = tokenizer.vocab_size(),
+                      .push = [stream](bora::TokenId id) { return stream->push(id); },
+                      .finish = [stream] { return stream->finish(); }};
+  for (const std::optional<bora::TokenId> id : {tokenizer.facts().bos, tokenizer.facts().eos})
+    if (id) text.stop.push_back(*id);
+  return text;
 }
 
 }  // namespace
 
 generate::Text generate::begin_text(const Options& options, std::size_t vocab_size) {
-  Text text = text_of_folder(options, vocab_size);
+  Text text = text_of(options, vocab_size);
   const std::vector<bora::TokenId> named = bora::stop_ids(options.model);
   text.stop.insert(text.stop.end(), named.begin(), named.end());
   return text;

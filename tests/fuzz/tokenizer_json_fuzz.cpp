@@ -1,5 +1,6 @@
 // A tokenizer.json: refused, or it encodes any text, and what it decodes to is bytes.
 #include "fuzz/fuzz.hpp"
+#include <bora/io/load_tokenizer.hpp>
 #include <bora/io/tokenizer_json.hpp>
 #include <cstddef>
 #include <cstdint>

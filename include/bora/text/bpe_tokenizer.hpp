@@ -62,7 +62,8 @@ struct BpeVocabulary {
   std::string unknown_token = "<unk>";  ///< a special token; empty: there is none
   std::string bos_token = "<s>";        ///< likewise
   std::string eos_token = "</s>";       ///< likewise
-  /// Whether there are pieces for all bytes. If not, characters without a piece are the unknown token, one for a run.
+  /// Whether there must be pieces for all bytes. If not, characters without a piece or bytes are the unknown token, one
+  /// for a run of them.
   bool byte_fallback = true;
 };
 
@@ -98,7 +99,9 @@ class BpeTable {
     kinds_.assign(pieces(), Kind::text);
     for (const std::string& piece : vocabulary_.special_tokens) kind(require(index, piece)) = Kind::special;
     add_tokens(index);
-    for (std::size_t byte = 0; vocabulary.byte_fallback && byte < 256; ++byte) set_byte(index, byte);
+    merges_.bytes.fill(-1);
+    for (std::size_t byte = 0; byte < 256; ++byte)
+      if (vocabulary.byte_fallback || index.find(byte_piece(byte)) >= 0) set_byte(index, byte);
     add_texts();
     add_characters();
     add_merges(index);
@@ -214,8 +217,9 @@ class BpeTable {
   void add_texts() {
     for (std::size_t id = 0; id < pieces(); ++id)
       texts_.push_back(kinds_[id] == Kind::text ? bpe_spaced(vocabulary_.pieces[id]) : std::string());
-    for (std::size_t value = 0; vocabulary_.byte_fallback && value < 256; ++value)
-      texts_[static_cast<std::size_t>(merges_.bytes[value])] = static_cast<char>(static_cast<unsigned char>(value));
+    for (std::size_t value = 0; value < 256; ++value)
+      if (merges_.bytes[value] >= 0)
+        texts_[static_cast<std::size_t>(merges_.bytes[value])] = static_cast<char>(static_cast<unsigned char>(value));
     for (std::size_t i = 0; i < spelled_.size(); ++i)  // words at ids that no piece has
       if (const auto id = static_cast<std::size_t>(spelled_[i].id); id < pieces() && vocabulary_.pieces[id].empty())
         texts_[id] = words_[i];

@@ -26,9 +26,9 @@ namespace bora { inline namespace BORA_ABI {
 
 /// Two tokens that join to a third.
 struct TokenMerge {
-  TokenId left = 0;
-  TokenId right = 0;
-  TokenId joined = 0;
+  TokenId left = 0;        ///< the first
+  TokenId right = 0;       ///< the second
+  TokenId joined = 0;      ///< what they join to
   std::uint32_t rank = 0;  ///< lower ranks are merged first, the leftmost among equals
 };
 
@@ -41,7 +41,7 @@ struct ByteLevelVocabulary {
   Normalizer normalizer = {};                 ///< what is left is normalised
   bool prefix_space = false;                  ///< a space goes in front of what does not begin with one
   Splitter splitter = {};                     ///< and cut into words
-  TokenizerFacts facts = {.kind = "byte-level BPE"};
+  TokenizerFacts facts = {.kind = "byte-level BPE"};  ///< ids that begin and end texts
 };
 
 namespace detail {

@@ -31,7 +31,7 @@ enum class GgufTokenType : std::int32_t {
   byte = 6
 };
 
-/// What the keys of a GGUF file say about its tokenizer, each member named after its key without `tokenizer.ggml.`;
+/// What the keys of a GGUF file say about its tokenizer, each member named after its key (tokenizer.ggml.tokens, …);
 /// checked by make_tokenizer, not by who fills it. An absent key is an empty vector, string or optional.
 struct GgufVocabulary {
   std::string model;                              ///< "llama" (SentencePiece BPE) or "gpt2" (byte-level BPE)
@@ -127,7 +127,6 @@ class GgufTokenizer {
                              .byte_fallback = false};
     for (std::size_t id = 0; id < v_.tokens.size(); ++id) {
       const std::string& token = v_.tokens[id];
-      if (type(id) == GgufTokenType::byte) vocabulary.byte_fallback = true;
       if (token.empty()) continue;
       if (special(id)) vocabulary.special_tokens.push_back(token);
       if (type(id) == GgufTokenType::user_defined)
@@ -135,6 +134,7 @@ class GgufTokenizer {
             {.id = static_cast<TokenId>(id), .content = bpe_spaced(token), .special = false});
     }
     if (facts.unknown) vocabulary.unknown_token = v_.tokens[static_cast<std::size_t>(*facts.unknown)];
+    if (vocabulary.unknown_token.empty()) vocabulary.byte_fallback = true;  // there must be all bytes
     return Tokenizer(std::make_shared<const BpeCore>(BpeTokenizer(vocabulary))).with(std::move(facts));
   }
 

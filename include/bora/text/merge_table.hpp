@@ -151,7 +151,7 @@ class Seams {
 struct MergeVocabulary {
   CharacterTable characters;
   std::array<TokenId, 256> bytes{};  ///< for characters without an id, and for bytes that are no UTF-8
-  TokenId unknown = -1;              ///< for a run of characters without an id, where bytes have none; else -1
+  TokenId unknown = -1;              ///< for a run of characters without an id and bytes; -1: all bytes have ids
   TokenId space = -1;                ///< of a space, or -1 where it is a byte
   TokenId cut_before = -1;           ///< no merge reaches across the beginning of this token
   PairTable pairs;

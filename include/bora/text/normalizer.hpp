@@ -38,6 +38,7 @@ class Normalizer {
   /// \param steps  with maps that are not null
   explicit Normalizer(std::vector<Step> steps) : steps_(std::move(steps)) {}
 
+  /// Whether there are no steps.
   bool empty() const noexcept { return steps_.empty(); }
   /// Whether only canonical normalisation happens, so that a text can be cut between ASCII characters before.
   bool canonical() const noexcept {

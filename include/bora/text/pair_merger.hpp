@@ -172,7 +172,7 @@ class StretchEncoder {
   void add_character(std::string_view character, bool whole, std::vector<TokenId>& out) {
     const TokenId id = whole ? vocabulary_->characters.find(code_point(character)) : -1;
     if (prefix_ != Prefix::none) add_prefix(id, character == " ", out);
-    if (id < 0 && vocabulary_->unknown >= 0) return add_unknown(out);
+    if (id < 0 && vocabulary_->unknown >= 0 && !has_bytes(character)) return add_unknown(out);
     unknown_ = false;
     if (id >= 0) return add_symbol(id, out);
     for (const char byte : character) add_symbol(vocabulary_->bytes[static_cast<unsigned char>(byte)], out);
@@ -182,8 +182,13 @@ class StretchEncoder {
     if (prefix_ == Prefix::always || !there) add_space(out);
     prefix_ = Prefix::none;
   }
+  bool has_bytes(std::string_view character) const noexcept {
+    for (const char byte : character)
+      if (vocabulary_->bytes[static_cast<unsigned char>(byte)] < 0) return false;
+    return true;
+  }
   void add_space(std::vector<TokenId>& out) {
-    if (vocabulary_->space < 0 && vocabulary_->unknown >= 0) return add_unknown(out);
+    if (vocabulary_->space < 0 && vocabulary_->bytes[' '] < 0) return add_unknown(out);
     add_symbol(vocabulary_->space >= 0 ? vocabulary_->space : vocabulary_->bytes[' '], out);
   }
   void add_unknown(std::vector<TokenId>& out) {

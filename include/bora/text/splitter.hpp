@@ -20,9 +20,9 @@ enum class SplitBehavior {
 
 /// One step of a splitter: cuts each piece at the matches of a pattern.
 struct SplitStep {
-  std::shared_ptr<const TextPattern> pattern;
-  SplitBehavior behavior = SplitBehavior::isolated;
-  bool inverted = false;  ///< what lies between matches is taken for the matches
+  std::shared_ptr<const TextPattern> pattern;        ///< what is searched for
+  SplitBehavior behavior = SplitBehavior::isolated;  ///< what becomes of a match
+  bool inverted = false;                             ///< what lies between matches is taken for the matches
 };
 
 /// Cuts a text by steps, each of which cuts the pieces of the one before.
@@ -37,6 +37,7 @@ class Splitter {
         step.behavior = SplitBehavior::isolated;
   }
 
+  /// Whether there are no steps: a text is one word.
   bool empty() const noexcept { return steps_.empty(); }
   /// Whether a text is always cut in front of the space between an ASCII letter or digit and an ASCII letter.
   bool cuts_at_words() const noexcept {

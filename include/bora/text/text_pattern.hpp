@@ -11,8 +11,8 @@ namespace bora { inline namespace BORA_ABI {
 
 /// A match, as offsets in a text.
 struct TextMatch {
-  std::size_t begin = 0;
-  std::size_t end = 0;
+  std::size_t begin = 0;  ///< of its first byte
+  std::size_t end = 0;    ///< behind its last byte
 };
 
 /// A compiled regular expression. Const members may be called from several threads at once.

@@ -180,7 +180,7 @@ class BpeCore : public TokenizerCore {
  private:
   static std::optional<TokenId> known(TokenId id) { return id < 0 ? std::nullopt : std::optional(id); }
   static TokenizerFacts facts_of(const BpeTokenizer& tokenizer, AddedTokens added) {
-    return {.kind = tokenizer.vocabulary().byte_fallback ? "BPE of characters with byte fallback" : "BPE of characters",
+    return {.kind = "BPE of characters with byte fallback",
             .bos = known(tokenizer.bos()),
             .eos = known(tokenizer.eos()),
             .unknown = known(tokenizer.unknown()),

@@ -41,7 +41,7 @@ struct UnigramVocabulary {
   LeadingSpace leading_space = LeadingSpace::text;      ///< what encoding puts in front
   bool split_at_spaces = false;                         ///< whether each "▁" begins a word
   DecodedSpace decoded_space = DecodedSpace::drop_one;  ///< what decoding drops
-  TokenizerFacts facts = {.kind = "Unigram"};
+  TokenizerFacts facts = {.kind = "Unigram"};           ///< ids that begin and end texts
 };
 
 namespace detail {

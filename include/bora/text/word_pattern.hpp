@@ -199,9 +199,10 @@ class WordPattern : public TextPattern {
 
 }  // namespace detail
 
-/// Compiles what the published byte-level tokenizers use: classes of characters (sets, \s, \d, \w, general categories)
-/// with ?, *, +, {m,n} and their possessive forms, groups of alternatives that are not repeated, (?i:…) for ASCII, and
-/// looking ahead for one character. Null for any other construct: anchors, scripts, back references, lazy repetition.
+/// Compiles what the published byte-level tokenizers use: classes of characters (sets, white space, digits, general
+/// categories) with ?, *, +, {m,n} and their possessive forms, groups of alternatives that are not repeated, (?i:…) for
+/// ASCII, and looking ahead for one character. Null for any other construct: anchors, scripts, back references, lazy
+/// repetition.
 inline std::shared_ptr<const TextPattern> word_pattern(const std::string& pattern) {
   return detail::WordPattern::compile(pattern);
 }
