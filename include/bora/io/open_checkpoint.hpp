@@ -55,6 +55,8 @@ class OpenCheckpoint {
   CheckpointNames names() const noexcept {
     return folder_ ? folder_->names() : gguf_ ? gguf_->names() : CheckpointNames{};
   }
+  /// The files of a GGUF checkpoint; null for others.
+  const GgufFiles* gguf() const noexcept { return gguf_ ? &gguf_->files() : nullptr; }
   /// A tensor of the model as it is stored.
   StoredTensor stored(TensorId id, TensorShape shape) const {
     return visit([&](const auto& file) { return file.stored(id, shape); });
