@@ -109,7 +109,7 @@ class GgufTokenizer {
     if (v_.scores.size() != v_.tokens.size())
       refuse("scores",
              message("has ", v_.scores.size(), " entries, expected ", v_.tokens.size(), ", one for each of tokens"));
-    TokenizerFacts facts = this->facts("SentencePiece BPE");
+    TokenizerFacts facts = this->facts("GGUF SentencePiece BPE");
     facts.bos = llama_id("bos_token_id", v_.bos_token_id, 1);
     facts.eos = llama_id("eos_token_id", v_.eos_token_id, 2);
     facts.unknown = llama_id("unknown_token_id", v_.unknown_token_id, 0);
@@ -153,7 +153,7 @@ class GgufTokenizer {
     const NamedSplitting& named = splitting();
     vocabulary.splitter = make_splitter(named);
     vocabulary.ignore_merges = named.ignores_merges;
-    vocabulary.facts = facts("byte-level BPE");
+    vocabulary.facts = facts("GGUF byte-level BPE");
     if (!v_.add_bos_token) vocabulary.facts.adds_bos = named.adds_bos && vocabulary.facts.bos.has_value();
     return make_tokenizer(std::move(vocabulary));
   }
