@@ -186,8 +186,8 @@ void add_attention_pattern(const Kept& kept, std::size_t rows, Pattern& pattern)
       for (std::size_t r = 0; r < rows; ++r)
         for (std::size_t c = 0; c < width; ++c) pattern.add(std::abs(projected.row(r)[c]) > Policy::clip);
     };
-    add(kept.projected_query, Policy::query_width);
-    add(kept.projected_key, Policy::key_width);
+    add(kept.normed_query, Policy::query_width);
+    add(kept.normed_key, Policy::key_width);
     add(kept.projected_value, Policy::key_width);
   }
 }

@@ -32,6 +32,11 @@ class Config:
         values = (self.values.get(spelling) for spelling in key.split("|"))
         return next((value for value in values if value is not None), default)
 
+    def given(self, key, absent, null):
+        """The value of a key for which null and absence differ."""
+        value = self.values.get(key, absent)
+        return null if value is None else value
+
     def number(self, key, default=None):
         """A C++ double."""
         value = self.get(key, default)
@@ -60,10 +65,27 @@ class Spec:
         self.sizes = f"vocab_size = {vocab_size}, dim = {dim}, layers = {layers}, context = {context}"
         self.dim = dim
         self.tied = False
+        self.kinds = {}
         self.aliases = {}
 
-    def attention(self, heads, kv_heads=None, head_dim=None, mask="bora::Causal", position="bora::NoPosition",
-                  options=()):
+    def attention(self, *arguments, **named):
+        """All layers alike."""
+        self.aliases["Attention"] = self.one_attention(*arguments, **named)
+
+    def pattern(self, alias, kinds, layers):
+        """The layers' kinds, `layers` of keys of `kinds`, which maps a short name to a policy."""
+        period = next(p for p in range(1, len(layers) + 1)
+                      if all(kind == layers[i % p] for i, kind in enumerate(layers)))
+        used = [kind for kind in kinds if kind in layers]
+        if len({kinds[kind] for kind in used}) == 1:
+            self.aliases[alias] = kinds[used[0]]
+            return
+        for kind in used:
+            self.kinds[kind] = kinds[kind]
+        self.aliases[alias] = f"bora::Layers<{', '.join(layers[:period])}>"
+
+    def one_attention(self, heads, kv_heads=None, head_dim=None, mask="bora::Causal", position="bora::NoPosition",
+                      options=()):
         kv_heads = kv_heads or heads
         if head_dim is None:
             if self.dim % heads:
@@ -78,13 +100,14 @@ class Spec:
         else:
             kind, shape = "GroupedQuery", f".heads = {heads}, .kv_heads = {kv_heads}, .head_dim = {head_dim}"
         arguments = ", ".join([f"bora::HeadShape{{{shape}}}", mask, position, *options])
-        self.aliases["Attention"] = f"bora::{kind}Attention<{arguments}>"
+        return f"bora::{kind}Attention<{arguments}>"
 
     def text(self, name, origin):
         lines = [f"  static constexpr std::size_t {self.sizes};"]
         if self.tied:
             lines.append("  static constexpr bool tie_embeddings = true;")
-        for alias in ("Position", "Norm", "Attention", "FeedForward", "Residual"):
+        lines += [f"  using {name} = {policy};" for name, policy in self.kinds.items()]
+        for alias in ("Position", "EmbeddingScale", "LogitCap", "Norm", "Attention", "FeedForward", "Residual"):
             if alias in self.aliases:
                 lines.append(f"  using {alias} = {self.aliases[alias]};")
         body = "\n".join(lines)
@@ -112,76 +135,293 @@ def feed_forward(kind, *arguments):
 
 def yarn(scaling, context):
     factor = float(scaling.number("factor"))
-    amplitude = 0.1 * math.log(factor) + 1
-    if abs(scaling.get("attention_factor", amplitude) - amplitude) > 1e-6:
-        raise Unsupported(f"attention_factor is {scaling.get('attention_factor')!r}; expected 0.1 ln(factor) + 1")
-    for key in ("mscale", "mscale_all_dim"):
-        scaling.only(key, None)
-    scaling.only("truncate", True)
+    usual = 1.0 if factor <= 1 else 0.1 * math.log(factor) + 1
+    amplitude = scaling.get("attention_factor")
+    if amplitude is None:
+        mscale, mscale_all = scaling.get("mscale"), scaling.get("mscale_all_dim")
+        part = lambda m: 1.0 if factor <= 1 else 0.1 * m * math.log(factor) + 1
+        amplitude = part(mscale) / part(mscale_all) if mscale and mscale_all else usual
+    more = "" if abs(amplitude - usual) <= 1e-7 * usual else f", .attention_factor = {number(amplitude)}"
+    if not scaling.only("truncate", True, False):
+        more += ", .truncate = false"
     return (f"bora::YarnScaling<bora::YarnSettings{{.factor = {number(factor)}, "
             f".original_context = {scaling.number('original_max_position_embeddings', context)}, "
-            f".beta_fast = {scaling.number('beta_fast', 32)}, .beta_slow = {scaling.number('beta_slow', 1)}}}>")
+            f".beta_fast = {scaling.number('beta_fast', 32)}, .beta_slow = {scaling.number('beta_slow', 1)}{more}}}>")
 
 
-def rope_scaling(config, parameters):
-    """The policy for what `rope_scaling` or, in newer files, `rope_parameters` says; None for none."""
-    scaling = Config(config.get("rope_scaling") or parameters.values)
+# The keys of an object that says how positions are scaled, by its kind.
+SCALING_KEYS = {"default": {"factor"}, "linear": {"factor"},
+                "llama3": {"factor", "low_freq_factor", "high_freq_factor"},
+                "yarn": {"factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim", "truncate"}}
+NEUTRAL_KEYS = {"rope_type", "type", "rope_theta", "partial_rotary_factor", "original_max_position_embeddings",
+                "attention_factor", "finetuned", "rotary_emb_base", "rotary_pct"}
+
+
+def scaling_policy(scaling, context):
+    """The policy for an object that says how positions are scaled; None for none."""
     kind = scaling.get("rope_type|type", "default")
-    if kind == "default":
+    if kind not in SCALING_KEYS:
+        raise Unsupported(f"rope_scaling is of type {kind!r}; expected default, linear, yarn or llama3")
+    for key, value in scaling.values.items():
+        if value is not None and key not in SCALING_KEYS[kind] | NEUTRAL_KEYS:
+            raise Unsupported(f"rope_scaling of type {kind!r} has {key}; expected no such key")
+    if kind != "yarn":
+        scaling.only("attention_factor", 1)
+    if kind == "yarn":
+        return yarn(scaling, context)
+    if kind == "default" or (kind == "linear" and scaling.get("factor") == 1):
         return None
     if kind == "linear":
         return f"bora::LinearScaling<{scaling.number('factor')}>"
-    if kind == "yarn":
-        return yarn(scaling, config.get("max_position_embeddings"))
-    if kind == "llama3":
-        return (f"bora::Llama3Scaling<bora::Llama3Settings{{.factor = {scaling.number('factor')}, "
-                f".low_frequency = {scaling.number('low_freq_factor')}, "
-                f".high_frequency = {scaling.number('high_freq_factor')}, "
-                f".original_context = {scaling.number('original_max_position_embeddings')}}}>")
-    raise Unsupported(f"rope_scaling is of type {kind!r}; expected default, linear, yarn or llama3")
+    return (f"bora::Llama3Scaling<bora::Llama3Settings{{.factor = {scaling.number('factor')}, "
+            f".low_frequency = {scaling.number('low_freq_factor')}, "
+            f".high_frequency = {scaling.number('high_freq_factor')}, "
+            f".original_context = {scaling.number('original_max_position_embeddings')}}}>")
 
 
-def rope(config, theta, share=1):
-    parameters = Config(config.get("rope_parameters", {}))  # where newer files keep theta and the kind of scaling
-    scaling = rope_scaling(config, parameters)
-    arguments = [config.number("rope_theta", parameters.get("rope_theta", theta))]
+def rotation(theta, share=1, scaling=None):
+    if theta is None:
+        raise Unsupported("rope_theta is absent; expected it")
+    arguments = [number(theta)]
     if share != 1 or scaling:
         arguments.append(number(share))
     return f"bora::Rope<{', '.join(arguments + ([scaling] if scaling else []))}>"
 
 
-def llama_like(config):
+def rope(config, theta, share=1):
+    parameters = Config(config.get("rope_parameters", {}))  # where newer files keep theta and the kind of scaling
+    scaling = Config(config.get("rope_scaling") or parameters.values)
+    theta = config.get("rope_theta", parameters.get("rope_theta", scaling.get("rope_theta", theta)))
+    return rotation(theta, share, scaling_policy(scaling, config.get("max_position_embeddings")))
+
+
+def rope_of_kinds(config, theta, sliding_theta):
+    """The rotations of full and of sliding layers, which are not scaled unless the file says so.
+    `sliding_theta`: what an absent one means; None: that of the full layers."""
+    parameters = config.get("rope_parameters", {})
+    kinds = {kind: Config(parameters.get(kind) or {}) for kind in ("full_attention", "sliding_attention")}
+    if not any(kind.values for kind in kinds.values()):
+        full = rope(config, theta)
+        own = config.get("rope_theta", Config(parameters).get("rope_theta", theta))
+        local = config.get("rope_local_base_freq", sliding_theta)
+        return full, rotation(own if sliding_theta is None else local)
+    context = config.get("max_position_embeddings")
+    full, sliding = kinds["full_attention"], kinds["sliding_attention"]
+    own = full.get("rope_theta", config.get("rope_theta", theta))
+    local = sliding.get("rope_theta", config.get("rope_local_base_freq", sliding_theta))
+    return (rotation(own, 1, scaling_policy(full, context)),
+            rotation(own if local is None else local, 1, scaling_policy(sliding, context)))
+
+
+# What the families' own configuration classes assume for absent keys.
+DEFAULTS = {
+    "llama": {},
+    "mistral": {"intermediate_size": 14336, "num_key_value_heads": 8, "max_position_embeddings": 131072},
+    "ministral": {"intermediate_size": 14336, "num_key_value_heads": 8, "max_position_embeddings": 131072},
+    "mixtral": {"intermediate_size": 14336, "num_key_value_heads": 8, "max_position_embeddings": 131072,
+                "rms_norm_eps": 1e-5},
+    "olmo": {"vocab_size": 50304},
+    "olmo2": {"vocab_size": 50304, "rms_norm_eps": 1e-5},
+    "olmo3": {"vocab_size": 50304, "rms_norm_eps": 1e-5},
+    "olmoe": {"vocab_size": 50304, "hidden_size": 2048, "intermediate_size": 2048, "num_hidden_layers": 16,
+              "num_attention_heads": 16, "max_position_embeddings": 4096, "rms_norm_eps": 1e-5, "num_experts": 64,
+              "num_experts_per_tok": 8},
+    "qwen2": {"vocab_size": 151936, "intermediate_size": 22016, "num_key_value_heads": 32,
+              "max_position_embeddings": 32768},
+    "qwen3": {"vocab_size": 151936, "intermediate_size": 22016, "num_key_value_heads": 32,
+              "max_position_embeddings": 32768},
+    "qwen3_moe": {"vocab_size": 151936, "hidden_size": 2048, "intermediate_size": 6144, "num_hidden_layers": 24,
+                  "num_key_value_heads": 4, "max_position_embeddings": 32768, "num_experts": 128,
+                  "num_experts_per_tok": 8},
+    "gemma2": {"vocab_size": 256000, "hidden_size": 2304, "intermediate_size": 9216, "num_hidden_layers": 26,
+               "num_attention_heads": 8, "num_key_value_heads": 4, "max_position_embeddings": 8192},
+    "gemma3_text": {"vocab_size": 262208, "hidden_size": 2304, "intermediate_size": 9216, "num_hidden_layers": 26,
+                    "num_attention_heads": 8, "num_key_value_heads": 4, "max_position_embeddings": 131072},
+}
+COMMON_DEFAULTS = {"vocab_size": 32000, "hidden_size": 4096, "intermediate_size": 11008, "num_hidden_layers": 32,
+                   "num_attention_heads": 32, "max_position_embeddings": 2048, "rms_norm_eps": 1e-6}
+
+
+def llama_spec(config):
+    """A Llama-like family: the spec with its sizes, and a function for the family's default of a key."""
     family = config.values["model_type"]
     config.only("partial_rotary_factor", 1)
-    gated = {"Silu": "SwiGlu", "Gelu": "GeGlu"}
-    kind = activation(config, "hidden_act", "silu")
-    if kind not in gated:
-        raise Unsupported(f"hidden_act is {config.get('hidden_act')!r}; bora gates with silu and gelu")
+    default = lambda key: DEFAULTS[family].get(key, COMMON_DEFAULTS.get(key))
+    size = lambda key: config.whole(key, default(key))
+    spec = Spec(size("vocab_size"), size("hidden_size"), size("num_hidden_layers"), size("max_position_embeddings"))
+    spec.tied = bool(config.get("tie_word_embeddings", family.startswith("gemma")))
+    spec.layers = size("num_hidden_layers")
+    spec.eps = number(config.get("rms_norm_eps", default("rms_norm_eps")))
+    spec.aliases["Norm"] = f"bora::RmsNorm<{spec.eps}>"
+    return spec, default
+
+
+def gated(config, hidden, activation_key="hidden_act", usual="silu", bias=()):
+    kinds = {"Silu": "SwiGlu", "Gelu": "GeGlu", "GeluTanh": "GeGluTanh"}
+    kind = activation(config, activation_key, usual)
+    if kind not in kinds:
+        raise Unsupported(f"{activation_key} is {config.get(activation_key)!r}; bora gates with silu and gelu")
+    return feed_forward(kinds[kind], hidden, *bias)
+
+
+def heads_of(config, default):
+    """The numbers and the width of the heads: arguments of Spec.attention."""
+    family = config.values["model_type"]
+    heads = config.whole("num_attention_heads", default("num_attention_heads"))
+    absent = {"qwen3": 128, "gemma2": 256, "gemma3_text": 256}.get(family)
+    head_dim = None if family == "olmo" else config.given("head_dim", absent, None)
+    return heads, config.get("num_key_value_heads", default("num_key_value_heads")), head_dim
+
+
+def layer_kinds(config, layers, usual):
+    """Whether each layer is sliding or full: from layer_types or, where it is absent, from usual(layer)."""
+    types = config.get("layer_types")
+    if types is None:
+        return ["Sliding" if usual(layer) else "Full" for layer in range(layers)]
+    words = {"sliding_attention": "Sliding", "full_attention": "Full"}
+    if len(types) != layers or any(kind not in words for kind in types):
+        raise Unsupported(f"layer_types is {types!r}; expected {layers} of sliding_attention and full_attention")
+    return [words[kind] for kind in types]
+
+
+def sliding_mask(config):
+    window = config.given("sliding_window", 4096, None)  # absent and null differ: null is no window
+    return "bora::Causal" if window is None else f"bora::SlidingWindow<{window}>"
+
+
+def sliding_and_full(config, spec, heads, layers, ropes, options):
+    """Layers with a window and without, each kind with its rotation."""
+    full, sliding = ropes
+    spec.pattern("Attention",
+                 {"Sliding": spec.one_attention(*heads, sliding_mask(config), sliding, options),
+                  "Full": spec.one_attention(*heads, "bora::Causal", full, options)}, layers)
+
+
+def biases(config):
+    return ["bora::Bias"] if config.get("attention_bias") else []
+
+
+def qk_norm(spec, scope, offset=""):
+    return [f"bora::QkNorm<bora::{scope}, bora::RmsNorm<{spec.eps}{offset}>>"]
+
+
+def mixture(config, default, expert):
+    router = "TopKRouter" if config.get("norm_topk_prob", False) else "SoftmaxTopKRouter"
+    return (f"bora::MixtureOfExperts<{config.whole('num_experts|num_local_experts', default('num_experts'))}, "
+            f"bora::{router}<{config.whole('num_experts_per_tok', default('num_experts_per_tok'))}>, {expert}>")
+
+
+def llama_like(config):
+    family = config.values["model_type"]
+    spec, default = llama_spec(config)
     bias = ["bora::Bias"] if family == "llama" and config.get("mlp_bias") else []
-    context = {"llama": 2048, "olmo": 2048}.get(family, 131072)
-    spec = Spec(config.whole("vocab_size"), config.whole("hidden_size"), config.whole("num_hidden_layers"),
-                config.whole("max_position_embeddings", context))
-    spec.tied = bool(config.get("tie_word_embeddings", False))
-
+    options = (clip(config) if family == "olmo" else []) + biases(config)
     mask = "bora::Causal"
-    if family in ("mistral", "mixtral"):
-        absent = 4096 if family == "mistral" else None  # absent and null differ: null is no window
-        window = config.values.get("sliding_window", absent)
-        if window is not None:
-            mask = f"bora::SlidingWindow<{window}>"
-    options = (clip(config) if family == "olmo" else []) + (["bora::Bias"] if config.get("attention_bias") else [])
-    spec.attention(config.whole("num_attention_heads"), config.get("num_key_value_heads"), config.get("head_dim"),
-                   mask, rope(config, 1e6 if family == "mixtral" else 1e4), options)
-
+    if family == "mixtral":
+        window = config.get("sliding_window")
+        mask = "bora::Causal" if window is None else f"bora::SlidingWindow<{window}>"
+    position = rope(config, 1e6 if family == "mixtral" else 1e4)
+    spec.attention(*heads_of(config, default), mask, position, options)
     if family == "olmo":
         spec.aliases["Norm"] = "bora::NonParametricLayerNorm<1e-05>"
-    else:
-        spec.aliases["Norm"] = f"bora::RmsNorm<{number(config.get('rms_norm_eps', 1e-5 if family == 'mixtral' else 1e-6))}>"
-    spec.aliases["FeedForward"] = feed_forward(gated[kind], config.whole("intermediate_size"), *bias)
+    hidden = config.whole("intermediate_size", default("intermediate_size"))
+    spec.aliases["FeedForward"] = gated(config, hidden, bias=bias)
     if family == "mixtral":
         spec.aliases["FeedForward"] = (f"bora::MixtureOfExperts<{config.whole('num_local_experts|num_experts', 8)}, "
                                        f"bora::TopKRouter<{config.whole('num_experts_per_tok', 2)}>, "
                                        f"{spec.aliases['FeedForward']}>")
+    return spec
+
+
+def mistral(config):
+    """Mistral and Ministral."""
+    spec, default = llama_spec(config)
+    position = rope(config, 1e4)
+    sliding_and_full(config, spec, heads_of(config, default), layer_kinds(config, spec.layers, lambda layer: True),
+                     (position, position), biases(config))
+    spec.aliases["FeedForward"] = gated(config, config.whole("intermediate_size", default("intermediate_size")))
+    return spec
+
+
+def olmo2(config):
+    """OLMo 2 and 3, which differ in the kinds of layers."""
+    spec, default = llama_spec(config)
+    options = biases(config) + qk_norm(spec, "WholeWidth")
+    heads = heads_of(config, default)
+    config.only("clip_qkv", None)
+    if config.values["model_type"] == "olmo3":
+        layers = layer_kinds(config, spec.layers, lambda layer: (layer + 1) % 4 != 0)
+        sliding_and_full(config, spec, heads, layers, rope_of_kinds(config, None, None), options)
+    else:
+        spec.attention(*heads, "bora::Causal", rope(config, 1e4), options)
+    spec.aliases["FeedForward"] = gated(config, config.whole("intermediate_size", default("intermediate_size")))
+    spec.aliases["Residual"] = "bora::OutputNormResidual"
+    return spec
+
+
+def olmoe(config):
+    spec, default = llama_spec(config)
+    options = biases(config) + clip(config) + qk_norm(spec, "WholeWidth")
+    spec.attention(*heads_of(config, default), "bora::Causal", rope(config, 1e4), options)
+    expert = gated(config, config.whole("intermediate_size", default("intermediate_size")))
+    spec.aliases["FeedForward"] = mixture(config, default, expert)
+    return spec
+
+
+def qwen(config):
+    """Qwen 2, 2.5 and 3, dense and with experts."""
+    family = config.values["model_type"]
+    spec, default = llama_spec(config)
+    options = ["bora::QkvBias"] if family == "qwen2" else biases(config) + qk_norm(spec, "PerHead")
+    heads, position = heads_of(config, default), rope(config, 1e4)
+    if config.get("use_sliding_window", False):
+        first = 0 if family == "qwen3_moe" else config.get("max_window_layers", 28)
+        layers = layer_kinds(config, spec.layers, lambda layer: layer >= first)
+        sliding_and_full(config, spec, heads, layers, (position, position), options)
+    else:
+        spec.attention(*heads, "bora::Causal", position, options)
+    dense = gated(config, config.whole("intermediate_size", default("intermediate_size")))
+    spec.aliases["FeedForward"] = dense
+    if family == "qwen3_moe":
+        experts = mixture(config, default, gated(config, config.whole("moe_intermediate_size", 768)))
+        step, without = config.whole("decoder_sparse_step", 1), config.get("mlp_only_layers", [])
+        spec.pattern("FeedForward", {"Experts": experts, "Dense": dense},
+                     ["Experts" if layer not in without and (layer + 1) % step == 0 else "Dense"
+                      for layer in range(spec.layers)])
+    return spec
+
+
+def gemma(config):
+    """Gemma 2 and 3 (text)."""
+    third = config.values["model_type"] == "gemma3_text"
+    spec, default = llama_spec(config)
+    offset = ", bora::UnitOffset"
+    spec.aliases["Norm"] = f"bora::RmsNorm<{spec.eps}{offset}>"
+    spec.aliases["EmbeddingScale"] = "bora::RootOfWidth"
+    spec.aliases["Residual"] = "bora::SandwichResidual"
+    config.only("use_bidirectional_attention", False)
+    heads = heads_of(config, default)
+    head_dim = heads[2] or config.whole("hidden_size", default("hidden_size")) // heads[0]
+    options = biases(config) + (qk_norm(spec, "PerHead", offset) if third else [])
+    width = config.get("query_pre_attn_scalar", 256)
+    if width != head_dim:
+        options.append(f"bora::ScoreWidth<{number(width)}>")
+    cap = config.given("attn_logit_softcapping", None if third else 50.0, None)
+    if cap is not None:
+        options.append(f"bora::SoftCap<{number(cap)}>")
+    last_cap = config.given("final_logit_softcapping", None if third else 30.0, None)
+    if last_cap is not None:
+        spec.aliases["LogitCap"] = f"bora::SoftCap<{number(last_cap)}>"
+    if third:
+        period = config.get("sliding_window_pattern|_sliding_window_pattern", 6)
+        ropes = rope_of_kinds(config, 1e6, 1e4)
+    else:
+        period = 2
+        ropes = (rope(config, 1e4),) * 2
+    layers = layer_kinds(config, spec.layers, lambda layer: (layer + 1) % period != 0)
+    sliding_and_full(config, spec, heads, layers, ropes, options)
+    spec.aliases["FeedForward"] = gated(config, config.whole("intermediate_size", default("intermediate_size")),
+                                        "hidden_activation|hidden_act", "gelu_pytorch_tanh")
     return spec
 
 
@@ -269,8 +509,9 @@ def gpt_neox(config):
     return spec
 
 
-FAMILIES = {"llama": llama_like, "mistral": llama_like, "mixtral": llama_like, "olmo": llama_like, "gpt2": gpt2,
-            "falcon": falcon, "RefinedWeb": falcon, "RefinedWebModel": falcon, "mpt": mpt, "gpt_neox": gpt_neox}
+FAMILIES = {"llama": llama_like, "mistral": mistral, "ministral": mistral, "mixtral": llama_like, "olmo": llama_like,
+            "olmo2": olmo2, "olmo3": olmo2, "olmoe": olmoe, "qwen2": qwen, "qwen3": qwen, "qwen3_moe": qwen,
+            "gemma2": gemma, "gemma3_text": gemma, "gpt2": gpt2, "falcon": falcon, "RefinedWeb": falcon, "RefinedWebModel": falcon, "mpt": mpt, "gpt_neox": gpt_neox}
 
 
 def make_spec(values, name="Checkpoint", origin="a config.json"):

@@ -50,8 +50,9 @@ struct ConfigValue {
 
 /// A key of config.json and its value.
 struct ConfigEntry {
-  /// Whether the key is compared and written, only compared (no policy implements another value), or only written.
-  enum class Use { compare_and_write, compare, write };
+  /// Whether the key is compared and written, only compared (no policy implements another value), only written, or
+  /// neither: absent from what is written.
+  enum class Use { compare_and_write, compare, write, neither };
 
   std::string_view within;  ///< the object that holds the key; empty: the config itself
   std::string_view names;   ///< "n_embd|hidden_size" for two spellings; the first is written
@@ -154,6 +155,9 @@ class ConfigKeys {
   const std::vector<ConfigEntry>& entries() const noexcept { return entries_; }
   /// The file's spelling, which decides some defaults; empty if no file is read.
   std::string_view model_type() const noexcept { return model_type_; }
+  /// Whether the values of the keys that follow are compared with a model's one by one. Not where a key may matter to
+  /// no layer: then only the descriptions are.
+  void compare(bool by_key) noexcept { compares_ = by_key; }
   /// The keys that follow are in an object of this name; empty: at the top level.
   void enter(std::string_view within) noexcept { within_ = within; }
 
@@ -189,7 +193,8 @@ class ConfigKeys {
     for (const PolicyWord& word : words)
       if (word.description().name == policy.name) value = word.word;
     value = take(names, ConfigValue::Kind::word, value, missing, {});
-    const auto found = std::ranges::find(words, detail::plain_word(value.word), &PolicyWord::word);
+    const auto found = std::ranges::find_if(
+        words, [&](const PolicyWord& word) { return detail::plain_word(word.word) == detail::plain_word(value.word); });
     std::string known;
     for (const PolicyWord& word : words) known += (known.empty() ? "" : ", ") + std::string(word.word);
     check(found != words.end(), "a policy's word: ", known);
@@ -229,6 +234,39 @@ class ConfigKeys {
     attention.add("clip", description_of<ClipQkv<1.0>>());
     real_at(attention, "clip.limit") = value.number;
   }
+  /// A number, or nothing (null) if the key is missing. It is compared as part of the description only, and not written
+  /// if there is none.
+  ConfigValue optional_real(std::string_view names, ConfigValue value) {
+    const bool none = value.kind == ConfigValue::Kind::null;
+    return take(names, ConfigValue::Kind::fraction, value, nullptr, nullptr,
+                none && !reads() ? ConfigEntry::Use::neither : ConfigEntry::Use::write);
+  }
+  /// A number, or null for none.
+  ConfigValue real_or_null(std::string_view names, ConfigValue value, ConfigValue missing) {
+    return take(names, ConfigValue::Kind::fraction, value, missing, nullptr);
+  }
+  /// The number of a layer, from 0; it may be beyond the last. It is part of a pattern, and so is not compared.
+  void index(std::string_view names, std::size_t& value, std::size_t missing) {
+    value = to_size(take(names, ConfigValue::Kind::whole, value, missing, {}, ConfigEntry::Use::write));
+  }
+  /// True or false, written only if it is not `usual`, which a missing key means.
+  bool optional_flag(std::string_view names, bool value, bool usual) {
+    return take(names, ConfigValue::Kind::boolean, value, usual, usual,
+                value == usual && !reads() ? ConfigEntry::Use::neither : ConfigEntry::Use::write)
+               .number != 0;
+  }
+  /// The value of a key that is an array, in the file or as it was written; null if the key is missing. Throws
+  /// ConfigError for a value of another kind.
+  const Json* array(std::string_view key) const {
+    const Json* found = written_ != nullptr ? detail::find_json(written_->policies_, key) : raw(key);
+    if (found != nullptr && !found->is_array())
+      refuse({"key ", detail::printable(key), " is ", detail::json_kind(*found), ", expected an array"});
+    return found;
+  }
+  /// Writes a key that is an array; does nothing when keys are read.
+  void write_array(std::string_view key, Json values) {
+    if (!reads()) policies_[std::string(key)] = std::move(values);
+  }
   /// A key for which only one value is supported; missing and null mean that value.
   void expect(std::string_view names, ConfigValue only) {
     take(names, only.kind, only, only, only, ConfigEntry::Use::compare);
@@ -243,6 +281,14 @@ class ConfigKeys {
     const std::string key(name);
     if (!reads()) policies_[key] = detail::policy_json(policy);
     if (reads()) policy = detail::policy_of(policies_at(key), key, file());
+  }
+  /// The same of a policy that is absent where it is `usual`.
+  void described(std::string_view name, PolicyDescription& policy, const PolicyDescription& usual) {
+    const std::string key(name);
+    if (!reads() && policy != usual) policies_[key] = detail::policy_json(policy);
+    if (!reads()) return;
+    const Json& holder = config_ == nullptr ? written_->policies_ : config_->json();
+    policy = detail::find_json(holder, key) == nullptr ? usual : detail::policy_of(holder.at(key), key, file());
   }
   /// A pattern of layers: one policy, or an array.
   void pattern(std::string_view name, std::vector<PolicyDescription>& kinds) {
@@ -322,7 +368,7 @@ class ConfigKeys {
   Json json() const {
     Json config = policies_;
     for (const ConfigEntry& entry : entries_) {
-      if (entry.use == ConfigEntry::Use::compare) continue;
+      if (entry.use == ConfigEntry::Use::compare || entry.use == ConfigEntry::Use::neither) continue;
       Json& holder = entry.within.empty() ? config : config[std::string(entry.within)];
       holder[std::string(first_of(entry.names))] = detail::to_json(entry.value);
     }
@@ -372,6 +418,8 @@ class ConfigKeys {
                    const ConfigValue& null, ConfigEntry::Use use = ConfigEntry::Use::compare_and_write) {
     if (written_ != nullptr) value = written_value(names, missing);
     if (config_ != nullptr) value = read(names, kind, missing, null, use);
+    if (!reads() && !compares_ && use == ConfigEntry::Use::compare) use = ConfigEntry::Use::neither;
+    if (!reads() && !compares_ && use == ConfigEntry::Use::compare_and_write) use = ConfigEntry::Use::write;
     entries_.push_back({within_, names, value, use});
     return value;
   }
@@ -386,7 +434,8 @@ class ConfigKeys {
     if (expected_ == nullptr || entries_.size() >= expected_->entries_.size()) return nullptr;
     const ConfigEntry& entry = expected_->entries_[entries_.size()];
     const bool is_it = entry.names == names && entry.within == within_;
-    return is_it && entry.use != ConfigEntry::Use::write ? &entry.value : nullptr;
+    const bool compares = entry.use == ConfigEntry::Use::compare || entry.use == ConfigEntry::Use::compare_and_write;
+    return is_it && compares ? &entry.value : nullptr;
   }
 
   ConfigValue read(std::string_view names, ConfigValue::Kind kind, const ConfigValue& missing, const ConfigValue& null,
@@ -437,6 +486,7 @@ class ConfigKeys {
   const ConfigKeys* written_ = nullptr;   // set when reading written keys back
   Json policies_ = Json::object();        // written by `described` and `pattern`
   std::vector<ConfigEntry> entries_;
+  bool compares_ = true;
   std::string_view within_;
   std::string last_;                  ///< the last key and its value: the beginning of an error message
   std::list<PolicyArgument> absent_;  ///< stand in for arguments that a description lacks

@@ -3,12 +3,14 @@
 #include <bora/core/error.hpp>
 #include <bora/io/families/bora.hpp>
 #include <bora/io/families/falcon.hpp>
+#include <bora/io/families/gemma.hpp>
 #include <bora/io/families/gpt2.hpp>
 #include <bora/io/families/gpt_neox.hpp>
 #include <bora/io/families/llama.hpp>
 #include <bora/io/families/mistral.hpp>
 #include <bora/io/families/mpt.hpp>
 #include <bora/io/families/olmo.hpp>
+#include <bora/io/families/qwen.hpp>
 #include <bora/io/family.hpp>
 #include <bora/model/description.hpp>
 #include <bora/model/description_difference.hpp>
@@ -22,9 +24,12 @@
 namespace bora { inline namespace BORA_ABI {
 
 /// All families. A model is saved as the first that can hold it; "bora" holds every model, in Llama's names.
-inline constexpr Family families[]{detail::mixtral_family,  detail::llama_family,  detail::mistral_family,
-                                   detail::olmo_family,     detail::gpt2_family,   detail::mpt_family,
-                                   detail::gpt_neox_family, detail::falcon_family, detail::own_family};
+inline constexpr Family families[]{detail::mixtral_family,   detail::llama_family,     detail::mistral_family,
+                                   detail::ministral_family, detail::olmo_family,      detail::olmo2_family,
+                                   detail::olmo3_family,     detail::olmoe_family,     detail::qwen2_family,
+                                   detail::qwen3_family,     detail::qwen3_moe_family, detail::gemma2_family,
+                                   detail::gemma3_family,    detail::gpt2_family,      detail::mpt_family,
+                                   detail::gpt_neox_family,  detail::falcon_family,    detail::own_family};
 
 namespace detail {
 
@@ -67,7 +72,10 @@ inline bool can_hold(const Family& family, const ModelDescription& d) {
 inline const Family& saved_family(const CheckpointNames& names, const ModelDescription& d) {
   const Family* named = names.family.empty() ? nullptr : detail::find_family(names.family);
   for (const Family& family : families)
-    if ((named == nullptr || family.names == named->names) && can_hold(family, d)) return family;
+    if ((named == nullptr || family.names == named->names) && (family.suits == nullptr || family.suits(d)) &&
+        can_hold(family, d))
+      return family;
+  if (named != nullptr && can_hold(*named, d)) return *named;
   if (named == nullptr) return families[std::size(families) - 1];
   const auto difference = detail::first_difference(*named, d, detail::written_keys(*named, d));
   throw ConfigError(detail::message("a checkpoint with the names of ", named->model_type,

@@ -39,9 +39,14 @@ struct TensorNames {
   std::string_view down;                ///< out of it
   Fused fused = Fused::none;            ///< of query, key and value
   bool transposed = false;              ///< the matrices of the layers are [in, out]
-  bool has_experts = false;             ///< mixtures have names, Mixtral's
+  bool has_experts = false;             ///< mixtures have names
+  bool experts_in_mlp = false;          ///< "mlp.gate", "mlp.experts.0.gate_proj", …; else Mixtral's names
   std::string_view relative_bias = {};  ///< T5's table
   std::string_view norms_of_parallel_layers[2] = {{}, {}};  ///< where attention and feed-forward have a norm each
+  std::string_view query_norm = {};                         ///< of QkNorm
+  std::string_view key_norm = {};                           ///< of QkNorm
+  std::string_view attention_output_norm = {};              ///< after attention, before the residual is added
+  std::string_view feed_forward_output_norm = {};           ///< after feed-forward
 };
 
 /// A family. It is one file in io/families/, and an entry of the table in io/families.hpp.
@@ -52,6 +57,10 @@ struct Family {
   ModelDescription (*prototype)();               ///< sets what its keys do not say; other values are placeholders
   void (*keys)(ConfigKeys&, ModelDescription&);  ///< reads or writes the rest
   std::span<const std::string_view> older_spellings = {};  ///< of its model_type, which are read too
+  /// Key of the sliding layers' rotary base where all keys are at the top; empty: all layers rotate alike.
+  std::string_view sliding_theta = {};
+  /// Whether a model of no family is saved as this one, if it can hold it; null: it is.
+  bool (*suits)(const ModelDescription&) = nullptr;
 };
 
 namespace detail {
@@ -62,7 +71,9 @@ inline constexpr PolicyWord activation_words[]{{"gelu", description_of<Gelu>},
                                                {"relu", description_of<Relu>},
                                                {"silu", description_of<Silu>}};
 /// Gated layers by their activations' words.
-inline constexpr PolicyWord gated_words[]{{"silu", description_of<SwiGlu<1>>}, {"gelu", description_of<GeGlu<1>>}};
+inline constexpr PolicyWord gated_words[]{{"silu", description_of<SwiGlu<1>>},
+                                          {"gelu", description_of<GeGlu<1>>},
+                                          {"gelu_pytorch_tanh", description_of<GeGluTanh<1>>}};
 
 /// `heads` heads of dim / heads features each: for families without a key for the head's width.
 inline void share_width(ConfigKeys& c, ModelDescription& d, PolicyDescription& attention) {
@@ -100,12 +111,33 @@ inline constexpr ScalingWord scaling_words[]{
       {"beta_slow", "beta_slow", 1.0}}},
 };
 
-inline void scaling_keys(ConfigKeys& c, PolicyDescription& attention) {
+/// YaRN's factor of cosine and sine, in any of the keys that decide it, and whether its bounds are rounded.
+inline void yarn_keys(ConfigKeys& c, PolicyDescription& scaling) {
+  const double factor = scaling.real("factor"), usual = yarn_amplitude(factor);
+  const ConfigValue given = c.optional_real(
+      "attention_factor", scaling.has("attention_factor") ? ConfigValue(scaling.real("attention_factor")) : nullptr);
+  const bool has_factor = given.kind == ConfigValue::Kind::fraction;
+  c.check(!has_factor || given.number > 0, "a number above 0, or null");
+  const double scale = c.optional_real("mscale", nullptr).number,
+               scale_all = c.optional_real("mscale_all_dim", nullptr).number;
+  const bool truncates = c.optional_flag("truncate", !scaling.has("truncate"), true);
+  if (!c.reads()) return;
+  const auto part = [&](double m) { return factor <= 1 ? 1 : 0.1 * m * std::log(factor) + 1; };
+  const double amplitude = has_factor                     ? given.number
+                           : scale != 0 && scale_all != 0 ? part(scale) / part(scale_all)
+                                                          : usual;
+  PolicyDescription& settings = c.policy(scaling, "settings");
+  if (!same_real(amplitude, usual)) settings.add("attention_factor", amplitude);
+  if (!truncates) settings.add("truncate", std::size_t{0});
+}
+
+/// \param within  the object that holds them: `sliding_rotation` for sliding layers
+inline void scaling_keys(ConfigKeys& c, PolicyDescription& attention, std::string_view within = "rope_scaling") {
   PolicyDescription& scaling = c.policy(attention, "position.scaling");
   PolicyWord words[std::size(scaling_words)];
   for (std::size_t i = 0; i < std::size(words); ++i) words[i] = {scaling_words[i].word, scaling_words[i].description};
-  c.enter("rope_scaling");
-  if (const Json* there = c.raw("rope_scaling"))
+  c.enter(within);
+  if (const Json* there = c.raw(within))
     for (const char* key : {"rope_type", "type"})
       if (const Json* type = find_json(*there, key); type != nullptr && *type == "dynamic")
         c.refuse({"key ", c.path(key),
@@ -127,15 +159,14 @@ inline void scaling_keys(ConfigKeys& c, PolicyDescription& attention) {
     c.check(scaling.real("high_frequency") > scaling.real("low_frequency"), "a number above low_freq_factor");
   if (kind.word == "default") c.expect("factor", 1);
   const bool yarn = kind.word == "yarn";
-  if (yarn) c.check(scaling.real("beta_fast") > scaling.real("beta_slow"), "a number below beta_fast");
-  c.expect("attention_factor", yarn ? ConfigValue(0.1 * std::log(scaling.real("factor")) + 1) : ConfigValue(1));
   if (yarn) {
-    c.expect("mscale", nullptr);
-    c.expect("mscale_all_dim", nullptr);
-    c.expect("truncate", true);
+    c.check(scaling.real("beta_fast") > scaling.real("beta_slow"), "a number below beta_fast");
+    yarn_keys(c, scaling);
+  } else {
+    c.expect("attention_factor", 1);
   }
   c.enter("");
-  if (kind.word == "default") c.write("rope_scaling", nullptr);
+  if (kind.word == "default" && within == "rope_scaling") c.write("rope_scaling", nullptr);
 }
 
 /// Base of the rotation.

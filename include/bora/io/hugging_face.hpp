@@ -253,7 +253,8 @@ class HuggingFaceFolder {
   /// The dialect of the file's layers, found from the first layer of each kind.
   void find_dialect() {
     if (!detail::names_of(names_.family).has_experts) return;  // only Llama's names have dialects
-    for (std::size_t layer = 0; layer < std::min<std::size_t>(model_.layers, 2); ++layer) {
+    const std::size_t kinds = std::max<std::size_t>(model_.feed_forward.size(), 2);
+    for (std::size_t layer = 0; layer < std::min(model_.layers, kinds); ++layer) {
       const std::string in = detail::message("layers.", layer, ".");
       const PolicyDescription& f = model_.feed_forward_of(layer);
       dialect_.fused_query_key_value |= there(in + "self_attn.qkv_proj.weight");

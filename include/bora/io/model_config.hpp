@@ -70,7 +70,7 @@ inline ConfigDescription read_config(Json config, const std::filesystem::path& f
       refuse_config(file, "key 'model_type' is '", name, "', which has as ", difference->place, ": ", difference->first,
                     "; the model's type has: ", difference->second);
   }
-  const RotaryConfig unfolded(std::move(config), file);
+  const RotaryConfig unfolded(std::move(config), file, family.sliding_theta);
   ConfigKeys keys(unfolded, file, name, expected ? &*expected : nullptr);
   ConfigDescription found{&family, family.prototype()};
   family.keys(keys, found.model);
@@ -104,6 +104,7 @@ inline const Family& check_config(Json config, const std::filesystem::path& file
 /// \param numbers  "float32" or "bfloat16"
 inline Json config_of(const Family& family, const ModelDescription& d, std::string_view numbers) {
   Json config = detail::written_keys(family, d).json();
+  detail::place_sliding_rotation(config, family.sliding_theta);
   config["model_type"] = family.model_type;
   config["torch_dtype"] = numbers;
   if (!family.architecture.empty()) config["architectures"] = Json::array({family.architecture});

@@ -98,13 +98,14 @@ inline bool is_buffer(std::string_view name, bool in_layer, std::span<const std:
 }
 
 /// The name after the layer's number, for a tensor of an expert or of the router.
-inline std::string expert_word(const FileDialect& dialect, std::string_view name, std::size_t expert) {
+inline std::string expert_word(const TensorNames& words, const FileDialect& dialect, std::string_view name,
+                               std::size_t expert) {
   using Experts = FileDialect::Experts;
-  const std::string block = dialect.experts_in_mlp ? "mlp." : "block_sparse_moe.";
+  const std::string block = dialect.experts_in_mlp || words.experts_in_mlp ? "mlp." : "block_sparse_moe.";
   if (name == "router") return block + "gate";
   if (dialect.experts == Experts::fused) return block + (name == "down" ? "experts.down_proj" : "experts.gate_up_proj");
   const std::string one = message(block, "experts.", expert, ".");
-  if (dialect.experts == Experts::spelled_out) return message(one, name, "_proj");
+  if (dialect.experts == Experts::spelled_out || words.experts_in_mlp) return message(one, name, "_proj");
   return one + (name == "gate" ? "w1" : name == "down" ? "w2" : "w3");
 }
 
@@ -120,13 +121,17 @@ inline std::string word_in_layer(const TensorNames& words, const FileDialect& di
     return std::string(two_norms ? words.norms_of_parallel_layers[0] : words.attention_norm);
   if (name == "feed_forward_norm")
     return std::string(two_norms ? words.norms_of_parallel_layers[1] : words.feed_forward_norm);
+  if (name == "attention_output_norm") return std::string(words.attention_output_norm);
+  if (name == "feed_forward_output_norm") return std::string(words.feed_forward_output_norm);
+  if (name == "query_norm") return std::string(words.query_norm);
+  if (name == "key_norm") return std::string(words.key_norm);
   if (dialect.fused_query_key_value && (name == "query" || name == "key" || name == "value"))
     return "self_attn.qkv_proj";
   if (name == "query") return std::string(words.query);
   if (name == "key") return std::string(words.key);
   if (name == "value") return std::string(words.value);
   if (name == "output") return std::string(words.output);
-  if (name == "router" || (experts && feed_forward)) return expert_word(dialect, name, id.expert);
+  if (name == "router" || (experts && feed_forward)) return expert_word(words, dialect, name, id.expert);
   if (dialect.fused_gate_up && (name == "gate" || name == "up")) return "mlp.gate_up_proj";
   if (name == "gate") return std::string(words.gate);
   if (name == "down") return std::string(words.down);

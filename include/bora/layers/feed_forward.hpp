@@ -222,7 +222,7 @@ inline PolicyDescription feed_forward_description(std::string_view name, std::si
   return d;
 }
 
-/// Checks the arguments of all three. Not in their common base: clang would drop a base that fails a check, with all
+/// Checks the arguments of all four. Not in their common base: clang would drop a base that fails a check, with all
 /// its members.
 template <std::size_t hidden_, class... Options>
 struct FeedForwardRules {
@@ -262,6 +262,14 @@ template <std::size_t hidden, class... Options>
 struct GeGlu : detail::FeedForwardFacts<hidden, Gelu, true, Options...> {
   /// The policy's description: name and arguments.
   static PolicyDescription describe(Described<GeGlu> = {}) { return GeGlu::described("GeGlu"); }
+  static_assert(detail::FeedForwardRules<hidden, Options...>::stated);
+};
+
+/// The same with GELU's tanh form (Gemma).
+template <std::size_t hidden, class... Options>
+struct GeGluTanh : detail::FeedForwardFacts<hidden, GeluTanh, true, Options...> {
+  /// The policy's description: name and arguments.
+  static PolicyDescription describe(Described<GeGluTanh> = {}) { return GeGluTanh::described("GeGluTanh"); }
   static_assert(detail::FeedForwardRules<hidden, Options...>::stated);
 };
 

@@ -126,14 +126,21 @@ struct DynamicNtkScaling {
 
 /// The settings of YaRN, named.
 struct YarnSettings {
-  double factor;            ///< by which the context is stretched, 1 or more
-  double original_context;  ///< positions the model was first trained on
-  double beta_fast = 32;    ///< pairs that rotate at least this often in the original context keep their frequency
-  double beta_slow = 1;     ///< pairs that rotate at most this often are divided by the factor
+  double factor;                ///< by which the context is stretched, 1 or more
+  double original_context;      ///< positions the model was first trained on
+  double beta_fast = 32;        ///< pairs that rotate at least this often in the original context keep their frequency
+  double beta_slow = 1;         ///< pairs that rotate at most this often are divided by the factor
+  double attention_factor = 0;  ///< of cosine and sine; 0: the paper's, 0.1 ln(factor) + 1
+  bool truncate = true;         ///< the bounds between fast and slow pairs are rounded outwards to whole pairs
 };
 
+namespace detail {
+/// The paper's factor of cosine and sine.
+inline double yarn_amplitude(double factor) noexcept { return factor <= 1 ? 1 : 0.1 * std::log(factor) + 1; }
+}  // namespace detail
+
 /// YaRN (Peng et al. 2023, "NTK-by-parts"): slow components are interpolated, fast ones unchanged; cos and sin are
-/// multiplied by 0.1 ln(factor) + 1.
+/// multiplied by `attention_factor`.
 template <YarnSettings settings>
 struct YarnScaling {
   /// The policy's description: name and arguments.
@@ -143,6 +150,9 @@ struct YarnScaling {
     s.add("original_context", settings.original_context);
     s.add("beta_fast", settings.beta_fast, 32);
     s.add("beta_slow", settings.beta_slow, 1);
+    const double usual = detail::yarn_amplitude(settings.factor);
+    if (std::abs(amplitude() - usual) > 1e-7 * usual) s.add("attention_factor", amplitude());
+    if (!settings.truncate) s.add("truncate", std::size_t{0});
     d.add("settings", std::move(s));
     return d;
   }
@@ -152,6 +162,9 @@ struct YarnScaling {
   static_assert(settings.beta_slow > 0 && settings.beta_fast > settings.beta_slow,
                 "bora: YarnScaling: beta_fast and beta_slow count turns in the original context; use "
                 "0 < beta_slow < beta_fast");
+  static_assert(settings.attention_factor >= 0,
+                "bora: YarnScaling: attention_factor multiplies cosine and sine and must be positive; leave it out for "
+                "0.1 ln(factor) + 1");
   /// The component that makes `turns` rotations in the original context.
   static double component(double turns, double rotary, double theta) noexcept {
     return rotary * std::log(settings.original_context / (turns * 2 * std::numbers::pi)) / (2 * std::log(theta));
@@ -159,13 +172,17 @@ struct YarnScaling {
   /// The frequency that is used for pair `c`, radians a position.
   static double frequency(double f, std::size_t c, std::size_t rotary, double theta) noexcept {
     const double r = static_cast<double>(rotary);
-    const double low = std::max(0.0, std::floor(component(settings.beta_fast, r, theta)));
-    const double high = std::min(r - 1, std::ceil(component(settings.beta_slow, r, theta)));
-    const double ramp = std::clamp((static_cast<double>(c) - low) / std::max(0.001, high - low), 0.0, 1.0);
+    const double fast = component(settings.beta_fast, r, theta), slow = component(settings.beta_slow, r, theta);
+    const double low = std::max(0.0, settings.truncate ? std::floor(fast) : fast);
+    const double high = std::min(r - 1, settings.truncate ? std::ceil(slow) : slow);
+    const double width = high == low ? 0.001 : high - low;
+    const double ramp = std::clamp((static_cast<double>(c) - low) / width, 0.0, 1.0);
     return f / settings.factor * ramp + f * (1 - ramp);
   }
   /// Factor of cosine and sine.
-  static double amplitude() noexcept { return 0.1 * std::log(settings.factor) + 1; }
+  static double amplitude() noexcept {
+    return settings.attention_factor > 0 ? settings.attention_factor : detail::yarn_amplitude(settings.factor);
+  }
 };
 
 /// The settings of Llama 3's scaling, named.

@@ -234,6 +234,29 @@ class Decoder {
   CheckpointNames names_;
 };
 
+namespace detail {
+
+/// The weight with which a norm multiplies by one.
+template <class Norm>
+constexpr float plain_weight() noexcept {
+  if constexpr (requires { Norm::Layer::weight_offset; })
+    return static_cast<float>(1 - Norm::Layer::weight_offset);
+  else
+    return 1;
+}
+template <ModelSpec S>
+float plain_norm_weight(TensorId id) {
+  float weight = plain_weight<typename S::Norm>();
+  if (id.name == "query_norm" || id.name == "key_norm")
+    Anatomy<S>::with_kind(id.layer, [&]<std::size_t kind>() {
+      using A = typename Anatomy<S>::template Attention<kind>;
+      if constexpr (requires { requires A::has_qk_norm; }) weight = plain_weight<typename A::QueryKeyNorm::Norm>();
+    });
+  return weight;
+}
+
+}  // namespace detail
+
 /// A model with random weights: matrices of deviation 1 / sqrt(fan-in), norms at one, biases at zero. The values depend
 /// only on `seed` and the spec; a format only rounds them.
 template <detail::SoundSpec S, detail::SoundFormat F = detail::LeftOut>
@@ -242,7 +265,7 @@ Decoder<S, F> random_model(std::uint64_t seed) {
   return Decoder<S, F>([&](TensorId id, TensorShape shape, Range rows, std::span<float> out) {
     const Random random(seed, rows.end == shape.rows ? stream++ : stream);
     if (!shape.matrix()) {
-      std::fill(out.begin(), out.end(), id.name.ends_with("norm") ? 1.0f : 0.0f);
+      std::fill(out.begin(), out.end(), id.name.ends_with("norm") ? detail::plain_norm_weight<S>(id) : 0.0f);
       return;
     }
     const float deviation = 1 / std::sqrt(static_cast<float>(shape.cols));

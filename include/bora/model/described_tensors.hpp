@@ -57,8 +57,15 @@ class TensorList {
 
 inline bool is_mixture(const PolicyDescription& feed_forward) { return feed_forward.size("experts") > 0; }
 
+/// The norm of `heads` query or key heads.
+inline void list_qk_norm(TensorList& list, const PolicyDescription& a, std::string_view heads, std::string_view weight,
+                         std::string_view bias) {
+  const std::size_t width = (a.policy("qk_norm.scope").name == "PerHead" ? 1 : a.size(heads)) * a.size("head_dim");
+  list.add_if(a.size("qk_norm.norm.weight") != 0, weight, {width});
+  list.add_if(a.size("qk_norm.norm.bias") != 0, bias, {width});
+}
 inline void list_attention(TensorList& list, std::size_t dim, const PolicyDescription& a) {
-  const bool bias = a.has("bias");
+  const bool bias = a.has("bias"), output_bias = bias && a.policy("bias").name != "QkvBias";
   const std::size_t query_width = a.size("heads") * a.size("head_dim"),
                     key_width = a.size("kv_heads") * a.size("head_dim");
   list.add("query", {query_width, dim});
@@ -68,7 +75,9 @@ inline void list_attention(TensorList& list, std::size_t dim, const PolicyDescri
   list.add("value", {key_width, dim});
   list.add_if(bias, "value_bias", {key_width});
   list.add("output", {dim, query_width});
-  list.add_if(bias, "output_bias", {dim});
+  list.add_if(output_bias, "output_bias", {dim});
+  list_qk_norm(list, a, "heads", "query_norm", "query_norm_bias");
+  list_qk_norm(list, a, "kv_heads", "key_norm", "key_norm_bias");
 }
 inline void list_feed_forward(TensorList& list, std::size_t dim, const PolicyDescription& f) {
   const bool bias = f.has("bias"), gated = f.size("gated") != 0;
@@ -96,7 +105,7 @@ inline void check_tensor_count(const ModelDescription& d) {
   CheckedSize most = 0;
   constexpr std::size_t limit = std::size_t{1} << 20;
   for (const PolicyDescription& f : d.feed_forward)
-    most = std::max(most, CheckedSize(16) + CheckedSize(6) * f.size("experts"));
+    most = std::max(most, CheckedSize(24) + CheckedSize(6) * f.size("experts"));
   if (d.layers * most > limit)
     throw ConfigError(message("a model of ", d.layers, " layers with so many experts has more than ", limit,
                               " tensors: no checkpoint has"));
@@ -115,15 +124,18 @@ inline std::vector<TensorEntry> tensors_of(const ModelDescription& d) {
       std::ranges::find_if(d.attention, [](const PolicyDescription& a) { return a.policy("position").has("buckets"); });
   if (bucketed != d.attention.end())  // all layers share one
     list.add("relative_bias", {bucketed->size("position.buckets"), bucketed->size("heads")});
-  const bool shared_norm = d.residual.policy("norms").name == "SharedNorm";
+  const bool shared_norm = d.residual.policy("norms").name == "SharedNorm",
+             norms_output = d.residual.name == "OutputNormResidual" || d.residual.name == "SandwichResidual",
+             norms_input = d.residual.name != "OutputNormResidual";
   for (const PolicyDescription* policy : {&d.norm, &d.residual}) detail::require_known_tensors(*policy);
   for (std::size_t layer = 0; layer < d.layers; ++layer) {
     const PolicyDescription &a = d.attention_of(layer), &f = d.feed_forward_of(layer);
     detail::require_known_tensors(a);
     list.layer(layer);
-    detail::list_norm(list, d, "attention_norm", "attention_norm_bias");
+    if (norms_input) detail::list_norm(list, d, "attention_norm", "attention_norm_bias");
     detail::list_attention(list, d.dim, a);
-    if (!shared_norm) detail::list_norm(list, d, "feed_forward_norm", "feed_forward_norm_bias");
+    if (norms_output) detail::list_norm(list, d, "attention_output_norm", "attention_output_norm_bias");
+    if (norms_input && !shared_norm) detail::list_norm(list, d, "feed_forward_norm", "feed_forward_norm_bias");
     const std::size_t experts = f.size("experts");
     const PolicyDescription& one = experts > 0 ? f.policy("expert") : f;
     detail::require_known_tensors(one);
@@ -132,6 +144,8 @@ inline std::vector<TensorEntry> tensors_of(const ModelDescription& d) {
       list.expert(expert);
       detail::list_feed_forward(list, d.dim, one);
     }
+    list.expert(0);
+    if (norms_output) detail::list_norm(list, d, "feed_forward_output_norm", "feed_forward_output_norm_bias");
     list.outside();
   }
   detail::list_norm(list, d, "final_norm", "final_norm_bias");

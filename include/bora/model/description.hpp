@@ -13,14 +13,16 @@ namespace bora { inline namespace BORA_ABI {
 
 /// A model's sizes and the descriptions of its policies.
 struct ModelDescription {
-  std::size_t vocab_size = 0;                   ///< rows of the embedding
-  std::size_t dim = 0;                          ///< width of the residual stream
-  std::size_t layers = 0;                       ///< number of layers, each attention and feed-forward
-  std::size_t context = 0;                      ///< positions the model was trained on
-  bool tie_embeddings = false;                  ///< the head is the embedding matrix
-  PolicyDescription position;                   ///< position encoding added to the embedding
-  PolicyDescription norm;                       ///< of all norms
-  PolicyDescription residual;                   ///< how a layer's two halves are joined
+  std::size_t vocab_size = 0;   ///< rows of the embedding
+  std::size_t dim = 0;          ///< width of the residual stream
+  std::size_t layers = 0;       ///< number of layers, each attention and feed-forward
+  std::size_t context = 0;      ///< positions the model was trained on
+  bool tie_embeddings = false;  ///< the head is the embedding matrix
+  PolicyDescription position;   ///< position encoding added to the embedding
+  PolicyDescription norm;       ///< of all norms
+  PolicyDescription residual;   ///< how a layer's two halves are joined
+  PolicyDescription embedding_scale = description_of<NoEmbeddingScale>();  ///< factor of the token embedding
+  PolicyDescription logit_cap = description_of<NoSoftCap>();               ///< of the logits
   std::vector<PolicyDescription> attention;     ///< the pattern that layers repeat: layer l is attention[l % size]
   std::vector<PolicyDescription> feed_forward;  ///< the same for feed-forward; its length may differ
   std::size_t parameters = 0;                   ///< elements of all tensors; a tied head counts once
@@ -125,6 +127,8 @@ ModelDescription describe() {
   if (LearnedPosition<typename S::Position> && !d.position.has("learned")) d.position.add_fact("learned", true);
   d.norm = description_of<typename S::Norm>();
   d.residual = description_of<typename S::Residual>();
+  d.embedding_scale = description_of<typename detail::EmbeddingScaleOf<S>::type>();
+  d.logit_cap = description_of<typename detail::LogitCapOf<S>::type>();
   detail::describe_attentions<S>(d.attention,
                                  std::make_index_sequence<detail::Pattern<typename S::Attention>::period>());
   detail::describe_feed_forwards<S>(d.feed_forward,

@@ -90,6 +90,9 @@ inline std::optional<DescriptionDifference> first_difference(const ModelDescript
                                  b.tie_embeddings ? "true" : "false"};
   if (auto difference = detail::first_difference("position", a.position, b.position)) return difference;
   if (auto difference = detail::first_difference("norm", a.norm, b.norm)) return difference;
+  if (auto difference = detail::first_difference("embedding_scale", a.embedding_scale, b.embedding_scale))
+    return difference;
+  if (auto difference = detail::first_difference("logit_cap", a.logit_cap, b.logit_cap)) return difference;
   const std::size_t attentions = a.attention.size() * b.attention.size(),
                     feed_forwards = a.feed_forward.size() * b.feed_forward.size();
   for (std::size_t layer = 0; layer < std::min(a.layers, std::max(attentions, feed_forwards)); ++layer) {

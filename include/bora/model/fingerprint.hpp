@@ -34,6 +34,9 @@ inline std::uint64_t fingerprint(const ModelDescription& d) noexcept {
                                  d.active_parameters, d.attention.size(), d.feed_forward.size()})
     sum.add(static_cast<std::uint64_t>(size));
   for (const PolicyDescription* policy : {&d.position, &d.norm, &d.residual}) add_policy(sum, *policy);
+  // Only where there is one: older files have fingerprints without them.
+  if (d.embedding_scale.name != "NoEmbeddingScale") add_policy(sum, d.embedding_scale);
+  if (d.logit_cap.name != "NoSoftCap") add_policy(sum, d.logit_cap);
   for (const PolicyDescription& policy : d.attention) add_policy(sum, policy);
   for (const PolicyDescription& policy : d.feed_forward) add_policy(sum, policy);
   return sum.value();

@@ -124,13 +124,14 @@ class Forward {
     lane_memory_ = arena.take<T>(lanes_ * lane_scratch_);
   }
 
-  /// x = embedding of the token (+ embedding of the position) for this lane's rows.
+  /// x = embedding of the token (times its scale) (+ embedding of the position) for this lane's rows.
   void embed(const Lane& lane, const typename Decoder<S, F>::Tree& w, std::size_t rows) noexcept {
     const Range share = lane.share(rows);
     [[maybe_unused]] T* position = lane_memory_ + lane.index * lane_scratch_;
     for (std::size_t r = share.begin; r < share.end; ++r) {
       T* x = stream(0).row(r);
       w.embedding.gather(static_cast<std::size_t>(tokens_[r]), x);
+      if constexpr (A::scales_embedding) simd::scale(static_cast<T>(A::EmbeddingScale::factor(S::dim)), x, S::dim);
       if constexpr (A::positions_learned) {
         w.positions.gather(places_[r].position, position);
         simd::add(x, position, x, S::dim);
@@ -184,7 +185,10 @@ class Head {
   /// The same, and their logits.
   void run(const Lane& lane, const Decoder<S, F>& model, Rows<const T> x, std::size_t rows) noexcept {
     normalise(lane, model, x, rows);
-    linear(lane, model.weights().output(), Absent{}, input, rows, logits);
+    [[maybe_unused]] const Range columns = linear(lane, model.weights().output(), Absent{}, input, rows, logits);
+    if constexpr (A::logit_cap != 0)
+      for (std::size_t r = 0; r < rows; ++r)
+        simd::soft_cap(static_cast<T>(A::logit_cap), logits.row(r) + columns.begin, columns.size());
     lane.sync();
   }
 

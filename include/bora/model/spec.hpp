@@ -1,7 +1,10 @@
 /// A model's facts: what a user writes.
 #pragma once
 #include <bora/core/tensor.hpp>
+#include <bora/layers/embedding_scale.hpp>
+#include <bora/layers/output_norm.hpp>
 #include <bora/layers/residual.hpp>
+#include <bora/layers/soft_cap.hpp>
 #include <array>
 #include <concepts>
 #include <cstddef>
@@ -25,6 +28,8 @@ namespace bora { inline namespace BORA_ABI {
 struct DecoderSpec {
   static constexpr bool tie_embeddings = false;  ///< the head is the embedding matrix
   using Position = NoPosition;                   ///< added to the embedding
+  using EmbeddingScale = NoEmbeddingScale;       ///< of the token embedding, before a position is added
+  using LogitCap = NoSoftCap;                    ///< of the logits
   using Residual = SequentialResidual;
 };
 
@@ -34,14 +39,43 @@ namespace detail {
 template <class P>
 struct Pattern {
   static constexpr std::size_t period = 1;
+  static constexpr std::array<std::size_t, 1> first{};  ///< first position of the same type, for each position
   template <std::size_t>
   using At = P;
 };
 template <class... Kinds>
 struct Pattern<Layers<Kinds...>> {
   static constexpr std::size_t period = sizeof...(Kinds);
+  template <class Kind>
+  static constexpr std::size_t first_of() noexcept {
+    std::size_t at = 0;
+    static_cast<void>(((std::is_same_v<Kind, Kinds> ? true : (++at, false)) || ...));
+    return at;
+  }
+  static constexpr std::array<std::size_t, period> first{first_of<Kinds>()...};
   template <std::size_t position>
   using At = std::tuple_element_t<position, std::tuple<Kinds...>>;
+};
+
+/// The scale of a spec's embedding; none for a spec that does not say.
+template <class S>
+struct EmbeddingScaleOf {
+  using type = NoEmbeddingScale;
+};
+template <class S>
+  requires requires { typename S::EmbeddingScale; }
+struct EmbeddingScaleOf<S> {
+  using type = typename S::EmbeddingScale;
+};
+/// The cap of a spec's logits; none for a spec that does not say.
+template <class S>
+struct LogitCapOf {
+  using type = NoSoftCap;
+};
+template <class S>
+  requires requires { typename S::LogitCap; }
+struct LogitCapOf<S> {
+  using type = typename S::LogitCap;
 };
 
 /// Whether a policy's `sound` is true; a policy without `sound` counts as valid.
@@ -77,6 +111,8 @@ concept ModelSpec = requires {
   requires detail::feed_forward_kinds_valid<typename S::FeedForward>;
   requires ResidualPolicy<typename S::Residual>;
   requires EmbeddingPosition<typename S::Position>;
+  requires EmbeddingScalePolicy<typename detail::EmbeddingScaleOf<S>::type>;
+  requires SoftCapPolicy<typename detail::LogitCapOf<S>::type>;
 };
 
 namespace detail {
@@ -95,24 +131,25 @@ struct LayerKinds {
     std::array<std::size_t, period> kind{};      ///< kind of each position of the pattern
     std::array<std::size_t, period> position{};  ///< first position of each kind
   };
-  template <std::size_t position, std::size_t... before>
-  static constexpr void enter(Table& filled, std::index_sequence<before...>) {
-    std::size_t like = position;
-    ((like == position && std::is_same_v<AttentionAt<position>, AttentionAt<before>> &&
-              std::is_same_v<FeedForwardAt<position>, FeedForwardAt<before>>
-          ? void(like = before)
-          : void()),
-     ...);
-    if (like == position) filled.position[filled.count] = position;
-    filled.kind[position] = like == position ? filled.count++ : filled.kind[like];
-  }
-  template <std::size_t... position>
-  static constexpr Table make(std::index_sequence<position...>) {
+  // Types are compared within each pattern alone: together they may repeat after many more layers.
+  static constexpr Table make() {
     Table filled;
-    (enter<position>(filled, std::make_index_sequence<position>()), ...);
+    for (std::size_t p = 0; p < period; ++p) {
+      const std::size_t attention = AttentionPattern::first[p % AttentionPattern::period],
+                        feed_forward = FeedForwardPattern::first[p % FeedForwardPattern::period];
+      std::size_t kind = 0;
+      for (; kind < filled.count; ++kind) {
+        const std::size_t at = filled.position[kind];
+        if (AttentionPattern::first[at % AttentionPattern::period] == attention &&
+            FeedForwardPattern::first[at % FeedForwardPattern::period] == feed_forward)
+          break;
+      }
+      if (kind == filled.count) filled.position[filled.count++] = p;
+      filled.kind[p] = kind;
+    }
     return filled;
   }
-  static constexpr Table table = make(std::make_index_sequence<period>());
+  static constexpr Table table = make();
 
   static constexpr std::size_t of(std::size_t layer) noexcept { return table.kind[layer % period]; }
   /// Layers of a kind among the first `layers`.
@@ -177,6 +214,9 @@ struct Anatomy {
   static_assert(shares_bias_table(std::make_index_sequence<kinds>()),
                 "bora: T5RelativeBias: all layers share one table; use the same heads, buckets and max_distance");
   static constexpr bool positions_learned = LearnedPosition<typename S::Position>;
+  using EmbeddingScale = typename EmbeddingScaleOf<S>::type;
+  static constexpr bool scales_embedding = ScalesEmbedding<EmbeddingScale>;
+  static constexpr double logit_cap = LogitCapOf<S>::type::cap;  ///< 0: none
 
   template <class Store, std::size_t... kind>
   static auto layers_for(std::index_sequence<kind...>)

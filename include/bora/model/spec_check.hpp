@@ -77,8 +77,10 @@ struct SpecParts {
   static constexpr bool feed_forward_placed = requires { requires LooksLikeFeedForward<typename S::FeedForward>; };
   static constexpr bool residual_placed = requires { requires ResidualPolicy<typename S::Residual>; };
   static constexpr bool position_placed = requires { requires EmbeddingPosition<typename S::Position>; };
-  static constexpr bool all_placed =
-      all && norm_placed && attention_placed && feed_forward_placed && residual_placed && position_placed;
+  static constexpr bool scale_placed = requires { requires EmbeddingScalePolicy<typename EmbeddingScaleOf<S>::type>; };
+  static constexpr bool cap_placed = requires { requires SoftCapPolicy<typename LogitCapOf<S>::type>; };
+  static constexpr bool all_placed = all && norm_placed && attention_placed && feed_forward_placed && residual_placed &&
+                                     position_placed && scale_placed && cap_placed;
 };
 
 template <class P, std::size_t context>
@@ -131,14 +133,18 @@ struct SpecCheck {
   static_assert(P::attention_placed || !P::all,
                 "bora: ModelSpec: Attention must be GroupedQueryAttention, MultiHeadAttention, MultiQueryAttention, or "
                 "Layers of such");
-  static_assert(P::feed_forward_placed || !P::attention_placed || !P::all,
-                "bora: ModelSpec: FeedForward must be SwiGlu, GeGlu, Mlp, MixtureOfExperts, a layer of your own "
-                "(docs/add_a_policy.md), or Layers of such");
+  static_assert(
+      P::feed_forward_placed || !P::attention_placed || !P::all,
+      "bora: ModelSpec: FeedForward must be SwiGlu, GeGlu, GeGluTanh, Mlp, MixtureOfExperts, a layer of your own "
+      "(docs/add_a_policy.md), or Layers of such");
   static_assert(P::norm_placed || !P::all,
                 "bora: ModelSpec: Norm must be RmsNorm<eps>, LayerNorm<eps> or NonParametricLayerNorm<eps>");
   static_assert(P::residual_placed || !P::all,
-                "bora: ModelSpec: Residual must be SequentialResidual, ParallelResidual<SharedNorm> or "
-                "ParallelResidual<SeparateNorms>");
+                "bora: ModelSpec: Residual must be SequentialResidual, ParallelResidual<SharedNorm>, "
+                "ParallelResidual<SeparateNorms>, OutputNormResidual or SandwichResidual");
+  static_assert(P::scale_placed || !P::all,
+                "bora: ModelSpec: EmbeddingScale is what multiplies the embedding: NoEmbeddingScale or RootOfWidth");
+  static_assert(P::cap_placed || !P::all, "bora: ModelSpec: LogitCap must be NoSoftCap or SoftCap<cap>");
   static_assert(P::position_placed || !P::all,
                 "bora: ModelSpec: Position is what is added to the embedding: NoPosition, LearnedPositions or "
                 "SinusoidalPositions; Rope, Alibi and T5RelativeBias are arguments of the attention");

@@ -94,6 +94,8 @@ inline std::string spec_text(const ModelDescription& d, std::string_view name = 
       ", dim = ", d.dim, ", layers = ", d.layers, ", context = ", d.context, ";\n",
       d.tie_embeddings ? "  static constexpr bool tie_embeddings = true;\n" : "",
       d.position.name == "NoPosition" ? "" : detail::using_text("Position", d.position),
+      d.embedding_scale.name == "NoEmbeddingScale" ? "" : detail::using_text("EmbeddingScale", d.embedding_scale),
+      d.logit_cap.name == "NoSoftCap" ? "" : detail::using_text("LogitCap", d.logit_cap),
       detail::using_text("Norm", d.norm), detail::using_text("Attention", d.attention),
       detail::using_text("FeedForward", d.feed_forward),
       d.residual.name == "SequentialResidual" ? "" : detail::using_text("Residual", d.residual), "};\n");

@@ -91,19 +91,25 @@ BORA_NOINLINE void tile_scores(const KeyRuns<E>& keys, std::size_t kv_head, Rang
   for (std::size_t m = 0; m < M; ++m) largest[m] = most[m].largest();
 }
 
-/// Adds the bias to the scores of a row; masked scores stay -infinity. Returns the largest score.
+/// Adds the bias to the scores of a row and caps them; masked scores stay -infinity. Returns the largest score.
 template <class T>
 BORA_NOINLINE T add_bias(const ScoreBias<T>& bias, const QueryRow<T>& row, Range runs, T* scores) noexcept {
   using B = Block<T>;
-  B most = B::broadcast(-std::numeric_limits<T>::infinity());
+  const B nothing = B::broadcast(-std::numeric_limits<T>::infinity());
+  B most = nothing;
   for (std::size_t r = runs.begin; r < runs.end; ++r, scores += run_length) {
-    bias.add(scores, row.head, row.first_visible, row.position, r * run_length);
+    if (bias.adds()) bias.add(scores, row.head, row.first_visible, row.position, r * run_length);
+    if (bias.cap != 0) {
+      const Slots slots = view_of(row).slots(r);
+      B::keep(static_cast<int>(slots.begin), static_cast<int>(slots.end), soft_cap(B::load(scores), bias.cap), nothing)
+          .store(scores);
+    }
     most = max(most, B::load(scores));
   }
   return most.largest();
 }
 
-/// Scaled and biased scores of any number of rows up to `query_tile`, and the largest of each.
+/// Scaled, biased and capped scores of any number of rows up to `query_tile`, and the largest of each.
 template <CacheFormat E, class T>
 BORA_INLINE void row_scores(const KeyRuns<E>& keys, std::size_t kv_head, Range runs, const QueryRow<T>* row,
                             std::size_t rows, T scale, const ScoreBias<T>& bias, const T* queries, std::size_t stride,

@@ -25,14 +25,15 @@ struct AttentionGradients {
   T* d_query;          ///< [query_tile, stride]: gradients of the queries
   T* weights;          ///< [query_tile, length]: scores, then their softmax
   T* d_scores;         ///< [query_tile, length]: gradients of the weights, then of the biased scores
+  T* cap_slopes;       ///< [query_tile, length]: derivatives of the capped scores; null if scores are not capped
 
   /// Elements of memory that a lane needs.
-  static constexpr std::size_t size(std::size_t head_dim, std::size_t time) noexcept {
+  static constexpr std::size_t size(std::size_t head_dim, std::size_t time, bool capped = false) noexcept {
     const std::size_t s = round_up(head_dim, block_lanes), n = round_up(time, run_length);
-    return 4 * n * s + query_tile * (3 * s + 2 * n);
+    return 4 * n * s + query_tile * (3 * s + (capped ? 3 : 2) * n);
   }
   /// Uses memory of `size` elements.
-  AttentionGradients(T* memory, std::size_t head_dim, std::size_t tokens) noexcept
+  AttentionGradients(T* memory, std::size_t head_dim, std::size_t tokens, bool capped = false) noexcept
       : time(tokens), stride(round_up(head_dim, block_lanes)), length(round_up(tokens, run_length)) {
     const auto take = [&](std::size_t n) { return std::exchange(memory, memory + n); };
     key_rows = take(length * stride);
@@ -44,6 +45,7 @@ struct AttentionGradients {
     d_query = take(query_tile * stride);
     weights = take(query_tile * length);
     d_scores = take(query_tile * length);
+    cap_slopes = capped ? take(query_tile * length) : nullptr;
   }
 
   /// Transposes the cached keys into rows and the values into panels, with zeros beyond the text, where the cache is
@@ -68,10 +70,11 @@ struct AttentionGradients {
 namespace detail {
 
 /// One row: its scores become weights P = exp(S - largest) / sum, 0 where it does not see, and the gradients dP of the
-/// weights become those of the biased scores, P (dP - sum of P dP). The sum is computed again: S - log(sum) would lose
-/// precision where scores are large.
+/// weights become those of the biased scores, P (dP - sum of P dP), times the derivatives of the cap, if there is one.
+/// The sum is computed again: S - log(sum) would lose precision where scores are large.
 template <class T>
-BORA_INLINE void score_gradients(const QueryRow<T>& row, Range runs, T largest, T* scores, T* gradients) noexcept {
+BORA_INLINE void score_gradients(const QueryRow<T>& row, Range runs, T largest, T* scores, T* gradients,
+                                 const T* cap_slopes) noexcept {
   using B = Block<T>;
   const B top = B::broadcast(largest);
   B sum = B::zero(), projection = B::zero();
@@ -91,7 +94,8 @@ BORA_INLINE void score_gradients(const QueryRow<T>& row, Range runs, T largest, 
     T* at = gradients + r * run_length;
     const B p = B::load(weight) * factor;
     p.store(weight);
-    (p * (B::load(at) - mean)).store(at);
+    const B d = p * (B::load(at) - mean);
+    (cap_slopes == nullptr ? d : d * B::load(cap_slopes + r * run_length)).store(at);
   }
 }
 
@@ -118,8 +122,14 @@ BORA_NOINLINE Range attend_backward(const KeyRuns<E>& keys, std::size_t kv_head,
                                        g.d_scores + r * run_length, g.length, false},
         rows);
   }
-  for (std::size_t m = 0; m < rows; ++m)
-    detail::score_gradients(row[m], {first, last + 1}, largest[m], g.weights + m * g.length, g.d_scores + m * g.length);
+  const bool capped = bias.cap != 0;
+  for (std::size_t m = 0; m < rows; ++m) {
+    const T* scores = g.weights + m * g.length;
+    for (std::size_t j = first * run_length; capped && j < (last + 1) * run_length; j += block_lanes)
+      detail::soft_cap_slope(B::load(scores + j), bias.cap).store(g.cap_slopes + m * g.length + j);
+    detail::score_gradients(row[m], {first, last + 1}, largest[m], g.weights + m * g.length, g.d_scores + m * g.length,
+                            capped ? g.cap_slopes + m * g.length : nullptr);
+  }
   const Range range{first * run_length, (last + 1) * run_length};
   outer_product(range, g.weights, g.length, g.d_output, stride, rows, g.d_value, stride);
   for (std::size_t c = 0; c < stride; c += block_lanes)

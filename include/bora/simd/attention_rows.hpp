@@ -14,15 +14,19 @@ inline constexpr std::size_t segment_length = 512;
 /// Query rows that one call of the kernels takes at most.
 inline constexpr std::size_t query_tile = 8;
 
-/// The bias added to the scaled scores: none, ALiBi's slopes, or a table by distance. A view.
+/// What happens to the scaled scores: a bias is added, none, ALiBi's slopes, or a table by distance; then they may be
+/// capped. A view.
 template <class T>
 struct ScoreBias {
   const T* slopes = nullptr;       ///< [heads]: - slope * (query - key)
   const T* by_distance = nullptr;  ///< [heads, reach]: indexed by min(query - key, reach - 1)
   std::size_t reach = 0;           ///< distances in the table; 0 without one
+  T cap = T(0);                    ///< scores become cap * tanh(score / cap); 0: they do not
 
-  /// Whether there is a bias.
-  bool any() const noexcept { return slopes != nullptr || by_distance != nullptr; }
+  /// Whether a bias is added.
+  bool adds() const noexcept { return slopes != nullptr || by_distance != nullptr; }
+  /// Whether anything happens to the scores.
+  bool any() const noexcept { return adds() || cap != 0; }
   /// Adds the bias of head `head` to the scores of keys first .. first + 15, up to the query's own position.
   void add(T* scores, std::size_t head, std::size_t first_visible, std::size_t query,
            std::size_t first) const noexcept {

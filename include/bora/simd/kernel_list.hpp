@@ -52,8 +52,9 @@
     (a, b, out, n))                                                                                                    \
   K(void, round_row, (float, Activation), (const float* from, Activation* to, std::size_t n), (from, to, n))           \
   K(void, normalise, (float, Activation),                                                                              \
-    (const float* x, std::size_t n, RowStatistics<float> s, const float* weight, const float* bias, Activation* y),    \
-    (x, n, s, weight, bias, y))
+    (const float* x, std::size_t n, RowStatistics<float> s, const float* weight, const float* bias, Activation* y,     \
+     float offset),                                                                                                    \
+    (x, n, s, weight, bias, y, offset))
 
 #define BORA_ACTIVATION_KERNELS(K, Function, Activation)                                                          \
   K(void, activate, (Function, float, Activation), (const float* x, Activation* out, std::size_t n), (x, out, n)) \
@@ -72,6 +73,9 @@
   K(void, add_scaled, (float), (float factor, const float* a, float* out, std::size_t n), (factor, a, out, n))      \
   K(void, scale, (float), (float factor, float* out, std::size_t n), (factor, out, n))                              \
   K(void, clip, (float), (float limit, float* out, std::size_t n), (limit, out, n))                                 \
+  K(void, soft_cap, (float), (float limit, float* out, std::size_t n), (limit, out, n))                             \
+  K(void, soft_cap_backward, (float), (float limit, const float* capped, float* d, std::size_t n),                  \
+    (limit, capped, d, n))                                                                                          \
   K(void, rotate, (float),                                                                                          \
     (const float* x, const float* cosine, const float* sine, std::size_t half, float direction, float* y),          \
     (x, cosine, sine, half, direction, y))                                                                          \
@@ -80,8 +84,8 @@
   K(RowStatistics<float>, layer_statistics, (float), (const float* x, std::size_t n, double eps), (x, n, eps))      \
   K(void, normalise_backward, (float),                                                                              \
     (const float* x, std::size_t n, RowStatistics<float> s, const float* weight, const float* dy, float* dx,        \
-     bool centred),                                                                                                 \
-    (x, n, s, weight, dy, dx, centred))                                                                             \
+     bool centred, float offset),                                                                                   \
+    (x, n, s, weight, dy, dx, centred, offset))                                                                     \
   K(void, add_normal_product, (float),                                                                              \
     (const float* x, std::size_t n, RowStatistics<float> s, const float* dy, float* dw), (x, n, s, dy, dw))         \
   K(std::size_t, largest_index, (float), (const float* x, std::size_t n), (x, n))                                   \

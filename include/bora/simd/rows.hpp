@@ -81,6 +81,40 @@ void clip(T limit, T* out, std::size_t n) noexcept {
   });
 }
 
+namespace detail {
+
+/// limit * tanh(x / limit), and its derivative from that value; 0 where the value is infinite.
+template <class B, class T>
+BORA_INLINE B soft_cap(B x, T limit) noexcept {
+  return B::broadcast(limit) * tanh(x * B::broadcast(T(1) / limit));
+}
+template <class B, class T>
+BORA_INLINE B soft_cap_slope(B capped, T limit) noexcept {
+  const B share = capped * B::broadcast(T(1) / limit), one = B::broadcast(T(1));
+  return one - min(share * share, one);
+}
+
+}  // namespace detail
+
+/// out = limit * tanh(out / limit)
+template <class T>
+void soft_cap(T limit, T* out, std::size_t n) noexcept {
+  using B = Block<T>;
+  detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
+    detail::store(detail::soft_cap(detail::load<B>(out + i, valid), limit), out + i, valid);
+  });
+}
+
+/// d *= the derivative of `soft_cap`, from what it gave.
+template <class T>
+void soft_cap_backward(T limit, const T* capped, T* d, std::size_t n) noexcept {
+  using B = Block<T>;
+  detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
+    detail::store(detail::load<B>(d + i, valid) * detail::soft_cap_slope(detail::load<B>(capped + i, valid), limit),
+                  d + i, valid);
+  });
+}
+
 /// out = a; faster than memcpy for short rows.
 template <class T>
 BORA_INLINE void copy_row(const T* a, T* out, std::size_t n) noexcept {
@@ -155,13 +189,25 @@ RowStatistics<T> layer_statistics(const T* x, std::size_t n, double eps) noexcep
   return {mean, T(1) / std::sqrt(variance + static_cast<T>(eps))};
 }
 
-/// y = (x - mean) * inverse_deviation * weight + bias; weight and bias may be null.
+namespace detail {
+
+/// A block of weights; `offset`, unless 0, is added to each.
+template <class B, class T>
+BORA_INLINE B load_weight(const T* weight, std::size_t valid, T offset) noexcept {
+  const B w = load<B>(weight, valid);
+  return offset == 0 ? w : w + B::broadcast(offset);
+}
+
+}  // namespace detail
+
+/// y = (x - mean) * inverse_deviation * (weight + offset) + bias; weight and bias may be null.
 template <class T, class Activation>
-void normalise(const T* x, std::size_t n, RowStatistics<T> s, const T* weight, const T* bias, Activation* y) noexcept {
+void normalise(const T* x, std::size_t n, RowStatistics<T> s, const T* weight, const T* bias, Activation* y,
+               T offset = T(0)) noexcept {
   using B = Block<T>;
   detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
     B v = (detail::load<B>(x + i, valid) - B::broadcast(s.mean)) * B::broadcast(s.inverse_deviation);
-    if (weight != nullptr) v = v * detail::load<B>(weight + i, valid);
+    if (weight != nullptr) v = v * detail::load_weight<B>(weight + i, valid, offset);
     if (bias != nullptr) v = v + detail::load<B>(bias + i, valid);
     detail::store(v, y + i, valid);
   });
@@ -170,14 +216,14 @@ void normalise(const T* x, std::size_t n, RowStatistics<T> s, const T* weight, c
 /// dx += the gradient of `normalise` with respect to x. For RMSNorm the mean is a constant 0.
 template <class T>
 void normalise_backward(const T* x, std::size_t n, RowStatistics<T> s, const T* weight, const T* dy, T* dx,
-                        bool centred) noexcept {
+                        bool centred, T offset = T(0)) noexcept {
   using B = Block<T>;
   const auto normal = [&](std::size_t i, std::size_t valid) {
     return (detail::load<B>(x + i, valid) - B::broadcast(s.mean)) * B::broadcast(s.inverse_deviation);
   };
   const auto gradient = [&](std::size_t i, std::size_t valid) {
     const B g = detail::load<B>(dy + i, valid);
-    return weight == nullptr ? g : g * detail::load<B>(weight + i, valid);
+    return weight == nullptr ? g : g * detail::load_weight<B>(weight + i, valid, offset);
   };
   B sum = B::zero(), projection = B::zero();
   detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {

@@ -53,7 +53,7 @@ class TrainingPass {
   using T = typename F::Number;
 
   TrainingPass(const BatchShape& shape, std::size_t lanes)
-      : forward_(shape, lanes, Keep::everything), head_(shape.rows, Keep::everything) {
+      : forward_(shape, lanes, Keep::everything), head_(shape.rows, Keep::everything, lanes) {
     memory_ = carve_buffer("the numbers of a backward pass", [&](Arena& arena) { carve(arena); });
   }
   TrainingPass(std::size_t batch, std::size_t time, std::size_t lanes)
@@ -146,8 +146,11 @@ class TrainingPass {
       simd::add(to, d + columns.begin, to, columns.size());
     };
     for (std::size_t r = 0; r < rows(); ++r) {
-      add(g.tree().embedding, static_cast<std::size_t>(forward_.tokens()[r]), d_stream_.row(r));
       if constexpr (A::positions_learned) add(g.tree().positions, forward_.places()[r].position, d_stream_.row(r));
+      if constexpr (A::scales_embedding)
+        simd::scale(static_cast<T>(A::EmbeddingScale::factor(S::dim)), d_stream_.row(r) + columns.begin,
+                    columns.size());
+      add(g.tree().embedding, static_cast<std::size_t>(forward_.tokens()[r]), d_stream_.row(r));
     }
     if constexpr (A::has_bias_table)
       if (lane.index == 0)

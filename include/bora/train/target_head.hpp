@@ -24,14 +24,16 @@ class TargetHead {
   static constexpr bool by_row = on_logits && !SequenceObjective<O, T>;   ///< losses of logits are summed by row
   static constexpr bool sees_all = SequenceObjective<O, T> || on_states;  ///< before it gives a gradient
 
-  /// \param keep  everything: for backward
-  TargetHead(std::size_t rows, Keep keep) : chunk_(std::min(rows, head_rows)), head_(chunk_) {
+  /// \param keep   everything: for backward
+  /// \param lanes  most lanes of backward
+  TargetHead(std::size_t rows, Keep keep, std::size_t lanes = 1) : chunk_(std::min(rows, head_rows)), head_(chunk_) {
     memory_ = carve_buffer("the head's numbers", [&](Arena& arena) {
       gathered_ = take_rows<T>(arena, chunk_, S::dim);
       if (on_states) states_ = take_rows<T>(arena, rows, S::dim);
       if (keep == Keep::nothing) return;
       d_gathered_ = take_rows<T>(arena, chunk_, S::dim);
       d_head_ = take_rows<T>(arena, chunk_, S::dim);
+      if (on_logits && A::logit_cap != 0) capped_ = take_rows<T>(arena, lanes, S::vocab_size);
     });
   }
 
@@ -143,7 +145,8 @@ class TargetHead {
     const Range share = lane.share(n);
     for (std::size_t r = share.begin; r < share.end; ++r) {
       std::fill_n(d_gathered_.row(r), S::dim, T(0));
-      if constexpr (on_logits) losses_[targets.begin + r] = row_gradient(objective, targets.begin + r, r, coefficient);
+      if constexpr (on_logits)
+        losses_[targets.begin + r] = row_gradient(lane, objective, targets.begin + r, r, coefficient);
     }
     lane.sync();
     if constexpr (on_logits) {
@@ -169,16 +172,24 @@ class TargetHead {
                          d_head_.row(r) + columns.begin, columns.size());
     }
   }
-  RowLoss row_gradient(const O& objective, std::size_t i, std::size_t r, double coefficient) noexcept {
+  /// The logits of row r become their gradient, before the cap.
+  RowLoss row_gradient(const Lane& lane, const O& objective, std::size_t i, std::size_t r,
+                       double coefficient) noexcept {
     Target target = list.targets[i];
     target.weight *= coefficient;
-    return objective.gradient(target, std::span<T>(head_.logits.row(r), S::vocab_size));
+    T* logits = head_.logits.row(r);
+    if constexpr (A::logit_cap != 0) std::copy_n(logits, S::vocab_size, capped_.row(lane.index));
+    const RowLoss loss = objective.gradient(target, std::span<T>(logits, S::vocab_size));
+    if constexpr (A::logit_cap != 0)
+      simd::soft_cap_backward(static_cast<T>(A::logit_cap), capped_.row(lane.index), logits, S::vocab_size);
+    return loss;
   }
 
   std::size_t chunk_;
   Head<S, F> head_;
   Buffer<std::byte> memory_;
   Rows<T> gathered_, states_, d_gathered_, d_head_;
+  Rows<T> capped_;                ///< [lanes, vocab_size]: the logits of a row while they become their gradient
   std::vector<RowLoss> losses_;   ///< [targets]
   std::vector<double> together_;  ///< [targets]: the losses that a sequence objective is given
 };

@@ -20,6 +20,8 @@ inline void own_keys(ConfigKeys& c, ModelDescription& d) {
   c.described("position", d.position);
   c.described("norm", d.norm);
   c.described("residual", d.residual);
+  c.described("embedding_scale", d.embedding_scale, description_of<NoEmbeddingScale>());
+  c.described("logit_cap", d.logit_cap, description_of<NoSoftCap>());
   c.pattern("attention", d.attention);
   c.pattern("feed_forward", d.feed_forward);
   is_bound_to_context(d) ? c.size("max_position_embeddings", d.context)

@@ -27,9 +27,10 @@ inline constexpr TensorNames gpt2_names{
 };
 
 inline ModelDescription gpt2_prototype() {
-  return prototype(norm_description("LayerNorm", 1, true, true),
-                   attention_description(any_heads, description_of<Causal>(), description_of<NoPosition>(), true),
-                   mlp_prototype(true), description_of<LearnedPositions>());
+  return prototype(
+      norm_description("LayerNorm", 1, true, true),
+      attention_description(any_heads, description_of<Causal>(), description_of<NoPosition>(), {.bias = true}),
+      mlp_prototype(true), description_of<LearnedPositions>());
 }
 /// Defaults of GPT2Config. The two scale_attn keys select other formulas, which no policy implements.
 inline void gpt2_keys(ConfigKeys& c, ModelDescription& d) {
