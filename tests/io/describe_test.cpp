@@ -207,7 +207,7 @@ TEST_CASE("What a config leaves out is what transformers takes it for: the publi
 
 TEST_CASE("A config that no policy expresses is refused with its key", "[io]") {
   CHECK(refusal(R"({"model_type": "llama", "hidden_act": "relu"})") ==
-        "config.json: key 'hidden_act' is the string 'relu', expected a policy's word: silu, gelu");
+        "config.json: key 'hidden_act' is the string 'relu', expected a policy's word: silu, gelu, gelu_pytorch_tanh");
   CHECK(refusal(R"({"model_type": "llama", "qk_norm": true})") ==
         "config.json: key 'qk_norm' is true, which no policy expresses, expected false");
   CHECK(refusal(R"({"model_type": "llama", "final_logit_softcapping": 30.0})") ==

@@ -205,15 +205,16 @@ TEST_CASE("A family that cannot be the type's is refused with what differs", "[i
       R"({"model_type": "gpt_neox"})",
       "key 'model_type' is 'gpt_neox', which has as attention.shape.kv_heads: 6; the model's type has: 3");
   refuses_config<Alternating>(R"({"model_type": "llama"})", "key 'model_type' is 'llama', which has as norm: RmsNorm");
-  refuses_config<WindowsInTurn>(
-      R"({"model_type": "mistral"})",
-      "key 'model_type' is 'mistral', which has as attention.mask of layer 1: SlidingWindow; the model's type has: Ca");
+  refuses_config<WindowsInTurn>(R"({"model_type": "llama"})",
+                                "key 'model_type' is 'llama', which has as attention.mask of layer 0: Causal; the "
+                                "model's type has: SlidingWindow");
+  accepts_config<WindowsInTurn>(R"({"model_type": "mistral"})");
 }
 
 TEST_CASE("A config without a usable model_type is refused", "[io]") {
   refuses_config_without<Llama>("model_type", "has no key 'model_type'");
   refuses_config<Llama>(R"({"model_type": "mamba"})",
-                        "key 'model_type' is 'mamba', expected one of mixtral, llama, mistral, olmo, gpt2, mpt");
+                        "key 'model_type' is 'mamba', expected one of mixtral, llama, mistral, ministral, olmo, ol");
   refuses_config<Llama>(R"({"model_type": 3})", "key 'model_type' is 3, expected a string");
 }
 
@@ -284,8 +285,14 @@ TEST_CASE("Rotary scaling must be the type's", "[io]") {
   refuses_config<Llama3>(R"({"rope_scaling": {"high_freq_factor": null}})",
                          "key 'rope_scaling.high_freq_factor' is null, the model's type has the number 4.0");
   refuses_config<LlamaYarn>(R"({"rope_scaling": {"beta_fast": 16}})", "key 'rope_scaling.beta_fast' is 16");
-  refuses_config<LlamaYarn>(R"({"rope_scaling": {"attention_factor": 1.0}})", "key 'rope_scaling.attention_factor' is");
-  refuses_config<LlamaYarn>(R"({"rope_scaling": {"mscale": 1.0}})", "key 'rope_scaling.mscale' is the number 1.0");
+  refuses_config<LlamaYarn>(
+      R"({"rope_scaling": {"attention_factor": 1.0}})",
+      "is of a model whose 'attention.position.scaling.settings.attention_factor' is 1.0, the model's type has none");
+  refuses_config<LlamaYarn>(R"({"rope_scaling": {"mscale": 1.0, "mscale_all_dim": 0.5}})",
+                            "is of a model whose 'attention.position.scaling.settings.attention_factor' is 1.06");
+  accepts_config<LlamaYarn>(R"({"rope_scaling": {"mscale": 1.0}})");  // one of the two alone counts for nothing
+  accepts_config<LlamaYarn>(R"({"rope_scaling": {"attention_factor": 1.138629436111989}})");
+  accepts_config<Llama>(R"({"rope_scaling": {"type": "linear", "factor": 1.0}})");
   refuses_config<Llama>(R"({"rope_parameters": [1]})", "key 'rope_parameters' is an array, expected an object");
   accepts_null_or_none<LlamaYarn>(R"({"rope_scaling": {"original_max_position_embeddings": null, "beta_fast": null}})");
   accepts_null_or_none<LlamaYarn>(

@@ -39,7 +39,7 @@ TEST_CASE("The options of attention compose", "[layers]") {
   check_attention<GroupedQueryAttention<many, SlidingWindow<9>, Rope<1e4>, QkvBias, ClipQkv<0.8>, PerHeadNorm,
                                         ScoreWidth<5.0>, SoftCap<2.0>>,
                   20>("all, per head", 2, 37);
-  check_attention<GroupedQueryAttention<grouped, Causal, Rope<1e4, 0.5>, SoftCap<1.0>, WholeNorm, ClipQkv<0.9>, Bias>,
+  check_attention<GroupedQueryAttention<grouped, Causal, Rope<1e4, 0.7>, SoftCap<1.0>, WholeNorm, ClipQkv<0.9>, Bias>,
                   18>("all, whole width", 2, 21);
 }
 

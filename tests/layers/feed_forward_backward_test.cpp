@@ -6,6 +6,7 @@ TEST_CASE("The backward of a gated feed-forward is its forward's gradient", "[la
   check_feed_forward<bora::SwiGlu<21>, 18>("SwiGlu", 2, 9);
   check_feed_forward<bora::SwiGlu<21, bora::Bias>, 18>("SwiGlu, Bias", 2, 9);
   check_feed_forward<bora::GeGlu<35>, 17>("GeGlu", 2, 9);
+  check_feed_forward<bora::GeGluTanh<35>, 17>("GeGluTanh", 2, 9);
   check_feed_forward<bora::GeGlu<35, bora::Bias>, 17>("GeGlu, Bias", 2, 9);
 }
 

@@ -252,7 +252,7 @@ class ConfigKeys {
   /// True or false, written only if it is not `usual`, which a missing key means.
   bool optional_flag(std::string_view names, bool value, bool usual) {
     return take(names, ConfigValue::Kind::boolean, value, usual, usual,
-                value == usual && !reads() ? ConfigEntry::Use::neither : ConfigEntry::Use::write)
+                value == usual && !reads() ? ConfigEntry::Use::compare : ConfigEntry::Use::compare_and_write)
                .number != 0;
   }
   /// The value of a key that is an array, in the file or as it was written; null if the key is missing. Throws
