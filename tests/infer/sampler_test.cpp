@@ -93,6 +93,19 @@ std::vector<double> expected_probabilities(const SamplingOptions& options, const
   for (double& value : p)
     if (value < options.min_p * most) value = 0;
   normalise();
+  double entropy = 0, held = 0;
+  for (const double value : p)
+    if (value > 0) entropy -= value * std::log(value);
+  std::erase_if(order, [&](std::size_t i) { return p[i] == 0; });
+  const auto distance = [&](std::size_t i) { return std::abs(-std::log(p[i]) - entropy); };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t x, std::size_t y) { return distance(x) < distance(y) - 1e-12; });
+  for (const std::size_t i : order) {
+    const double own = p[i];
+    if (held >= options.typical_p) p[i] = 0;
+    held += own;
+  }
+  normalise();
   return p;
 }
 
@@ -160,6 +173,89 @@ TEST_CASE("Every combination of filters draws what its definition gives", "[infe
       .temperature = temperature, .top_k = top_k, .top_p = top_p, .min_p = min_p, .seed = random()};
   // 216 fixed seeds; a chi-square has a longer tail than a bell
   CHECK(surprise(draw(Sampler(options), logits, 4'000), expected_probabilities(options, logits)) < 5);
+}
+
+TEST_CASE("Typical sampling keeps the tokens whose surprise is nearest to the entropy", "[infer]") {
+  const double temperature = GENERATE(0.5, 1.0, 3.0);
+  const double typical_p = GENERATE(1e-9, 0.2, 0.6, 0.95);
+  const double top_p = GENERATE(0.8, 1.0);
+  bora::Random random(21);
+  std::vector<float> logits(50);
+  for (float& logit : logits) logit = static_cast<float>(random.normal()) * 2;  // without ties
+  logits[3] = -infinity;
+  const SamplingOptions options{.temperature = temperature, .top_p = top_p, .typical_p = typical_p, .seed = random()};
+  CHECK(surprise(draw(Sampler(options), logits, 4'000), expected_probabilities(options, logits)) < 5);
+  // The most probable token is not the most typical one: it says too little.
+  CHECK(drawn({.typical_p = 0.1}, logits_of({0.6, 0.2, 0.1, 0.1})) == std::set<std::size_t>{1});
+  CHECK(drawn({.typical_p = 0.1}, logits_of({0.4, 0.15, 0.15, 0.15, 0.15})) == std::set<std::size_t>{1});
+}
+
+TEST_CASE("Penalties and biases change the logits of tokens that were there", "[infer]") {
+  const std::vector<float> logits = {1, 4, -1, 3.5f, 3};
+  const auto greedy = [&](SamplingOptions options, const std::vector<TokenId>& prompt) {
+    options.temperature = 0;
+    Sampler sampler(options);
+    sampler.read(prompt);
+    std::vector<TokenId> tokens;
+    for (int i = 0; i < 5; ++i) tokens.push_back(sampler(logits));
+    return tokens;
+  };
+  using Tokens = std::vector<TokenId>;
+  CHECK(greedy({}, {1, 1}) == Tokens{1, 1, 1, 1, 1});
+  // Divided once, however often it was there: 4 becomes 2; 3.5 and 3 follow, and then 2 is the largest that is left.
+  CHECK(greedy({.repetition_penalty = 2}, {1, 1}) == Tokens{3, 4, 1, 1, 1});
+  CHECK(greedy({.repetition_penalty = 2}, {99, -1}) == Tokens{1, 3, 4, 1, 1});  // ids that there are not
+  // Once drawn, always 2 less: 4, 3.5 and 3 become 2, 1.5 and 1. The prompt does not count.
+  CHECK(greedy({.presence_penalty = 2}, {3}) == Tokens{1, 3, 4, 1, 1});
+  // 0.6 less each time: 4, 3.5; 3.4, 3; 2.9.
+  CHECK(greedy({.frequency_penalty = 0.6}, {3}) == Tokens{1, 3, 1, 4, 3});
+  CHECK(greedy({.logit_bias = {{2, 9}, {77, 9}, {-1, 9}}}, {}) == Tokens{2, 2, 2, 2, 2});
+  CHECK(greedy({.logit_bias = {{1, -infinity}, {3, -infinity}}}, {}) == Tokens{4, 4, 4, 4, 4});
+  // A negative logit is multiplied: it must not grow.
+  Sampler sampler({.temperature = 0, .repetition_penalty = 4});
+  sampler.read(std::vector<TokenId>{0});
+  CHECK(sampler(std::vector<float>{-1, -2}) == 1);
+}
+
+TEST_CASE("Penalised probabilities are those of the changed logits", "[infer]") {
+  bora::Random random(22);
+  const std::vector<float> logits = random_logits(random, 20);
+  std::vector<float> changed = logits;
+  const std::vector<TokenId> prompt = {3, 5, 3, 11};
+  for (const TokenId t : {3, 5, 11}) {
+    float& logit = changed[static_cast<std::size_t>(t)];
+    logit = logit > 0 ? logit / 1.5f : logit * 1.5f;
+  }
+  changed[7] += 2;
+  std::vector<std::size_t> counts(logits.size());
+  for (std::uint64_t seed = 0; seed < 4'000; ++seed) {  // a sampler a draw: a drawn token would be penalised
+    Sampler sampler({.top_p = 0.95, .repetition_penalty = 1.5, .logit_bias = {{7, 2}}, .seed = seed});
+    sampler.read(prompt);
+    ++counts[static_cast<std::size_t>(sampler(logits))];
+  }
+  CHECK(surprise(counts, expected_probabilities({.top_p = 0.95}, changed)) < 5);
+}
+
+TEST_CASE("exp of negative numbers is exact to a few units in the last place", "[infer]") {
+  double worst = 0;
+  for (double x = 0; x > -700; x -= 0.0137) {
+    const double expected = std::exp(x);
+    worst = std::max(worst, std::abs(bora::detail::exp_of_negative(x) - expected) / expected);
+  }
+  CHECK(worst < 1e-15);
+  CHECK(bora::detail::exp_of_negative(0) == 1);
+  CHECK(bora::detail::exp_of_negative(-infinity) == 0);
+  CHECK(bora::detail::exp_of_negative(-1e300) == 0);
+}
+
+TEST_CASE("The tokens of a seed are these, on every machine", "[infer]") {
+  bora::Random random(23);
+  std::vector<float> logits(1'000);
+  for (float& logit : logits) logit = random.bell_at(random.position()), random();
+  Sampler sampler({.temperature = 0.8, .top_k = 500, .top_p = 0.9, .typical_p = 0.9, .seed = 1});
+  std::vector<TokenId> tokens;
+  for (int i = 0; i < 8; ++i) tokens.push_back(sampler(logits));
+  CHECK(tokens == std::vector<TokenId>{});
 }
 
 TEST_CASE("Temperature comes first, then top_k, top_p, min_p", "[infer]") {
@@ -233,6 +329,11 @@ TEST_CASE("Impossible sampling options are refused with a sentence", "[infer]") 
   CHECK(refusal({.min_p = 1}) == "min_p is 1, expected at least 0 and below 1");
   CHECK(refusal({.min_p = -0.5}) == "min_p is -0.5, expected at least 0 and below 1");
   CHECK(refusal({.min_p = not_a_number}) == "min_p is NaN, expected at least 0 and below 1");
+  CHECK(refusal({.typical_p = 0}) == "typical_p is 0, expected above 0 and at most 1");
+  CHECK(refusal({.repetition_penalty = 0}) == "repetition_penalty is 0, expected a finite number above 0");
+  CHECK(refusal({.frequency_penalty = infinity}) == "frequency_penalty is inf, expected a finite number");
+  CHECK(refusal({.presence_penalty = not_a_number}) == "presence_penalty is NaN, expected a finite number");
+  CHECK(refusal({.logit_bias = {{7, not_a_number}}}) == "logit_bias of token 7 is NaN, expected a number");
 }
 
 TEST_CASE("Ids beyond vocab_size are left out before everything", "[infer]") {

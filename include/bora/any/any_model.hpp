@@ -35,6 +35,7 @@ struct AnySessionOptions {
   std::size_t chunk = 512;    ///< tokens of a prompt that are processed at a time
   std::size_t rewind = 0;     ///< most tokens that can be rewound with sliding windows
   std::size_t sequences = 1;  ///< number of sequences
+  std::size_t scored = 0;     ///< most tokens of one call of `score`, the pending one included
 };
 
 /// A token and the sequence that it continues.
@@ -46,6 +47,7 @@ struct AnyToken {
 /// Keys and values of some sequences of a model. Throws what BatchSession throws.
 class AnySession {
  public:
+  using Token = AnyToken;
   AnySession() = default;
   AnySession(const AnySession&) = delete;
   AnySession& operator=(const AnySession&) = delete;
@@ -73,7 +75,12 @@ class AnySession {
   virtual void append(std::size_t sequence, std::int32_t token) = 0;
   /// Appends one token to each of some sequences. Until the next call, `logits(r)` are the logits after tokens[r].
   virtual void step(std::span<const AnyToken> tokens) = 0;
-  /// Logits of a row of the last step: [vocab_size].
+  /// Most tokens of one call of `score`.
+  virtual std::size_t scored() const = 0;
+  /// Appends tokens, a pending one first, in one forward pass. Until the next call, `logits(r)` are the logits after
+  /// the r-th of them. See BatchSession::score.
+  virtual void score(std::size_t sequence, std::span<const std::int32_t> tokens) = 0;
+  /// Logits of a row of the last step or score: [vocab_size].
   virtual std::span<const float> logits(std::size_t row) const = 0;
 
   /// Rewinds to `length` tokens.
@@ -126,6 +133,19 @@ class AnySequence {
   }
   /// Appends a token; returns the logits after it.
   std::span<const float> step(std::int32_t token) { return prefill({&token, 1}); }
+  /// Most tokens of one call of `score`.
+  std::size_t scored() const { return session_->scored(); }
+  /// Rows of logits; a view that the session's next call overwrites.
+  struct Rows {
+    const AnySession* session;  ///< whose they are
+    /// Of a row: [vocab_size].
+    std::span<const float> row(std::size_t r) const { return session->logits(r); }
+  };
+  /// Appends tokens; returns the logits after each of them, a pending token's first.
+  Rows score(std::span<const std::int32_t> tokens) {
+    session_->score(sequence_, tokens);
+    return {session_};
+  }
   /// Appends a pending token, which the next call runs through the model.
   void append(std::int32_t token) { session_->append(sequence_, token); }
   /// Rewinds to `length` tokens.

@@ -73,6 +73,12 @@ class SessionOfAny final : public AnySession {
     logits_ = session_.step(std::span<const BatchToken>(batch));
     rows_ = tokens.size();
   }
+  std::size_t scored() const override { return session_.options().scored; }
+  void score(std::size_t sequence, std::span<const TokenId> tokens) override {
+    rows_ = 0;
+    logits_ = session_.score(sequence, tokens);
+    rows_ = logits_.size();
+  }
   std::span<const float> logits(std::size_t row) const override {
     if (row >= rows_)
       throw Error(message("logits: row ", row, " was asked for, but the last step had ", rows_, " rows"));
@@ -116,6 +122,7 @@ class ModelOfAny final : public AnyModel {
                                                                                 .chunk = options.chunk,
                                                                                 .rewind = options.rewind,
                                                                                 .sequences = options.sequences,
+                                                                                .scored = options.scored,
                                                                                 .pool = &pool_});
   }
   std::vector<float> logits(std::span<const TokenId> tokens, std::span<const std::size_t> rows) override {

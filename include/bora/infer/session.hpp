@@ -22,6 +22,7 @@ struct SessionOptions {
   std::size_t chunk = 512;    ///< most tokens of a prompt in one forward pass
   std::size_t rewind = 0;     ///< tokens that rings can always rewind
   std::size_t sequences = 1;  ///< of a BatchSession
+  std::size_t scored = 0;     ///< most tokens of one call of `score`, the pending one included
   Executor* pool = nullptr;   ///< thread pool; null: the calling thread alone. Must outlive the session
 };
 
@@ -86,6 +87,7 @@ class BatchSession {
   using Number = typename Model::Number;
   using Cache = Cache_;
   using Element = typename Cache::Element;
+  using Token = BatchToken;
 
   /// The model must outlive the session. Throws ConfigError for impossible options, MemoryError if there is no memory
   /// for its keys and values.
@@ -96,7 +98,7 @@ class BatchSession {
         cache_(Cache(), detail::cache_layers<Spec>(),
                {options_.capacity, options_.chunk, options_.rewind, options_.sequences}),
         forward_(std::max(options_.chunk, options_.sequences), detail::lanes_of(options_.pool), Keep::nothing),
-        head_(options_.sequences),
+        head_(std::max(options_.sequences, options_.scored)),
         pending_(options_.sequences, none),
         seen_(options_.sequences) {}
   /// A temporary model would be destroyed before the session: give it a name first.
@@ -153,6 +155,25 @@ class BatchSession {
       }
     }
     return {head_.logits.row(0), Spec::vocab_size};
+  }
+
+  /// Appends tokens in one forward pass and returns the logits after each of them, the pending one first if there is
+  /// one: [tokens, vocab_size], valid until the next call. For texts that are already known, as drafts are: it takes
+  /// little longer than one token where reading the weights takes the time. Throws as `prefill` does, and ConfigError
+  /// for more rows than the option `scored`.
+  LogitRows<Number> score(std::size_t sequence, std::span<const TokenId> tokens) {
+    check_sequence(sequence);
+    const std::size_t rows = tokens.size() + (has_pending(sequence) ? 1 : 0);
+    if (rows == 0) throw TokenError("score: no tokens given, expected at least one");
+    if (rows > options_.scored)
+      throw ConfigError(detail::message("score: ", rows, " tokens are to be scored, expected at most the ",
+                                        options_.scored, " of the session's option `scored`"));
+    check_tokens(tokens, Spec::vocab_size);
+    check_room(sequence, tokens.size());
+    pool_.require_ready("Session");
+    std::size_t row = place_pending(0, sequence);
+    for (const TokenId token : tokens) place_token(row++, {sequence, token});
+    return run_step(rows);
   }
 
   /// Appends a token without running it: it is pending until the next call that reads or extends the sequence, which
@@ -252,13 +273,15 @@ class BatchSession {
     if (o.capacity == 0) o.capacity = Spec::context;
     if (o.sequences == 0) throw ConfigError("session: sequences is 0, expected at least 1");
     if (o.chunk == 0) throw ConfigError("session: chunk is 0, expected at least 1");
-    for (const std::size_t size : {o.capacity, o.chunk, o.rewind, o.sequences})
+    for (const std::size_t size : {o.capacity, o.chunk, o.rewind, o.sequences, o.scored})
       if (size > most)  // sums of positions would overflow, and too little memory be reserved
         throw ConfigError(detail::message("session: an option is ", size, ", expected at most ", most));
     if (positions_end && o.capacity > Spec::context)
       throw ConfigError(detail::message("session: capacity ", o.capacity, " exceeds the model's ", Spec::context,
                                         " learned positions"));
     if (!windows_everywhere || Cache::kind(1) != CacheKind::rolling) o.chunk = std::min(o.chunk, o.capacity);
+    if (o.scored > o.chunk)
+      throw ConfigError(detail::message("session: scored is ", o.scored, ", expected at most the chunk of ", o.chunk));
     return o;
   }
   void check_sequence(std::size_t sequence) const {
@@ -399,6 +422,10 @@ class Session {
   }
   /// Appends a token; returns the logits after it: [vocab_size], valid until the next call.
   std::span<const Number> step(TokenId token) { return batch_.prefill(0, std::span<const TokenId>(&token, 1)); }
+  /// Most tokens of one call of `score`.
+  std::size_t scored() const noexcept { return batch_.options().scored; }
+  /// Appends tokens; returns the logits after each of them. See BatchSession::score.
+  LogitRows<Number> score(std::span<const TokenId> tokens) { return batch_.score(0, tokens); }
   /// Appends a token that the next call runs. See BatchSession::append.
   void append(TokenId token) { batch_.append(0, token); }
   /// Rewinds to the first `length` tokens. See BatchSession::rewind.

@@ -84,7 +84,7 @@ class Decoder {
     detail::Anatomy<S>::visit(
         [&](TensorId id, TensorShape shape, auto& at) {
           const StoredTensor from = reader.find(id, shape);
-          const std::size_t strip = from.transposed ? shape.rows : strip_rows(shape);
+          const std::size_t strip = from.transposed ? shape.rows : strip_rows(shape, detail::lanes_of(pool));
           for (std::size_t r = 0; r < shape.rows; r += strip) {
             const Range rows{r, std::min(r + strip, shape.rows)};
             std::atomic<bool> finite{true};
@@ -178,9 +178,10 @@ class Decoder {
   }
 
   static constexpr std::size_t columns(TensorShape shape) noexcept { return shape.matrix() ? shape.cols : 1; }
-  /// Rows that are packed at a time: whole panels of about a million elements.
-  static constexpr std::size_t strip_rows(TensorShape shape) noexcept {
-    constexpr std::size_t strip = std::size_t{1} << 20;
+  /// Rows that are packed at a time: whole panels of about a million elements, or four million a lane, so that lanes
+  /// rarely write to the same huge page first: each of them would zero it.
+  static constexpr std::size_t strip_rows(TensorShape shape, std::size_t lanes = 0) noexcept {
+    const std::size_t strip = std::max<std::size_t>(1, 4 * lanes) << 20;
     return std::min(shape.rows, round_up(std::max<std::size_t>(1, strip / columns(shape)), simd::block_lanes));
   }
 
