@@ -23,6 +23,7 @@ struct PromptLookup {
   std::size_t longest = 3;   ///< tokens that are looked for first
   std::size_t shortest = 1;  ///< tokens that must have occurred at least
 
+  /// See Drafter.
   void propose(std::span<const TokenId> text, std::size_t most, const Sampler&, std::vector<TokenId>& drafts) const {
     for (std::size_t n = std::min(longest, text.size()); n >= std::max<std::size_t>(shortest, 1); --n) {
       const std::span<const TokenId> end = text.last(n), before = text.first(text.size() - 1);
@@ -51,6 +52,7 @@ class DraftModel {
           detail::message("draft model: its session holds ", session.length(), " tokens, expected an empty one"));
   }
 
+  /// See Drafter. Nothing where its session has no room for the text.
   void propose(std::span<const TokenId> text, std::size_t most, const Sampler& sampler, std::vector<TokenId>& drafts) {
     if (session_->limit() != 0)  // the last draft is not run
       most = std::min(most, session_->limit() - std::min(session_->limit(), text.size()) + 1);

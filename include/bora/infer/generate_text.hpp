@@ -54,6 +54,7 @@ class TextGeneration {
     }
     return Iterator(*this);
   }
+  /// Compares equal to an iterator when nothing follows.
   std::default_sentinel_t end() const noexcept { return {}; }
 
   /// Whether no piece follows.

@@ -83,6 +83,7 @@ class SpeculativeGeneration {
     }
     return Iterator(*this);
   }
+  /// Compares equal to an iterator when nothing follows.
   std::default_sentinel_t end() const noexcept { return {}; }
   /// Whether no token follows.
   bool done() const noexcept { return done_; }

@@ -20,6 +20,7 @@ class TokenConstraint {
   virtual bool complete() const = 0;
 
  protected:
+  /// Only derived types are copied, as a whole.
   TokenConstraint(const TokenConstraint&) = default;
   TokenConstraint& operator=(const TokenConstraint&) = default;
 };
