@@ -79,6 +79,13 @@ TEST_CASE("Sequences of any model are stepped, forked, taken back, saved and res
   session->reset(0);
   session->restore(0, folder / "text.kv");
   CHECK(session->length(0) == text.size());
+  const auto scoring = model->session({.capacity = 32, .scored = 4});
+  bora::AnySequence scored(*scoring);
+  CHECK(scored.scored() == 4);
+  scored.prefill(std::span(text).first(3));
+  const auto after = scored.score(std::span(text).subspan(3));
+  CHECK(copy(after.row(0)) == row(1));
+  CHECK(copy(after.row(3)) == row(2));
   CHECK(support::refusal<bora::Error>([&] { session->logits(0); }) ==
         "logits: row 0 was asked for, but the last step had 0 rows");
   CHECK(support::refusal<bora::Error>([&] { model->logits(text, std::vector<std::size_t>{7}); }) ==
