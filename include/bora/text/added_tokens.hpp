@@ -53,6 +53,12 @@ inline std::size_t without_trailing_space(std::string_view text) noexcept {
   return text.size();
 }
 
+/// A text without white space at its ends.
+inline std::string_view trimmed(std::string_view text) noexcept {
+  while (!text.empty() && white_space(text) != 0) text.remove_prefix(white_space(text));
+  return text.substr(0, without_trailing_space(text));
+}
+
 /// The spellings of added tokens, to find the longest that is a prefix of a text. In alphabetical order, so that all
 /// prefixes of a spelling precede it.
 class AddedTokenSet {

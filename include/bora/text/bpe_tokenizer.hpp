@@ -322,6 +322,14 @@ class BpeEncoder {
     begin(out);
     raw_.push(text, [&](std::string_view part) { add_raw(part, out); }, [&](TokenId id) { add_raw_token(id, out); });
   }
+  /// A token in the middle of the text; SentencePiece begins a new text behind it.
+  void token(TokenId id, std::vector<TokenId>& out) {
+    begin(out);
+    raw_.finish([&](std::string_view part) { add_raw(part, out); }, [&](TokenId t) { add_raw_token(t, out); });
+    end_raw(out);
+    out.push_back(id);
+    at_start_ = table_->vocabulary().leading_space == LeadingSpace::text;
+  }
   void finish(std::vector<TokenId>& out) {
     begin(out);
     raw_.finish([&](std::string_view part) { add_raw(part, out); }, [&](TokenId id) { add_raw_token(id, out); });

@@ -76,6 +76,13 @@ class Tokenizer {
   }
   /// Every added, special or control token, by id.
   const std::vector<AddedToken>& added_tokens() const noexcept { return core_->added_tokens(); }
+  /// The added token of that id; null where it is none. Valid while a copy of the tokenizer lives.
+  const AddedToken* added_token(TokenId id) const noexcept {
+    const std::vector<AddedToken>& all = added_tokens();
+    const auto at =
+        std::lower_bound(all.begin(), all.end(), id, [](const AddedToken& t, TokenId i) { return t.id < i; });
+    return at != all.end() && at->id == id ? &*at : nullptr;
+  }
   /// Whether `id` is a special or control token, which decodes to no text.
   bool is_special(TokenId id) const noexcept { return special_token(id) != nullptr; }
   /// The bytes that `id` stands for within a text, valid UTF-8 or not; none for special tokens and unknown ids. Valid
@@ -89,6 +96,16 @@ class Tokenizer {
     begin(options, ids);
     core_->encode(text, options.added, ids);
     if (options.eos) ids.push_back(eos());
+    return ids;
+  }
+  /// The ids of a text that stands behind a token, without BOS and EOS: whether a space goes in front depends on it.
+  std::vector<TokenId> encode_behind_token(std::string_view text, AddedTokens added = AddedTokens::words) const {
+    std::vector<TokenId> ids;
+    const std::unique_ptr<detail::PartEncoder> parts = core_->encoder(added);
+    parts->token(0, ids);
+    parts->push(text, ids);
+    parts->finish(ids);
+    ids.erase(ids.begin());
     return ids;
   }
   /// The ids of each text. The lanes of `pool` share the texts; the result is that of `encode`, one by one.
@@ -167,9 +184,8 @@ class Tokenizer {
 
  private:
   const AddedToken* special_token(TokenId id) const noexcept {
-    const std::vector<AddedToken>& all = added_tokens();
-    auto at = std::lower_bound(all.begin(), all.end(), id, [](const AddedToken& t, TokenId i) { return t.id < i; });
-    return at != all.end() && at->id == id && at->special ? &*at : nullptr;
+    const AddedToken* token = added_token(id);
+    return token != nullptr && token->special ? token : nullptr;
   }
   static TokenId require(std::optional<TokenId> id, const char* what) {
     if (!id) throw ConfigError(detail::message("the tokenizer names no id that ", what));

@@ -40,6 +40,11 @@ class PartEncoder {
   virtual void push(std::string_view text, std::vector<TokenId>& out) = 0;
   /// Ends the text; the encoder can then be reused.
   virtual void finish(std::vector<TokenId>& out) = 0;
+  /// A token in the middle of the text, as if the text spelled it.
+  virtual void token(TokenId id, std::vector<TokenId>& out) {
+    finish(out);
+    out.push_back(id);
+  }
 };
 
 /// The tables of a tokenizer and how it encodes. Never changes once it is made.
@@ -92,6 +97,12 @@ class PartEncoderOf : public PartEncoder {
   explicit PartEncoderOf(Arguments&&... arguments) : encoder_(std::forward<Arguments>(arguments)...) {}
   void push(std::string_view text, std::vector<TokenId>& out) override { encoder_.push(text, out); }
   void finish(std::vector<TokenId>& out) override { encoder_.finish(out); }
+  void token(TokenId id, std::vector<TokenId>& out) override {
+    if constexpr (requires { encoder_.token(id, out); })
+      encoder_.token(id, out);
+    else
+      PartEncoder::token(id, out);
+  }
 
  private:
   Encoder encoder_;
