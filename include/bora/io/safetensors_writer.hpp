@@ -37,6 +37,10 @@ class SafeTensorsWriter {
   void add_bf16(std::string name, std::vector<std::size_t> shape, std::span<const bfloat16> values) {
     add_copy("BF16", std::move(name), std::move(shape), values);
   }
+  /// U8 of any shape.
+  void add(std::string name, std::vector<std::size_t> shape, std::span<const std::byte> values) {
+    add_copy("U8", std::move(name), std::move(shape), values);
+  }
   /// F32 or Bf16 of any shape; `fill` writes all elements of the span it is given.
   template <WeightFormat Format = F32>
     requires(!std::same_as<Format, F64>)
