@@ -33,6 +33,7 @@ class GgufVocabularyKeys {
     v.pre = text("pre");
     v.tokens = texts("tokens");
     v.merges = texts("merges");
+    if (v.model == "gpt2" && find("merges") == nullptr) refuse("has no key tokenizer.ggml.merges");
     v.scores = scores();
     v.token_type = types();
     v.bos_token_id = id("bos_token_id");
