@@ -2,6 +2,7 @@
 #include <bora/infer.hpp>
 #include <bora/io/safetensors.hpp>
 #include <bora/io/save.hpp>
+#include <bora/io/save_gguf.hpp>
 #include <bora/io/tokenizer_json.hpp>
 #include <bora/model/zoo/mistral.hpp>
 #include <algorithm>
@@ -113,6 +114,17 @@ void keep_on_disk(const Model& model, std::span<const bora::TokenId> text, const
   // [/save_session]
 }
 
+// [gguf]
+void quantise(const std::filesystem::path& folder, const std::filesystem::path& file) {
+  const auto report = bora::save_gguf(folder, file, {.type = bora::ElementType::q4_k});
+  for (const bora::GgufTensorReport& tensor : report)
+    std::printf("%s: %s, error %.2g\n", tensor.name.c_str(), std::string(bora::facts_of(tensor.type).name).c_str(),
+                tensor.relative_error);
+  const auto model = bora::load<Windowed, bora::Mixed>(file);  // each matrix as the file has it
+  std::printf("%zu bytes\n", model.weight_bytes());
+}
+// [/gguf]
+
 // [save_model]
 void save_and_load(const Model& model, const std::filesystem::path& folder) {
   bora::save(model, folder, {.numbers = bora::StoredNumbers::bf16});  // config.json, model.safetensors
@@ -188,6 +200,7 @@ int main(int argc, char** argv) try {
   take_back(model, text);
   share_a_prompt(model, text);
   save_and_load(model, folder);
+  quantise(folder, folder / "model.gguf");
   keep_on_disk(model, text, folder / "prompt.kv");
   const std::string reason = why_refused(folder);
   std::printf("%s\n", reason.c_str());
