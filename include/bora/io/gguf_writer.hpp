@@ -114,7 +114,8 @@ class GgufWriter {
   static constexpr std::size_t alignment = 32;
 
   /// Writes everything but the tensors' bytes. Throws FileError if the file cannot be written.
-  GgufWriter(const std::filesystem::path& file, const GgufKeyWriter& keys, const std::vector<GgufTensorToWrite>& tensors)
+  GgufWriter(const std::filesystem::path& file, const GgufKeyWriter& keys,
+             const std::vector<GgufTensorToWrite>& tensors)
       : file_(file) {
     GgufKeyWriter header;  // its bytes only
     header.put(std::uint32_t{0x46554747});

@@ -2,6 +2,7 @@
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/files/mapped_file.hpp>
+#include <bora/io/gguf_tokenizer.hpp>
 #include <bora/io/json.hpp>
 #include <bora/io/sentencepiece_model.hpp>
 #include <bora/io/tekken_json.hpp>
@@ -76,8 +77,7 @@ inline Tokenizer read_tokenizer_file(const std::filesystem::path& file, const To
     const MappedFile mapped(file);
     return std::string(mapped.text().substr(0, 4096));
   }();
-  if (beginning.starts_with("GGUF"))
-    refuse_file(file, "is a GGUF file, which holds a model with its tokenizer, expected the tokenizer alone");
+  if (beginning.starts_with("GGUF")) return gguf_tokenizer(file);
   refuse_foreign_kind(file, beginning, "no tokenizer");
   const std::size_t first = beginning.find_first_not_of(" \t\r\n");
   if (first != beginning.npos && beginning[first] == '{') {
@@ -113,11 +113,12 @@ inline std::optional<std::filesystem::path> find_tokenizer_file(const std::files
 }  // namespace detail
 
 /// Reads the tokenizer of a folder, or a file of any kind: `tokenizer.json` (Hugging Face), `tokenizer.model`
-/// (SentencePiece), `tekken.json` (Mistral), `tokenizer.bin` (llama2.c). In a folder, `tokenizer_config.json` and
-/// `special_tokens_map.json` say which tokens begin and end a text; a folder without a tokenizer whose model has 256
-/// ids has raw bytes. Throws FileError where there is no tokenizer, and for a file or a kind that cannot be read,
-/// saying what was found and what was expected.
+/// (SentencePiece), `tekken.json` (Mistral), `tokenizer.bin` (llama2.c), a GGUF file's own. In a folder,
+/// `tokenizer_config.json` and `special_tokens_map.json` say which tokens begin and end a text; a folder without a
+/// tokenizer whose model has 256 ids has raw bytes. Throws FileError where there is no tokenizer, and for a file or a
+/// kind that cannot be read, saying what was found and what was expected.
 inline Tokenizer load_tokenizer(const std::filesystem::path& path, const TokenizerOptions& options = {}) {
+  if (!std::filesystem::is_directory(path) && path.extension() == ".gguf") return gguf_tokenizer(path);
   if (!std::filesystem::is_directory(path))
     return detail::TokenizerFolder(path.parent_path(), detail::read_tokenizer_file(path, options)).with_facts();
   if (const auto file = detail::find_tokenizer_file(path))

@@ -12,9 +12,9 @@
 
 namespace bora { inline namespace BORA_ABI {
 
-/// Writes the checkpoint at `from`, of any kind that `load` reads, as `save` writes a model: quantised weights become the
-/// numbers that they stand for. Throws ConfigError for a model that no policy expresses, FileError for files that cannot
-/// be read or written.
+/// Writes the checkpoint at `from`, of any kind that `load` reads, as `save` writes a model: quantised weights become
+/// the numbers that they stand for. Throws ConfigError for a model that no policy expresses, FileError for files that
+/// cannot be read or written.
 inline void save_folder(const std::filesystem::path& from, const std::filesystem::path& folder,
                         const SaveOptions& options = {}) {
   const detail::FloatMode mode;

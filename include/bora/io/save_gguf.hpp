@@ -1,5 +1,5 @@
-/// Writes a checkpoint of any kind as a GGUF file, its matrices rounded or quantised. No type is needed: the model is the
-/// one that the checkpoint describes.
+/// Writes a checkpoint of any kind as a GGUF file, its matrices rounded or quantised. No type is needed: the model is
+/// the one that the checkpoint describes.
 #pragma once
 #include <bora/core/error.hpp>
 #include <bora/core/executor.hpp>
@@ -32,7 +32,8 @@ namespace bora { inline namespace BORA_ABI {
 /// How a GGUF file is written.
 struct GgufOptions {
   /// Type of the matrices: F32, F16, BF16, Q8_0, Q4_0, Q4_K or Q6_K; without one, that of the checkpoint. Vectors and
-  /// routers are F32. Where rows hold no whole blocks, or numbers are too large for the scales: the next type that fits.
+  /// routers are F32. Where rows hold no whole blocks, or numbers are too large for the scales: the next type that
+  /// fits.
   std::optional<ElementType> type = {};
   std::optional<GgufVocabulary> vocabulary = {};  ///< to embed; a GGUF file's own is kept
   std::string name = {};                          ///< general.name
@@ -42,10 +43,10 @@ struct GgufOptions {
 
 /// What became of a tensor.
 struct GgufTensorReport {
-  std::string name;                             ///< in the file
-  ElementType asked = {}, type = {};            ///< the type asked for, and that it has
-  std::size_t elements = 0;                     ///< of all rows
-  double relative_error = 0;                    ///< root of the mean squared change, of the mean square
+  std::string name;                   ///< in the file
+  ElementType asked = {}, type = {};  ///< the type asked for, and that it has
+  std::size_t elements = 0;           ///< of all rows
+  double relative_error = 0;          ///< root of the mean squared change, of the mean square
 };
 
 namespace detail {
@@ -129,7 +130,8 @@ class GgufRows {
       }
     });
     if (!finite.load())
-      refuse_file(file_, "tensor ", source_.target.name, " holds a number that is not finite, expected finite numbers only");
+      refuse_file(file_, "tensor ", source_.target.name,
+                  " holds a number that is not finite, expected finite numbers only");
     return *std::ranges::max_element(found);
   }
   /// Rows [begin, end) in the target's type; returns {sum of squared changes, sum of squares}.
@@ -208,7 +210,8 @@ class GgufMetadata {
          model_.norm.real("eps"));
     if (llama) size("rope.dimension_count", head_dim);
     if (name == "gptneox")
-      size("rope.dimension_count", static_cast<std::size_t>(a.real("position.fraction") * static_cast<double>(head_dim)));
+      size("rope.dimension_count",
+           static_cast<std::size_t>(a.real("position.fraction") * static_cast<double>(head_dim)));
     if (name == "gptneox") add("use_parallel_residual", model_.residual.name != "SequentialResidual");
     if (like_llama && head_dim * heads != model_.dim) {
       size("attention.key_length", head_dim);
@@ -257,7 +260,8 @@ inline const GgufArchitecture& gguf_architecture_of(std::string_view model_type)
     if (one.model_type == model_type) return one;
   std::string known;
   for (const GgufArchitecture& one : gguf_architectures) known += message(known.empty() ? "" : ", ", one.name);
-  throw ConfigError(message("a model of the family ", model_type, " cannot be written as GGUF, expected one of ", known));
+  throw ConfigError(
+      message("a model of the family ", model_type, " cannot be written as GGUF, expected one of ", known));
 }
 /// Llama 3's divisors of the rotary frequencies, which files hold as a tensor.
 inline std::vector<float> rope_divisors(const PolicyDescription& a) {
@@ -349,8 +353,8 @@ class GgufConversion {
       sources_[at->second].parts.push_back({file_.stored(entry.id, entry.shape), entry.shape.rows, place.pairs});
       total_ += entry.shape.size();
     }
-    if (const GgufFiles* files = file_.gguf(); files != nullptr && model_.tie_embeddings &&
-                                               files->find_tensor("output.weight") != nullptr) {
+    if (const GgufFiles* files = file_.gguf();
+        files != nullptr && model_.tie_embeddings && files->find_tensor("output.weight") != nullptr) {
       GgufSource head = sources_[index.at("token_embd.weight")];
       head.target.name = "output.weight";
       total_ += head.elements();
@@ -364,7 +368,8 @@ class GgufConversion {
                               .type = ElementType::f32,
                               .data = std::as_bytes(std::span(divisors_)).data(),
                               .row_length = 1};
-    sources_.push_back({{"rope_freqs.weight", {shape.rows}, ElementType::f32}, ElementType::f32, {{stored, shape.rows, 0}}});
+    sources_.push_back(
+        {{"rope_freqs.weight", {shape.rows}, ElementType::f32}, ElementType::f32, {{stored, shape.rows, 0}}});
     total_ += shape.rows;
   }
   void choose_type(GgufSource& source) {
@@ -397,12 +402,23 @@ class GgufConversion {
       }
     if (files == nullptr) {
       GgufMetadata(architecture_, model_).write(out);
-      if (options_.vocabulary) write_vocabulary(*options_.vocabulary, out);
+      if (options_.vocabulary) write_vocabulary(padded(*options_.vocabulary), out);
       return out;
     }
     for (const std::string& key : files->first().key_order())
       if (kept(key)) out.add(key, *files->find(key));
     return out;
+  }
+  /// With a token for every row of the embedding, as readers demand.
+  GgufVocabulary padded(GgufVocabulary v) const {
+    if (v.tokens.size() > model_.vocab_size)
+      throw ConfigError(message("the vocabulary has ", v.tokens.size(), " tokens, the model ", model_.vocab_size));
+    while (v.tokens.size() < model_.vocab_size) {
+      v.tokens.push_back(message("[PAD", v.tokens.size(), "]"));
+      if (!v.scores.empty()) v.scores.push_back(0);
+      v.token_type.push_back(static_cast<std::int32_t>(GgufTokenType::unused));
+    }
+    return v;
   }
   /// Of the first matrix.
   ElementType matrix_type() const {
@@ -447,9 +463,10 @@ class GgufConversion {
 
 }  // namespace detail
 
-/// Writes the checkpoint at `from`, of any kind that `load` reads, as a GGUF file, completely or not at all; returns what
-/// became of each tensor, in the file's order. Of a GGUF file all keys are kept, and blocks that need not change. Throws
-/// ConfigError for a model that GGUF has no architecture for, FileError for files that cannot be read or written.
+/// Writes the checkpoint at `from`, of any kind that `load` reads, as a GGUF file, completely or not at all; returns
+/// what became of each tensor, in the file's order. Of a GGUF file all keys are kept, and blocks that need not change.
+/// Throws ConfigError for a model that GGUF has no architecture for, FileError for files that cannot be read or
+/// written.
 inline std::vector<GgufTensorReport> save_gguf(const std::filesystem::path& from, const std::filesystem::path& to,
                                                const GgufOptions& options = {}) {
   const detail::FloatMode mode;
