@@ -60,6 +60,26 @@ struct Alternating : Tiny {
 };
 // [/alternate]
 
+// [kinds]
+// OLMo 3's kind in small: norms on the outputs, norms of queries and keys, a window in three of four layers, and the
+// fourth alone stretched.
+struct SmallOlmo3 : bora::DecoderSpec {
+  static constexpr std::size_t vocab_size = 256, dim = 64, layers = 6, context = 1024;
+  static constexpr bora::HeadShape shape{.heads = 4, .kv_heads = 2, .head_dim = 16};
+  static constexpr bora::YarnSettings stretch{.factor = 8, .original_context = 128};
+  using Norm = bora::RmsNorm<1e-6>;
+  using KeysNormed = bora::QkNorm<bora::WholeWidth, Norm>;
+  using Sliding = bora::GroupedQueryAttention<shape, bora::SlidingWindow<32>, bora::Rope<5e5>, KeysNormed>;
+  using Full = bora::GroupedQueryAttention<shape, bora::Causal, bora::Rope<5e5, 1.0, bora::YarnScaling<stretch>>,
+                                           KeysNormed>;
+  using Attention = bora::Layers<Sliding, Sliding, Sliding, Full>;
+  using FeedForward = bora::SwiGlu<176>;
+  using Residual = bora::OutputNormResidual;
+};
+// [/kinds]
+static_assert(bora::cache_bytes<SmallOlmo3, bora::F32>(1024) ==
+              2 * 2 * 16 * 4 * (5 * 32 + 1024));  // five windows, one layer that sees all
+
 // [long_context]
 // Trained on 4096 positions, stretched to 16384 by YaRN.
 struct Longer : bora::Llama2_7B {

@@ -49,7 +49,7 @@ struct Spec : bora::DecoderSpec {
 inline void use() { bora::describe<Spec>(); }
 }  // namespace alternate_nested_feed_forward
 
-// expect: GroupedQueryAttention: an option is given twice; give Bias and ClipQkv<limit> at most once
+// expect: GroupedQueryAttention: an option is given twice; give Bias or QkvBias and the others at most once
 namespace attention_bias_twice {
 struct Spec : bora::DecoderSpec {
   static constexpr std::size_t vocab_size = 8, dim = 16, layers = 2, context = 32;
@@ -62,7 +62,7 @@ struct Spec : bora::DecoderSpec {
 inline void use() { bora::describe<Spec>(); }
 }  // namespace attention_bias_twice
 
-// expect: GroupedQueryAttention: options are Bias and ClipQkv<limit>
+// expect: GroupedQueryAttention: options are Bias or QkvBias, ClipQkv<limit>, QkNorm<scope, norm>
 namespace attention_unknown_option {
 struct Spec : bora::DecoderSpec {
   static constexpr std::size_t vocab_size = 8, dim = 16, layers = 2, context = 32;
@@ -88,7 +88,7 @@ struct Spec : bora::DecoderSpec {
 inline void use() { bora::describe<Spec>(); }
 }  // namespace clip_negative
 
-// expect: GroupedQueryAttention: an option is given twice; give Bias and ClipQkv<limit> at most once
+// expect: GroupedQueryAttention: an option is given twice; give Bias or QkvBias and the others at most once
 namespace clip_twice {
 struct Spec : bora::DecoderSpec {
   static constexpr std::size_t vocab_size = 8, dim = 16, layers = 2, context = 32;
@@ -768,7 +768,7 @@ struct Spec : Sound {
 inline void use() { bora::describe<Spec>(); }
 }  // namespace feed_forward_as_attention
 
-// expect: ModelSpec: FeedForward must be SwiGlu, GeGlu, Mlp, MixtureOfExperts
+// expect: ModelSpec: FeedForward must be SwiGlu, GeGlu, GeGluTanh, Mlp
 namespace attention_as_feed_forward {
 struct Spec : Sound {
   using FeedForward = Sound::Attention;
@@ -776,7 +776,7 @@ struct Spec : Sound {
 inline void use() { bora::describe<Spec>(); }
 }  // namespace attention_as_feed_forward
 
-// expect: ModelSpec: FeedForward must be SwiGlu, GeGlu, Mlp, MixtureOfExperts
+// expect: ModelSpec: FeedForward must be SwiGlu, GeGlu, GeGluTanh, Mlp
 namespace activation_as_feed_forward {
 struct Spec : Sound {
   using FeedForward = bora::Silu;
@@ -815,6 +815,111 @@ struct Spec : Sound {
 };
 inline void use() { bora::describe<Spec>(); }
 }  // namespace rope_as_position
+
+// expect: QkNorm: say PerHead or WholeWidth, then the norm
+namespace qk_norm_order {
+struct Spec : bora::DecoderSpec {
+  static constexpr std::size_t vocab_size = 8, dim = 16, layers = 2, context = 32;
+  using Norm = bora::RmsNorm<1e-5>;
+  using Attention = bora::MultiHeadAttention<bora::HeadShape{.heads = 2, .head_dim = 8}, bora::Causal, bora::Rope<1e4>,
+                                             bora::QkNorm<bora::RmsNorm<1e-6>, bora::PerHead>>;
+  using FeedForward = bora::SwiGlu<16>;
+};
+
+inline void use() { bora::describe<Spec>(); }
+}  // namespace qk_norm_order
+
+// expect: QkNorm: the norm is RmsNorm<eps>, LayerNorm<eps> or NonParametricLayerNorm
+namespace qk_norm_no_norm {
+struct Spec : bora::DecoderSpec {
+  static constexpr std::size_t vocab_size = 8, dim = 16, layers = 2, context = 32;
+  using Norm = bora::RmsNorm<1e-5>;
+  using Attention = bora::MultiHeadAttention<bora::HeadShape{.heads = 2, .head_dim = 8}, bora::Causal, bora::Rope<1e4>,
+                                             bora::QkNorm<bora::PerHead, bora::Bias>>;
+  using FeedForward = bora::SwiGlu<16>;
+};
+
+inline void use() { bora::describe<Spec>(); }
+}  // namespace qk_norm_no_norm
+
+// expect: GroupedQueryAttention: an option is given twice; give Bias or QkvBias and the others at most once
+namespace qkv_bias_and_bias {
+struct Spec : bora::DecoderSpec {
+  static constexpr std::size_t vocab_size = 8, dim = 16, layers = 2, context = 32;
+  using Norm = bora::RmsNorm<1e-5>;
+  using Attention = bora::MultiHeadAttention<bora::HeadShape{.heads = 2, .head_dim = 8}, bora::Causal, bora::Rope<1e4>,
+                                             bora::QkvBias, bora::Bias>;
+  using FeedForward = bora::SwiGlu<16>;
+};
+
+inline void use() { bora::describe<Spec>(); }
+}  // namespace qkv_bias_and_bias
+
+// expect: SoftCap: the cap is a double: write SoftCap<50.0>
+namespace score_cap_whole {
+struct Spec : bora::DecoderSpec {
+  static constexpr std::size_t vocab_size = 8, dim = 16, layers = 2, context = 32;
+  using Norm = bora::RmsNorm<1e-5>;
+  using Attention = bora::MultiHeadAttention<bora::HeadShape{.heads = 2, .head_dim = 8}, bora::Causal, bora::Rope<1e4>,
+                                             bora::SoftCap<50>>;
+  using FeedForward = bora::SwiGlu<16>;
+};
+
+inline void use() { bora::describe<Spec>(); }
+}  // namespace score_cap_whole
+
+// expect: SoftCap: the cap must be positive
+namespace score_cap_zero {
+struct Spec : bora::DecoderSpec {
+  static constexpr std::size_t vocab_size = 8, dim = 16, layers = 2, context = 32;
+  using Norm = bora::RmsNorm<1e-5>;
+  using Attention = bora::MultiHeadAttention<bora::HeadShape{.heads = 2, .head_dim = 8}, bora::Causal, bora::Rope<1e4>,
+                                             bora::SoftCap<0.0>>;
+  using FeedForward = bora::SwiGlu<16>;
+};
+
+inline void use() { bora::describe<Spec>(); }
+}  // namespace score_cap_zero
+
+// expect: ScoreWidth: the width whose root divides the scores must be positive
+namespace score_width_zero {
+struct Spec : bora::DecoderSpec {
+  static constexpr std::size_t vocab_size = 8, dim = 16, layers = 2, context = 32;
+  using Norm = bora::RmsNorm<1e-5>;
+  using Attention = bora::MultiHeadAttention<bora::HeadShape{.heads = 2, .head_dim = 8}, bora::Causal, bora::Rope<1e4>,
+                                             bora::ScoreWidth<0.0>>;
+  using FeedForward = bora::SwiGlu<16>;
+};
+
+inline void use() { bora::describe<Spec>(); }
+}  // namespace score_width_zero
+
+// expect: ModelSpec: EmbeddingScale is what multiplies the embedding
+namespace embedding_scale_number {
+struct Spec : Sound {
+  using EmbeddingScale = bora::SoftCap<2.0>;
+};
+
+inline void use() { bora::describe<Spec>(); }
+}  // namespace embedding_scale_number
+
+// expect: ModelSpec: LogitCap must be NoSoftCap or SoftCap<cap>
+namespace logit_cap_no_cap {
+struct Spec : Sound {
+  using LogitCap = bora::RootOfWidth;
+};
+
+inline void use() { bora::describe<Spec>(); }
+}  // namespace logit_cap_no_cap
+
+// expect: RmsNorm: the only option is UnitOffset
+namespace rms_norm_no_bias {
+struct Spec : Sound {
+  using Norm = bora::RmsNorm<1e-5, bora::NoBias>;
+};
+
+inline void use() { bora::describe<Spec>(); }
+}  // namespace rms_norm_no_bias
 
 // expect: ModelSpec: Residual must be SequentialResidual, ParallelResidual<SharedNorm>
 namespace norms_as_residual {

@@ -123,6 +123,7 @@ struct FindQkNorm<First, Others...> : FindQkNorm<Others...> {};
 template <class Scope, class Norm, class... Others>
 struct FindQkNorm<QkNorm<Scope, Norm>, Others...> {
   using type = QkNorm<Scope, Norm>;
+  static_assert(sizeof(type) > 0);  // instantiates it, so that its rules are checked first
 };
 template <class Option>
 inline constexpr bool is_qk_norm = !std::is_void_v<typename FindQkNorm<Option>::type>;

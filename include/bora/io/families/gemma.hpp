@@ -73,10 +73,8 @@ inline void gemma_keys(ConfigKeys& c, ModelDescription& d, PolicyDescription& a,
 /// Defaults of transformers' Gemma2Config.
 inline void gemma2_keys(ConfigKeys& c, ModelDescription& d) {
   SlidingLayers kinds(c, d);
-  gemma_keys(
-      c, d, kinds.full,
-      {.vocab_size = 256'000, .dim = 2304, .layers = 26, .heads = 8, .context = 8192, .kv_heads = 4, .tied = true},
-      50.0, 30.0);
+  gemma_keys(c, d, kinds.full,
+             {.vocab_size = 256'000, .dim = 2304, .layers = 26, .heads = 8, .context = 8192, .tied = true}, 50.0, 30.0);
   llama_theta_key(c, kinds.full);
   scaling_keys(c, kinds.full);
   kinds.share(c);
@@ -91,10 +89,9 @@ inline constexpr Family gemma2_family{"gemma2", "Gemma2ForCausalLM", &gemma_name
 /// Defaults of transformers' Gemma3TextConfig. Sliding layers rotate with a base of their own.
 inline void gemma3_keys(ConfigKeys& c, ModelDescription& d) {
   SlidingLayers kinds(c, d);
-  gemma_keys(
-      c, d, kinds.full,
-      {.vocab_size = 262'208, .dim = 2304, .layers = 26, .heads = 8, .context = 131'072, .kv_heads = 4, .tied = true},
-      nullptr, nullptr);
+  gemma_keys(c, d, kinds.full,
+             {.vocab_size = 262'208, .dim = 2304, .layers = 26, .heads = 8, .context = 131'072, .tied = true}, nullptr,
+             nullptr);
   c.compare(false);
   llama_theta_key(c, kinds.full, 1e6);
   kinds.share(c);

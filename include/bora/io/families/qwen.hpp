@@ -54,7 +54,7 @@ inline void qwen_keys(ConfigKeys& c, ModelDescription& d, PolicyDescription& a, 
   c.expect("clip_qkv", nullptr);
   scaling_keys(c, a);
 }
-inline constexpr LlamaDefaults qwen_defaults{.vocab_size = 151'936, .context = 32'768, .kv_heads = 32};
+inline constexpr LlamaDefaults qwen_defaults{.vocab_size = 151'936, .context = 32'768};
 
 /// Defaults of transformers' Qwen2Config.
 inline void qwen2_keys(ConfigKeys& c, ModelDescription& d) {
@@ -117,7 +117,7 @@ inline void qwen3_moe_keys(ConfigKeys& c, ModelDescription& d) {
   SlidingLayers kinds(c, d);
   PolicyDescription mixture = d.feed_forward.front(), dense = c.policy(mixture, "expert");
   for (const PolicyDescription& f : d.feed_forward) (f.has("experts") ? mixture : dense) = f;
-  qwen_keys(c, d, kinds.full, {.vocab_size = 151'936, .dim = 2048, .layers = 24, .context = 32'768, .kv_heads = 4}, 0);
+  qwen_keys(c, d, kinds.full, {.vocab_size = 151'936, .dim = 2048, .layers = 24, .context = 32'768}, 0);
   c.option("attention_bias", kinds.full, "bias", description_of<Bias>(), false);
   c.compare(false);  // one of the two widths may be of no layer
   gated_keys(c, dense, 6144);

@@ -1,4 +1,4 @@
-/// Llama 1 and 2, TinyLlama, and the small models of llama2.c: pre-norm, SwiGLU, rotary positions, no biases.
+/// Llama 1 to 3, TinyLlama, and the small models of llama2.c: pre-norm, SwiGLU, rotary positions, no biases.
 #pragma once
 #include <bora/model/accounting.hpp>
 #include <cstddef>
@@ -64,6 +64,46 @@ struct Llama2_70B : Llama2_34B {
   using FeedForward = SwiGlu<28'672>;
 };
 
+/// Llama 3 8B (Grattafiori et al. 2024, Table 3). Head width and eps are recalled; the counts of the Llama 3 models are
+/// the published ones.
+struct Llama3_8B : DecoderSpec {
+  static constexpr std::size_t vocab_size = 128'256, dim = 4096, layers = 32, context = 8192;
+  static constexpr HeadShape head_shape{.heads = 32, .kv_heads = 8, .head_dim = 128};
+  using Norm = RmsNorm<1e-5>;
+  using Attention = GroupedQueryAttention<head_shape, Causal, Rope<5e5>>;
+  using FeedForward = SwiGlu<14'336>;
+};
+
+/// Llama 3.1 8B: 128 k positions by scaled rotations.
+struct Llama3_1_8B : Llama3_8B {
+  static constexpr std::size_t context = 131'072;
+  using Attention = GroupedQueryAttention<head_shape, Causal, Rope<5e5, 1.0, Llama3Scaling<Llama3Settings{}>>>;
+};
+
+/// Llama 3.1 70B (ibid.).
+struct Llama3_1_70B : Llama3_1_8B {
+  static constexpr std::size_t dim = 8192, layers = 80;
+  static constexpr HeadShape head_shape{.heads = 64, .kv_heads = 8, .head_dim = 128};
+  using Attention = GroupedQueryAttention<head_shape, Causal, Rope<5e5, 1.0, Llama3Scaling<Llama3Settings{}>>>;
+  using FeedForward = SwiGlu<28'672>;
+};
+
+/// Llama 3.2 1B. Sizes are recalled.
+struct Llama3_2_1B : Llama3_1_8B {
+  static constexpr std::size_t dim = 2048, layers = 16;
+  static constexpr bool tie_embeddings = true;
+  using Attention = GroupedQueryAttention<HeadShape{.heads = 32, .kv_heads = 8, .head_dim = 64}, Causal,
+                                          Rope<5e5, 1.0, Llama3Scaling<Llama3Settings{.factor = 32}>>>;
+  using FeedForward = SwiGlu<8192>;
+};
+
+/// Llama 3.2 3B. Sizes are recalled.
+struct Llama3_2_3B : Llama3_2_1B {
+  static constexpr std::size_t dim = 3072, layers = 28;
+  using Attention = GroupedQueryAttention<HeadShape{.heads = 24, .kv_heads = 8, .head_dim = 128}, Causal,
+                                          Rope<5e5, 1.0, Llama3Scaling<Llama3Settings{.factor = 32}>>>;
+};
+
 /// TinyLlama 1.1B (Zhang et al. 2024; its lit_gpt/config.py).
 struct TinyLlama1_1B : DecoderSpec {
   static constexpr std::size_t vocab_size = 32'000, dim = 2048, layers = 22, context = 2048;
@@ -112,6 +152,10 @@ static_assert(parameter_count<Llama2_7B> == 6'738'415'616);
 static_assert(parameter_count<Llama2_13B> == 13'015'864'320);
 static_assert(parameter_count<Llama2_34B> == 33'743'970'304);
 static_assert(parameter_count<Llama2_70B> == 68'976'648'192);
+static_assert(parameter_count<Llama3_8B> == 8'030'261'248);
+static_assert(parameter_count<Llama3_1_70B> == 70'553'706'496);
+static_assert(parameter_count<Llama3_2_1B> == 1'235'814'400);
+static_assert(parameter_count<Llama3_2_3B> == 3'212'749'824);
 static_assert(parameter_count<TinyLlama1_1B> == 1'100'048'384);
 static_assert(parameter_count<Stories260K> == 260'032);
 static_assert(parameter_count<Stories15M> == 15'191'712);

@@ -1,4 +1,4 @@
-/// Mistral 7B: Llama's layer with grouped queries and, in its first version, a sliding window.
+/// Mistral 7B, Nemo and Ministral: Llama's layer with grouped queries and, in some, a sliding window.
 #pragma once
 #include <bora/model/accounting.hpp>
 #include <cstddef>
@@ -26,8 +26,25 @@ struct Mistral7Bv03 : Mistral7Bv02 {
   static constexpr std::size_t vocab_size = 32'768;
 };
 
+/// Mistral Nemo 12B, 2407: heads narrower than the width shared among them. Sizes are recalled; the count is the
+/// published one.
+struct MistralNemo12B : Mistral7B {
+  static constexpr std::size_t vocab_size = 131'072, dim = 5120, layers = 40, context = 131'072;
+  using Attention = GroupedQueryAttention<head_shape, Causal, Rope<1e6>>;
+};
+
+/// Ministral 8B, 2410, as its config.json has it: a window in every layer. Sizes are recalled; the count is the
+/// published one.
+struct Ministral8B : Mistral7B {
+  static constexpr std::size_t vocab_size = 131'072, layers = 36, context = 131'072;
+  using Attention = GroupedQueryAttention<head_shape, SlidingWindow<32'768>, Rope<1e8>>;
+  using FeedForward = SwiGlu<12'288>;
+};
+
 static_assert(parameter_count<Mistral7B> == 7'241'732'096);
 static_assert(parameter_count<Mistral7Bv02> == 7'241'732'096);
 static_assert(parameter_count<Mistral7Bv03> == 7'248'023'552);
+static_assert(parameter_count<MistralNemo12B> == 12'247'782'400);
+static_assert(parameter_count<Ministral8B> == 8'019'808'256);
 
 }}  // namespace bora::BORA_ABI
