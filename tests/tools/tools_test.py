@@ -73,19 +73,71 @@ class MakeSpec(unittest.TestCase):
 
     def test_scalings_without_a_policy_are_refused(self):
         for scaling in ({"type": "dynamic", "factor": 2.0}, {"type": "linear"}, {"rope_type": "llama3", "factor": 8.0},
-                        {"type": "yarn", "factor": 4.0, "attention_factor": 1.0},
-                        {"type": "yarn", "factor": 4.0, "mscale": 1.0}, {"type": "yarn", "factor": 4.0, "truncate": False}):
+                        {"type": "yarn", "factor": 4.0, "alpha": 1.0}, {"type": "linear", "factor": 4.0, "mscale": 1.0},
+                        {"type": "linear", "factor": 4.0, "attention_factor": 2.0}):
             with self.subTest(scaling), self.assertRaises(make_spec.Unsupported):
                 self.spec(LLAMA, rope_scaling=scaling)
+
+    def test_factors_of_yarn_are_the_papers_unless_the_file_says_so(self):
+        yarn = lambda **more: self.spec(LLAMA, rope_scaling={"type": "yarn", "factor": 4.0, **more})
+        self.assertNotIn("attention_factor", yarn(attention_factor=1.138629436111989))
+        self.assertNotIn("attention_factor", yarn(mscale=1.0))
+        self.assertIn(".attention_factor = 1.5}", yarn(attention_factor=1.5, mscale=2.0, mscale_all_dim=1.0))
+        self.assertIn(".attention_factor = 1.12", yarn(mscale=2.0, mscale_all_dim=1.0))
+        self.assertIn(".truncate = false}", yarn(truncate=False))
+        self.assertIn("Rope<10000.0>", self.spec(LLAMA, rope_scaling={"type": "linear", "factor": 1.0}))
 
     def test_activations_and_biases_decide_the_feed_forward(self):
         self.assertIn("SwiGlu<96>", self.spec(LLAMA))
         self.assertIn("GeGlu<96, bora::Bias>", self.spec(LLAMA, hidden_act="gelu", mlp_bias=True))
         self.assertIn("Mlp<128, bora::Relu, bora::Bias>", self.spec(NEOX, hidden_act="relu"))
         self.assertIn("Mlp<128, bora::GeluTanh, bora::Bias>", self.spec(NEOX, hidden_act="gelu_fast"))
-        for name in ("relu", "gelu_new", "mish"):
+        self.assertIn("GeGluTanh<96>", self.spec(LLAMA, hidden_act="gelu_new"))
+        for name in ("relu", "mish"):
             with self.assertRaisesRegex(make_spec.Unsupported, "hidden_act"):
                 self.spec(LLAMA, hidden_act=name)
+
+    def test_kinds_of_layers_are_named_once_and_repeat(self):
+        olmo3 = {**LLAMA, "model_type": "olmo3", "num_hidden_layers": 6, "rope_theta": 5e5, "sliding_window": 8,
+                 "rope_scaling": {"rope_type": "yarn", "factor": 8, "original_max_position_embeddings": 64,
+                                  "attention_factor": 1.3}}
+        text = self.spec(olmo3)
+        self.assertIn("using Attention = bora::Layers<Sliding, Sliding, Sliding, Full>;", text)
+        self.assertIn("bora::SlidingWindow<8>, bora::Rope<500000.0>, bora::QkNorm<bora::WholeWidth", text)
+        self.assertIn(".attention_factor = 1.3}", text)
+        self.assertIn("using Residual = bora::OutputNormResidual;", text)
+        text = self.spec(olmo3, layer_types=["full_attention"] * 6)
+        self.assertIn("using Attention = bora::GroupedQueryAttention", text)
+        with self.assertRaisesRegex(make_spec.Unsupported, "layer_types"):
+            self.spec(olmo3, layer_types=["full_attention"])
+        with self.assertRaisesRegex(make_spec.Unsupported, "rope_theta"):
+            self.spec({**olmo3, "rope_theta": None})
+
+    def test_windows_of_qwen_count_only_if_they_are_used(self):
+        qwen = {**LLAMA, "model_type": "qwen2", "sliding_window": 8, "max_window_layers": 1}
+        self.assertNotIn("SlidingWindow", self.spec(qwen))
+        self.assertIn("Layers<Full, Sliding>", self.spec(qwen, use_sliding_window=True))
+        self.assertIn("bora::QkvBias", self.spec(qwen))
+
+    def test_layers_with_experts_are_those_that_the_config_says(self):
+        moe = {**LLAMA, "model_type": "qwen3_moe", "num_hidden_layers": 4, "num_experts": 4, "num_experts_per_tok": 2,
+               "moe_intermediate_size": 16}
+        self.assertIn("FeedForward = bora::MixtureOfExperts<4, bora::SoftmaxTopKRouter<2>, bora::SwiGlu<16>>",
+                      self.spec(moe))
+        text = self.spec(moe, norm_topk_prob=True, decoder_sparse_step=2, mlp_only_layers=[3])
+        self.assertIn("bora::TopKRouter<2>", text)
+        self.assertIn("bora::Layers<Dense, Experts, Dense>", text)  # the fourth is as the first
+
+    def test_gemma_has_caps_a_scale_and_four_norms(self):
+        gemma = {**LLAMA, "model_type": "gemma2", "head_dim": 8, "query_pre_attn_scalar": 8, "sliding_window": 8}
+        text = self.spec(gemma)
+        for part in ("SoftCap<50.0>", "LogitCap = bora::SoftCap<30.0>", "RootOfWidth", "bora::UnitOffset",
+                     "SandwichResidual", "GeGluTanh<96>", "tie_embeddings = true", "Layers<Sliding, Full>"):
+            self.assertIn(part, text)
+        self.assertNotIn("ScoreWidth", text)
+        self.assertIn("ScoreWidth<256.0>", self.spec({**gemma, "query_pre_attn_scalar": None}))
+        self.assertNotIn("SoftCap", self.spec(gemma, attn_logit_softcapping=None, final_logit_softcapping=None))
+        self.assertIn("Rope<1000000.0>", self.spec(gemma, model_type="gemma3_text", num_hidden_layers=6))
 
     def test_falcon_has_an_old_and_a_new_layer(self):
         old = self.spec(FALCON)
