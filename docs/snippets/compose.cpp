@@ -70,8 +70,8 @@ struct SmallOlmo3 : bora::DecoderSpec {
   using Norm = bora::RmsNorm<1e-6>;
   using KeysNormed = bora::QkNorm<bora::WholeWidth, Norm>;
   using Sliding = bora::GroupedQueryAttention<shape, bora::SlidingWindow<32>, bora::Rope<5e5>, KeysNormed>;
-  using Full = bora::GroupedQueryAttention<shape, bora::Causal, bora::Rope<5e5, 1.0, bora::YarnScaling<stretch>>,
-                                           KeysNormed>;
+  using Full =
+      bora::GroupedQueryAttention<shape, bora::Causal, bora::Rope<5e5, 1.0, bora::YarnScaling<stretch>>, KeysNormed>;
   using Attention = bora::Layers<Sliding, Sliding, Sliding, Full>;
   using FeedForward = bora::SwiGlu<176>;
   using Residual = bora::OutputNormResidual;

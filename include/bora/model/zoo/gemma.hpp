@@ -10,7 +10,7 @@ namespace bora { inline namespace BORA_ABI {
 struct Gemma2_9B : DecoderSpec {
   static constexpr std::size_t vocab_size = 256'000, dim = 3584, layers = 42, context = 8192;
   static constexpr bool tie_embeddings = true;
-  static constexpr HeadShape head_shape{.heads = 16, .kv_heads = 8, .head_dim = 256};
+  static constexpr HeadShape head_shape{.heads = 16, .kv_heads = 8, .head_dim = 256};  ///< of all layers
   using EmbeddingScale = RootOfWidth;
   using LogitCap = SoftCap<30.0>;
   using Norm = RmsNorm<1e-6, UnitOffset>;
@@ -23,7 +23,7 @@ struct Gemma2_9B : DecoderSpec {
 /// Gemma 2 2B (ibid.).
 struct Gemma2_2B : Gemma2_9B {
   static constexpr std::size_t dim = 2304, layers = 26;
-  static constexpr HeadShape head_shape{.heads = 8, .kv_heads = 4, .head_dim = 256};
+  static constexpr HeadShape head_shape{.heads = 8, .kv_heads = 4, .head_dim = 256};  ///< of all layers
   using Attention = Alternate<GroupedQueryAttention<head_shape, SlidingWindow<4096>, Rope<1e4>, SoftCap<50.0>>,
                               GroupedQueryAttention<head_shape, Causal, Rope<1e4>, SoftCap<50.0>>>;
   using FeedForward = GeGluTanh<9216>;
@@ -32,7 +32,7 @@ struct Gemma2_2B : Gemma2_9B {
 /// Gemma 2 27B (ibid.): scores are divided by the root of the width shared among heads, not of the heads' own.
 struct Gemma2_27B : Gemma2_9B {
   static constexpr std::size_t dim = 4608, layers = 46;
-  static constexpr HeadShape head_shape{.heads = 32, .kv_heads = 16, .head_dim = 128};
+  static constexpr HeadShape head_shape{.heads = 32, .kv_heads = 16, .head_dim = 128};  ///< of all layers
   using Attention =
       Alternate<GroupedQueryAttention<head_shape, SlidingWindow<4096>, Rope<1e4>, ScoreWidth<144.0>, SoftCap<50.0>>,
                 GroupedQueryAttention<head_shape, Causal, Rope<1e4>, ScoreWidth<144.0>, SoftCap<50.0>>>;
@@ -42,7 +42,7 @@ struct Gemma2_27B : Gemma2_9B {
 /// Gemma 3 1B (Gemma Team 2025, Table 1).
 struct Gemma3_1B : Gemma2_9B {
   static constexpr std::size_t vocab_size = 262'144, dim = 1152, layers = 26, context = 32'768;
-  static constexpr HeadShape head_shape{.heads = 4, .kv_heads = 1, .head_dim = 256};
+  static constexpr HeadShape head_shape{.heads = 4, .kv_heads = 1, .head_dim = 256};  ///< of all layers
   using LogitCap = NoSoftCap;
   using Sliding = GroupedQueryAttention<head_shape, SlidingWindow<512>, Rope<1e4>, QkNorm<PerHead, Norm>>;
   using Full = GroupedQueryAttention<head_shape, Causal, Rope<1e6>, QkNorm<PerHead, Norm>>;

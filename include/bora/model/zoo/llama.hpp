@@ -68,7 +68,7 @@ struct Llama2_70B : Llama2_34B {
 /// the published ones.
 struct Llama3_8B : DecoderSpec {
   static constexpr std::size_t vocab_size = 128'256, dim = 4096, layers = 32, context = 8192;
-  static constexpr HeadShape head_shape{.heads = 32, .kv_heads = 8, .head_dim = 128};
+  static constexpr HeadShape head_shape{.heads = 32, .kv_heads = 8, .head_dim = 128};  ///< of all layers
   using Norm = RmsNorm<1e-5>;
   using Attention = GroupedQueryAttention<head_shape, Causal, Rope<5e5>>;
   using FeedForward = SwiGlu<14'336>;
@@ -83,7 +83,7 @@ struct Llama3_1_8B : Llama3_8B {
 /// Llama 3.1 70B (ibid.).
 struct Llama3_1_70B : Llama3_1_8B {
   static constexpr std::size_t dim = 8192, layers = 80;
-  static constexpr HeadShape head_shape{.heads = 64, .kv_heads = 8, .head_dim = 128};
+  static constexpr HeadShape head_shape{.heads = 64, .kv_heads = 8, .head_dim = 128};  ///< of all layers
   using Attention = GroupedQueryAttention<head_shape, Causal, Rope<5e5, 1.0, Llama3Scaling<Llama3Settings{}>>>;
   using FeedForward = SwiGlu<28'672>;
 };

@@ -62,7 +62,7 @@ struct Olmo2_32B : Olmo2_7B {
 /// OLMo 3 7B, 1025: a window in three of four layers, scaled rotations in the fourth.
 struct Olmo3_7B : Olmo2_7B {
   static constexpr std::size_t vocab_size = 100'278, context = 65'536;
-  static constexpr HeadShape head_shape{.heads = 32, .kv_heads = 32, .head_dim = 128};
+  static constexpr HeadShape head_shape{.heads = 32, .kv_heads = 32, .head_dim = 128};  ///< of all layers
   using Long = Rope<5e5, 1.0, YarnScaling<YarnSettings{.factor = 8, .original_context = 8192}>>;
   using Sliding = GroupedQueryAttention<head_shape, SlidingWindow<4096>, Rope<5e5>, QkNorm<WholeWidth, Norm>>;
   using Full = GroupedQueryAttention<head_shape, Causal, Long, QkNorm<WholeWidth, Norm>>;
@@ -72,7 +72,7 @@ struct Olmo3_7B : Olmo2_7B {
 /// OLMo 3 32B, 1125. Sizes are recalled.
 struct Olmo3_32B : Olmo3_7B {
   static constexpr std::size_t dim = 5120, layers = 64;
-  static constexpr HeadShape head_shape{.heads = 40, .kv_heads = 8, .head_dim = 128};
+  static constexpr HeadShape head_shape{.heads = 40, .kv_heads = 8, .head_dim = 128};  ///< of all layers
   using Sliding = GroupedQueryAttention<head_shape, SlidingWindow<4096>, Rope<5e5>, QkNorm<WholeWidth, Norm>>;
   using Full = GroupedQueryAttention<head_shape, Causal, Long, QkNorm<WholeWidth, Norm>>;
   using Attention = Layers<Sliding, Sliding, Sliding, Full>;
