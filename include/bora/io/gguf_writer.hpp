@@ -111,7 +111,7 @@ struct GgufTensorToWrite {
 /// Writes a file, beside its target and renamed when it is complete: first the header, then the tensors' bytes.
 class GgufWriter {
  public:
-  static constexpr std::size_t alignment = 32;
+  static constexpr std::size_t alignment = 32;  ///< of the tensors, in bytes
 
   /// Writes everything but the tensors' bytes. Throws FileError if the file cannot be written.
   GgufWriter(const std::filesystem::path& file, const GgufKeyWriter& keys,

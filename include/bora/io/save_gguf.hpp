@@ -43,10 +43,11 @@ struct GgufOptions {
 
 /// What became of a tensor.
 struct GgufTensorReport {
-  std::string name;                   ///< in the file
-  ElementType asked = {}, type = {};  ///< the type asked for, and that it has
-  std::size_t elements = 0;           ///< of all rows
-  double relative_error = 0;          ///< root of the mean squared change, of the mean square
+  std::string name;           ///< in the file
+  ElementType asked = {};     ///< type that was asked for
+  ElementType type = {};      ///< type that it has
+  std::size_t elements = 0;   ///< of all rows
+  double relative_error = 0;  ///< root of the mean squared change, of the mean square
 };
 
 namespace detail {
