@@ -26,7 +26,7 @@ MAY_INCLUDE = {
     "any": ["infer", "io"],
 }
 # Other libraries, and the only place that may include them.
-ONLY_IN = {"nlohmann/": "io/json.hpp", "hwy/": "simd/", "xsimd/": "simd/"}
+ONLY_IN = {"nlohmann/": "io/json.hpp", "hwy/": "simd/", "xsimd/": "simd/", "pcre2.h": "text/pcre2.hpp"}
 # Files stay mostly under USUAL lines: at most one in ten is longer, and none is longer than MOST.
 USUAL, MOST = 400, 600
 

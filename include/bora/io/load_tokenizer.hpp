@@ -38,6 +38,7 @@ class TokenizerFolder {
 
   Tokenizer with_facts() const {
     TokenizerFacts facts = tokenizer_.facts();
+    if (facts.kind.starts_with("GGUF")) return tokenizer_;  // its keys have said it
     for (const char* file : {"special_tokens_map.json", "tokenizer_config.json"})
       if (std::filesystem::exists(folder_ / file)) read(folder_ / file, facts);
     if (!facts.bos) facts.bos = first_of({"<s>", "<|begin_of_text|>", "<bos>", "<|startoftext|>", "<|endoftext|>"});
@@ -103,7 +104,8 @@ inline std::optional<std::filesystem::path> find_tokenizer_file(const std::files
   std::vector<std::filesystem::path> others;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with("tokenizer.model") || (name.starts_with("tok") && name.ends_with(".bin")))
+    if (name.starts_with("tokenizer.model") || (name.starts_with("tok") && name.ends_with(".bin")) ||
+        name.ends_with(".gguf"))
       others.push_back(entry.path());
   }
   std::sort(others.begin(), others.end());
@@ -113,12 +115,11 @@ inline std::optional<std::filesystem::path> find_tokenizer_file(const std::files
 }  // namespace detail
 
 /// Reads the tokenizer of a folder, or a file of any kind: `tokenizer.json` (Hugging Face), `tokenizer.model`
-/// (SentencePiece), `tekken.json` (Mistral), `tokenizer.bin` (llama2.c), a GGUF file's own. In a folder,
+/// (SentencePiece), `tekken.json` (Mistral), `tokenizer.bin` (llama2.c), a GGUF file. In a folder,
 /// `tokenizer_config.json` and `special_tokens_map.json` say which tokens begin and end a text; a folder without a
 /// tokenizer whose model has 256 ids has raw bytes. Throws FileError where there is no tokenizer, and for a file or a
 /// kind that cannot be read, saying what was found and what was expected.
 inline Tokenizer load_tokenizer(const std::filesystem::path& path, const TokenizerOptions& options = {}) {
-  if (!std::filesystem::is_directory(path) && path.extension() == ".gguf") return gguf_tokenizer(path);
   if (!std::filesystem::is_directory(path))
     return detail::TokenizerFolder(path.parent_path(), detail::read_tokenizer_file(path, options)).with_facts();
   if (const auto file = detail::find_tokenizer_file(path))
