@@ -91,8 +91,9 @@ void check_rows(const Tokenizer& tokenizer, const fs::path& rows, AddedTokens ad
     const Ids ids = row["ids"].get<Ids>();
     CHECK(tokenizer.encode(text, {.bos = false, .added = added}) == ids);
     if (row.contains("decoded"))
-      CHECK(tokenizer.decode(ids, added == AddedTokens::all ? bora::SpecialTokens::spelled
-                                                            : bora::SpecialTokens::hidden) == row["decoded"]);
+      CHECK(tokenizer.decode(ids,
+                             added == AddedTokens::all ? bora::SpecialTokens::spelled : bora::SpecialTokens::hidden) ==
+            row["decoded"].get<std::string>());
     auto stream = tokenizer.encode_stream({.bos = false, .added = added});
     Ids parts = stream.push(std::string_view(text).substr(0, text.size() / 2));
     for (const Ids& more : {stream.push(std::string_view(text).substr(text.size() / 2)), stream.finish()})
