@@ -111,9 +111,11 @@ BORA_NOINLINE void block_rows(BlockTile<F> a, std::size_t rows) noexcept {
     constexpr std::size_t M = decltype(height)::value;
     for (; rows >= M; rows -= M, a.x += M * a.x_stride, a.y += M * a.y_stride) block_tile<B, F, M, P>(a);
   };
-  if constexpr (B::tile_rows >= 8) sweep(std::integral_constant<std::size_t, 8>());
-  if constexpr (B::tile_rows >= 4) sweep(std::integral_constant<std::size_t, 4>());
-  sweep(std::integral_constant<std::size_t, 2>());
+  if constexpr (P > 1) {  // a last, single panel stays in a cache
+    if constexpr (B::tile_rows >= 8) sweep(std::integral_constant<std::size_t, 8>());
+    sweep(std::integral_constant<std::size_t, 4>());
+    sweep(std::integral_constant<std::size_t, 2>());
+  }
   sweep(std::integral_constant<std::size_t, 1>());
 }
 
