@@ -101,7 +101,7 @@ BORA_NOINLINE T add_bias(const ScoreBias<T>& bias, const QueryRow<T>& row, Range
     if (bias.adds()) bias.add(scores, row.head, row.first_visible, row.position, r * run_length);
     if (bias.cap != 0) {
       const Slots slots = view_of(row).slots(r);
-      B::keep(static_cast<int>(slots.begin), static_cast<int>(slots.end), soft_cap(B::load(scores), bias.cap), nothing)
+      B::keep(static_cast<int>(slots.begin), static_cast<int>(slots.end), capped(B::load(scores), bias.cap), nothing)
           .store(scores);
     }
     most = max(most, B::load(scores));

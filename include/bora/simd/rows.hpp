@@ -85,7 +85,7 @@ namespace detail {
 
 /// limit * tanh(x / limit), and its derivative from that value; 0 where the value is infinite.
 template <class B, class T>
-BORA_INLINE B soft_cap(B x, T limit) noexcept {
+BORA_INLINE B capped(B x, T limit) noexcept {
   return B::broadcast(limit) * tanh(x * B::broadcast(T(1) / limit));
 }
 template <class B, class T>
@@ -101,7 +101,7 @@ template <class T>
 void soft_cap(T limit, T* out, std::size_t n) noexcept {
   using B = Block<T>;
   detail::for_blocks(n, [&](std::size_t i, std::size_t valid) {
-    detail::store(detail::soft_cap(detail::load<B>(out + i, valid), limit), out + i, valid);
+    detail::store(detail::capped(detail::load<B>(out + i, valid), limit), out + i, valid);
   });
 }
 
