@@ -16,7 +16,7 @@ write_basic_package_version_file(boraConfigVersion.cmake COMPATIBILITY SameMinor
 install(TARGETS bora EXPORT boraTargets FILE_SET HEADERS COMPONENT bora)
 install(EXPORT boraTargets NAMESPACE bora:: DESTINATION "${package_dir}" COMPONENT bora)
 install(FILES "${CMAKE_CURRENT_LIST_DIR}/boraConfig.cmake" "${CMAKE_CURRENT_LIST_DIR}/BoraNative.cmake"
-              "${CMAKE_CURRENT_LIST_DIR}/BoraKernels.cmake" "${CMAKE_CURRENT_LIST_DIR}/BoraWarnings.cmake"
+              "${CMAKE_CURRENT_LIST_DIR}/BoraKernels.cmake" "${CMAKE_CURRENT_LIST_DIR}/BoraPlugins.cmake" "${CMAKE_CURRENT_LIST_DIR}/BoraWarnings.cmake"
               "${CMAKE_CURRENT_LIST_DIR}/Findhwy.cmake" "${PROJECT_BINARY_DIR}/boraConfigVersion.cmake"
         DESTINATION "${package_dir}" COMPONENT bora)
 install(FILES "${PROJECT_BINARY_DIR}/bora.pc" DESTINATION "${pkg_config_dir}" COMPONENT bora)

@@ -1,4 +1,5 @@
-# find_package(bora) gives the target bora::bora and the functions bora_native(<target>) and bora_kernels(<target>...).
+# find_package(bora) gives the target bora::bora and the functions bora_native(<target>),
+# bora_kernels(<target>...), bora_dispatch(<target>...) and bora_plugins(<target>).
 include(CMakeFindDependencyMacro)
 find_dependency(Threads)
 if(NOT TARGET nlohmann_json::nlohmann_json)
@@ -12,4 +13,5 @@ endif()
 include("${CMAKE_CURRENT_LIST_DIR}/boraTargets.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/BoraNative.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/BoraKernels.cmake")
+include("${CMAKE_CURRENT_LIST_DIR}/BoraPlugins.cmake")
 include("${CMAKE_CURRENT_LIST_DIR}/BoraWarnings.cmake")

@@ -67,6 +67,6 @@ int main(int argc, char** argv) {
   arguments.option("--sample", program::text(prompt), "how the text begins that the model writes");
   return arguments.run(argc, argv, [&] {
     finetune(folder, text, out, steps);
-    sample::write(generate::attempt_pocket, out, prompt);
+    sample::write(out, prompt);
   });
 }

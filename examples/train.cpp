@@ -80,6 +80,6 @@ int main(int argc, char** argv) {
       if (at == std::string::npos) throw;
       throw bora::ConfigError(std::string(sentence).replace(at, option.size(), "--lengthen"));
     }
-    sample::write(generate::attempt_small_llama, folder, prompt);
+    sample::write(folder, prompt);
   });
 }

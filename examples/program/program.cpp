@@ -6,6 +6,7 @@
 #include <CLI/Formatter.hpp>
 #include <fcntl.h>
 #include <unistd.h>
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <charconv>
@@ -22,10 +23,13 @@ namespace program {
 namespace {
 
 std::string invocation = "program";  // argv[0]
+std::string command;                 // of a program that has several
 std::atomic<bool> interrupt_noted{false};
 static_assert(std::atomic<bool>::is_always_lock_free);  // a signal handler sets it
 
-std::string program_name() { return std::filesystem::path(invocation).filename().string(); }
+std::string program_name() {
+  return std::filesystem::path(invocation).filename().string() + (command.empty() ? "" : " " + command);
+}
 
 std::string real_text(double value) {
   char text[32];
@@ -178,9 +182,23 @@ Value flag(bool& value) {
   return {.set = set, .kind = {}, .now = {}, .flag = true};
 }
 
+Value word(std::string& value, std::vector<std::string> words) {
+  std::string kind;
+  for (const std::string& w : words) kind += (kind.empty() ? "" : "|") + w;
+  const auto set = [&value, words, kind](const std::string& name, const std::string& text) {
+    if (std::find(words.begin(), words.end(), text) == words.end())
+      throw UsageError(name + " is \"" + text + "\", expected one of " + kind);
+    value = text;
+  };
+  return {.set = set, .kind = kind, .now = value};
+}
+
 bool Arguments::parse(int argc, const char* const* argv) {
-  if (argc > 0) invocation = argv[0];
+  if (argc > 0 && command.empty()) invocation = argv[0];
   CLI::App app(purpose_, program_name());
+  std::string footer;
+  for (const std::string& text : examples_) footer += (footer.empty() ? "\nExamples:\n  " : "\n  ") + text;
+  app.footer(footer);
   app.get_formatter()->column_width(26);
   app.set_version_flag("--version", [] { return version_text(); }, "Print the version and the kernels, and exit");
   std::vector<CLI::Option*> options;
@@ -214,7 +232,10 @@ void Arguments::set(const Declared& d, const std::vector<std::string>& given) {
   for (const std::string& text : given) d.value.set(d.name, unshielded(text));
 }
 
-int Arguments::run_checked(int argc, const char* const* argv, const std::function<int()>& work) {
+namespace {
+
+/// What all programs do around their work: what is thrown becomes a sentence and an exit code.
+int run_guarded(const std::function<int()>& work) {
   open_standard_streams();
   const auto fail = [](const std::string& sentence, int code) {
     std::fflush(stdout);
@@ -222,15 +243,13 @@ int Arguments::run_checked(int argc, const char* const* argv, const std::functio
     return interrupted() ? 130 : code;
   };
   try {
-    int code = 0;
-    if (parse(argc, argv)) {
-      std::fprintf(stderr, "kernels     %s\n", bora::simd::target_report().c_str());
-      code = work();
-    }
+    const int code = work();
     finish_output();
     return interrupted() ? 130 : code;
   } catch (const UsageError& error) {
-    return fail(std::string(error.what()) + "; `" + invocation + " --help` lists what it takes", 2);
+    return fail(std::string(error.what()) + "; `" + invocation + (command.empty() ? "" : " " + command) +
+                    " --help` lists what it takes",
+                2);
   } catch (const bora::Error& error) {
     return fail(error.what(), 1);
   } catch (const std::bad_alloc&) {
@@ -238,6 +257,126 @@ int Arguments::run_checked(int argc, const char* const* argv, const std::functio
   } catch (const std::exception& error) {
     return fail(error.what(), 1);
   }
+}
+
+}  // namespace
+
+int Arguments::run_checked(int argc, const char* const* argv, const std::function<int()>& work) {
+  return run_guarded([&] {
+    if (!parse(argc, argv)) return 0;
+    std::fprintf(stderr, "kernels     %s\n", bora::simd::target_report().c_str());
+    return work();
+  });
+}
+
+namespace {
+
+/// The usage of a command, as the manual and the list of commands show it: "PATH [PROMPT] [--ids N,N,…]".
+std::string synopsis(const Arguments& arguments, bool options) {
+  std::string text;
+  for (const Arguments::Declared& d : arguments.declared()) {
+    const bool option = d.name.starts_with("--");
+    if (option && !options) continue;
+    const std::string one = option && !d.value.flag ? d.name + " " + d.value.kind : d.name;
+    text += (text.empty() ? "" : " ") + (d.required ? one : "[" + one + "]");
+  }
+  return text;
+}
+
+std::string padded(std::string text, std::size_t width) {
+  text.append(text.size() < width ? width - text.size() : 1, ' ');
+  return text;
+}
+
+std::string help_text(const std::string& purpose, const std::vector<Command>& commands) {
+  std::string text = purpose + "\nUsage: " + program_name() + " COMMAND ...\n\nCommands:\n";
+  for (const Command& c : commands) text += "  " + padded(c.name, 14) + c.purpose + "\n";
+  return text +
+         "\nOptions:\n  -h,--help     Print this help message and exit\n  --version     Print the version and the "
+         "kernels, and exit\n  --man         Print the manual page (for man -l -)\n  --completion  Print the "
+         "completion for bash\n\n`" +
+         program_name() + " COMMAND --help` shows what a command takes, with examples.\n";
+}
+
+/// Text for roff: what it would take for its own commands is escaped.
+std::string roff(const std::string& text) {
+  std::string escaped = text.starts_with('.') || text.starts_with('\'') ? "\\&" : "";
+  for (const char c : text)
+    if (c == '\\')
+      escaped += "\\e";
+    else if (c == '-')
+      escaped += "\\-";
+    else
+      escaped += c;
+  return escaped;
+}
+
+std::string manual(const std::string& purpose, const std::vector<Command>& commands) {
+  const std::string name = program_name();
+  std::string text = ".TH BORA 1 \"\" \"bora\" \"User Commands\"\n.SH NAME\n" + name + " \\- " + roff(purpose) +
+                     "\n.SH SYNOPSIS\n.B " + name + "\n.I COMMAND\n[ARGUMENT...]\n.SH COMMANDS\n";
+  for (const Command& c : commands) {
+    Arguments arguments(c.purpose);
+    static_cast<void>(c.declare(arguments));
+    text += ".SS " + roff(name + " " + c.name + " " + synopsis(arguments, false)) + "\n" + roff(c.purpose) + "\n";
+    for (const Arguments::Declared& d : arguments.declared()) {
+      const std::string now = d.value.now.empty() || d.value.flag ? "" : " [" + d.value.now + "]";
+      text += ".TP\n.B " + roff(d.name + (d.value.flag || !d.name.starts_with("--") ? "" : " " + d.value.kind)) + "\n" +
+              roff(d.help + now) + "\n";
+    }
+    if (!arguments.examples().empty()) text += ".P\nExamples:\n";
+    for (const std::string& example : arguments.examples()) text += ".P\n.nf\n    " + roff(example) + "\n.fi\n";
+  }
+  return text +
+         ".SH EXIT STATUS\n0: the work was done. 1: it failed. 2: the arguments are wrong. 130: it was "
+         "interrupted.\n";
+}
+
+std::string completion(const std::vector<Command>& commands) {
+  const std::string name = program_name();
+  std::string names, cases;
+  for (const Command& c : commands) {
+    names += (names.empty() ? "" : " ") + c.name;
+    Arguments arguments(c.purpose);
+    static_cast<void>(c.declare(arguments));
+    std::string options = "--help";
+    for (const Arguments::Declared& d : arguments.declared())
+      if (d.name.starts_with("--")) options += " " + d.name;
+    cases += "    " + c.name + ") words='" + options + "' ;;\n";
+  }
+  return "# bash completion for " + name + "\n_" + name +
+         "() {\n  local word=${COMP_WORDS[COMP_CWORD]} words=\n  if [ \"$COMP_CWORD\" -eq 1 ]; then\n    "
+         "COMPREPLY=($(compgen -W '" +
+         names +
+         " --help --version --man --completion' -- \"$word\"))\n    return\n  fi\n  case ${COMP_WORDS[1]} in\n" +
+         cases +
+         "  esac\n  if [[ $word == -* ]]; then COMPREPLY=($(compgen -W \"$words\" -- \"$word\")); fi\n}\ncomplete -o "
+         "default -F _" +
+         name + " " + name + "\n";
+}
+
+int run_command(int argc, const char* const* argv, const std::string& purpose, const std::vector<Command>& commands) {
+  const std::string first = argc > 1 ? argv[1] : "";
+  if (first.empty()) throw UsageError("COMMAND is missing");
+  if (first == "--help" || first == "-h" || first == "help") return write(help_text(purpose, commands)), 0;
+  if (first == "--version") return write(version_text() + "\n"), 0;
+  if (first == "--man") return write(manual(purpose, commands)), 0;
+  if (first == "--completion") return write(completion(commands)), 0;
+  for (const Command& c : commands) {
+    if (c.name != first) continue;
+    command = c.name;
+    Arguments arguments(c.purpose);
+    const std::function<int()> work = c.declare(arguments);
+    return arguments.parse(argc - 1, argv + 1) ? work() : 0;
+  }
+  throw UsageError(first.starts_with('-') ? "there is no option " + first : "there is no command " + first);
+}
+
+}  // namespace
+
+int run_commands(int argc, const char* const* argv, const std::string& purpose, const std::vector<Command>& commands) {
+  if (argc > 0) invocation = argv[0];
+  return run_guarded([&] { return run_command(argc, argv, purpose, commands); });
 }
 
 void write(std::string_view text) {

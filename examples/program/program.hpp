@@ -12,6 +12,7 @@
 //
 // The exit code is 0, or 1 where the work failed, 2 where the arguments are wrong, 130 after Ctrl-C.
 #pragma once
+#include <algorithm>
 #include <chrono>
 #include <concepts>
 #include <cstddef>
@@ -22,6 +23,8 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace program {
@@ -52,6 +55,10 @@ Value whole(T& value, T least = 1, T most = std::numeric_limits<T>::max()) {
   };
   return {.set = set, .kind = "N", .now = std::to_string(value)};
 }
+/// Whole numbers with commas between them: "1,2,3".
+template <std::integral T>
+Value list(std::vector<T>& values, T most = std::numeric_limits<T>::max());
+
 /// Any number of whole numbers, each from 0 to `most`.
 template <std::integral T>
 Value wholes(std::vector<T>& values, T most) {
@@ -59,6 +66,19 @@ Value wholes(std::vector<T>& values, T most) {
     values.push_back(static_cast<T>(parse_whole(name, text, 0, static_cast<std::uint64_t>(most))));
   };
   return {.set = add, .kind = "N", .now = {}, .many = true};
+}
+template <std::integral T>
+Value list(std::vector<T>& values, T most) {
+  const auto set = [&values, most](const std::string& name, const std::string& text) {
+    values.clear();
+    for (std::size_t begin = 0; begin <= text.size();) {
+      const std::size_t end = std::min(text.find(',', begin), text.size());
+      values.push_back(
+          static_cast<T>(parse_whole(name, text.substr(begin, end - begin), 0, static_cast<std::uint64_t>(most))));
+      begin = end + 1;
+    }
+  };
+  return {.set = set, .kind = "N,N,…", .now = {}};
 }
 /// A number from `least` to `most`.
 Value real(double& value, double least, double most = std::numeric_limits<double>::max());
@@ -70,6 +90,8 @@ Value texts(std::vector<std::string>& values);
 Value path(std::filesystem::path& value);
 /// True where the option is given.
 Value flag(bool& value);
+/// One of some words.
+Value word(std::string& value, std::vector<std::string> words);
 
 /// Threads that a machine may be asked for.
 inline constexpr std::size_t most_threads = 1024;
@@ -79,6 +101,19 @@ class Arguments {
  public:
   /// \param purpose  a sentence for --help
   explicit Arguments(std::string purpose) : purpose_(std::move(purpose)) {}
+
+  /// An argument, as it was declared.
+  struct Declared {
+    std::string name;
+    Value value;
+    std::string help;
+    bool required;
+  };
+  /// All of them, in their order.
+  const std::vector<Declared>& declared() const noexcept { return declared_; }
+  /// What --help shows at its end: a command, and what it does.
+  void example(std::string text) { examples_.push_back(std::move(text)); }
+  const std::vector<std::string>& examples() const noexcept { return examples_; }
 
   /// A positional argument that must be there.
   void required(std::string name, Value value, std::string help) {
@@ -108,18 +143,25 @@ class Arguments {
   bool parse(int argc, const char* const* argv);
 
  private:
-  struct Declared {
-    std::string name;
-    Value value;
-    std::string help;
-    bool required;
-  };
   static void set(const Declared& d, const std::vector<std::string>& given);
   int run_checked(int argc, const char* const* argv, const std::function<int()>& work);
 
   std::string purpose_;
   std::vector<Declared> declared_;
+  std::vector<std::string> examples_;
 };
+
+/// One command of a program that has several: `bora info PATH`.
+struct Command {
+  std::string name;     ///< a word
+  std::string purpose;  ///< a sentence
+  /// Declares its arguments, and returns what to do with them: an exit code.
+  std::function<std::function<int()>(Arguments&)> declare;
+};
+
+/// A program of several commands: runs the one that the first argument names. The program's own arguments are --help,
+/// --version, and --man and --completion, which print its manual page and its completion for bash.
+int run_commands(int argc, const char* const* argv, const std::string& purpose, const std::vector<Command>& commands);
 
 /// Writes a text to standard output at once. Throws FileError where that fails (a full disk).
 void write(std::string_view text);

@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace bora {
@@ -24,9 +25,11 @@ struct AnyModelInfo {
   std::size_t dim = 0;                ///< width of the residual stream
   std::size_t layers = 0;             ///< number of layers, each attention and feed-forward
   std::size_t context = 0;            ///< positions it was trained on
+  std::size_t positions = 0;          ///< most tokens of a sequence; 0: unbounded, as its positions are computed
   std::size_t parameters = 0;         ///< elements of all tensors; a tied head counts once
   std::size_t active_parameters = 0;  ///< parameters used for one token
   std::size_t weight_bytes = 0;       ///< bytes of the weights in memory
+  std::string kernels;                ///< what runs its arithmetic: simd::target_report()
 };
 
 /// Sizes of a session; see SessionOptions.
@@ -95,6 +98,44 @@ class AnySession {
   virtual void restore(std::size_t sequence, const std::filesystem::path& path) = 0;
 };
 
+/// Weights as they are in memory.
+struct AnyPackedWeights {
+  std::span<const std::byte> bytes;  ///< a view, valid as long as the model
+  std::vector<std::byte> kinds;      ///< a byte a matrix, in the order of its tensors: its kind in a `Mixed` model
+};
+
+/// A tensor of a model: the members of TensorId and TensorShape.
+struct AnyTensor {
+  std::string_view name;  ///< the library's name of it; lives as long as the program
+  std::size_t layer;      ///< from 0; 0 too where the tensor is in no layer
+  std::size_t expert;     ///< from 0; 0 too where the tensor is in no expert
+  std::size_t rows;       ///< outputs
+  std::size_t cols;       ///< inputs; 0: a vector
+};
+
+/// Where a model's weights come from. What reads files is compiled once in a program, not with every model.
+///
+/// Types with one layout for all targets cross by address, as they do between a program and its kernels
+/// (simd/kernel_table.hpp).
+class AnyTensorSource {
+ public:
+  AnyTensorSource() = default;
+  AnyTensorSource(const AnyTensorSource&) = delete;
+  AnyTensorSource& operator=(const AnyTensorSource&) = delete;
+  virtual ~AnyTensorSource() = default;
+
+  /// Writes where a tensor is stored, a StoredTensor, to `stored`. Throws Cancelled if loading shall end.
+  virtual void find(const AnyTensor& tensor, void* stored) = 0;
+  /// Rows [begin, end) of a StoredTensor have been packed. Throws FileError where their elements are not finite.
+  virtual void done(const void* stored, std::size_t begin, std::size_t end, bool finite) = 0;
+  /// A tensor's elements, row-major.
+  virtual void read(const AnyTensor& tensor, std::span<float> out) = 0;
+  /// The MatrixKind of a matrix of a `Mixed` model.
+  virtual std::uint8_t kind(const AnyTensor& tensor) = 0;
+  /// Weights that are packed already: [packed_bytes], writable, on a boundary of 64; empty where there are none.
+  virtual std::span<std::byte> packed(std::size_t packed_bytes) = 0;
+};
+
 /// A model and its threads. It must outlive its sessions.
 class AnyModel {
  public:
@@ -110,6 +151,11 @@ class AnyModel {
   /// Runs a text from its beginning and returns the logits of chosen rows: [rows.size(), vocab_size], row i after token
   /// rows[i]. Throws TokenError for rows that the text does not have.
   virtual std::vector<float> logits(std::span<const std::int32_t> tokens, std::span<const std::size_t> rows) = 0;
+  /// Runs a text from its beginning and returns the natural logarithm of each token's probability after the tokens
+  /// before it: [tokens.size() - 1], element i of tokens[i + 1].
+  virtual std::vector<double> log_probabilities(std::span<const std::int32_t> tokens) = 0;
+  /// The weights as they are in memory, the same bytes on every processor, and the format of each matrix.
+  virtual AnyPackedWeights packed() const = 0;
 };
 
 /// One sequence of a session with the interface of `Session`, for `generate` and other code that takes one.

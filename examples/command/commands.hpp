@@ -1,0 +1,12 @@
+// The commands of the program `bora`, one source each.
+#pragma once
+#include "../program/program.hpp"
+
+namespace command {
+
+program::Command run();
+program::Command generate();
+program::Command info();
+program::Command logits();
+
+}  // namespace command

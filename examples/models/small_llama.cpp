@@ -1,0 +1,4 @@
+#include "../small_llama.hpp"
+#include <bora/any/registry.hpp>
+
+BORA_REGISTER_MODEL(SmallLlama, bora::Bf16);
