@@ -11,8 +11,11 @@ namespace sample {
 /// Some lines by the model in `folder`, and how to have more.
 inline void write(const std::filesystem::path& folder, const std::string& prompt) {
   std::printf("\na sample:\n");
-  command::TextOptions options{.prompt = prompt, .tokens = 200, .temperature = 0.8};
+  command::TextOptions options;
   options.model.path = folder;
+  options.prompt = prompt;
+  options.tokens = 200;
+  options.temperature = 0.8;
   command::write_text(options);
   std::printf("\n\nto write more: %s '%s' --temperature 0.8 --prompt TEXT\n", program::beside("generate").c_str(),
               folder.string().c_str());

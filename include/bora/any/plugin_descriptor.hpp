@@ -15,13 +15,13 @@ inline constexpr std::uint32_t plugin_interface = 1;
 
 /// Sizes of the types that cross between a program and a plugin, as its compiler laid them out.
 struct PluginLayout {
-  std::uint32_t interface = plugin_interface;
-  std::uint32_t model_info = sizeof(AnyModelInfo);
-  std::uint32_t session_options = sizeof(AnySessionOptions);
-  std::uint32_t packed_weights = sizeof(AnyPackedWeights);
-  std::uint32_t tensor = sizeof(AnyTensor);
-  std::uint32_t stored_tensor = sizeof(StoredTensor);
-  std::uint32_t string = sizeof(std::string);
+  std::uint32_t interface = plugin_interface;                 ///< of the interface
+  std::uint32_t model_info = sizeof(AnyModelInfo);            ///< bytes of an AnyModelInfo
+  std::uint32_t session_options = sizeof(AnySessionOptions);  ///< bytes of an AnySessionOptions
+  std::uint32_t packed_weights = sizeof(AnyPackedWeights);    ///< bytes of an AnyPackedWeights
+  std::uint32_t tensor = sizeof(AnyTensor);                   ///< bytes of an AnyTensor
+  std::uint32_t stored_tensor = sizeof(StoredTensor);         ///< bytes of a StoredTensor
+  std::uint32_t string = sizeof(std::string);                 ///< bytes of a std::string
   friend bool operator==(const PluginLayout&, const PluginLayout&) = default;
 };
 
