@@ -230,7 +230,10 @@ inline void build_plugin(const std::filesystem::path& target, std::string_view i
   const MakerFolder folder(target);
   Compilation model(compiler, flags, folder.path(), "model", source);
   KernelObject kernels(target.parent_path(), compiler, flags, flags.identity(), wait);
-  wait_until(wait, "compiling a model of this shape, once", [&] { return model.ended() & kernels.ended(); });
+  wait_until(wait, "compiling a model of this shape, once", [&] {
+    const bool ended = kernels.ended();
+    return model.ended() && ended;
+  });
   model.require_success();
   const std::filesystem::path library = folder.path() / "model.so";
   model.link({model.object(), kernels.take()}, library, wait);
