@@ -1,5 +1,6 @@
 // Llama 3, Ministral, OLMo 2 and 3, OLMoE, Qwen 2 and 3, Gemma 2 and 3: what their config.json says, and what is saved.
 #include "io/model_folder.hpp"
+#include "io/newer_models.hpp"
 #include "support/reference.hpp"
 #include <bora/io/load.hpp>
 #include <bora/io/save.hpp>
@@ -17,6 +18,7 @@ namespace {
 
 using namespace bora;
 using namespace io_test;
+using namespace io_test::newer;
 
 ModelDescription described(std::string_view config) {
   return describe_config(parse_json(config, "config.json"), "config.json");
@@ -41,73 +43,6 @@ double theta(const ModelDescription& d, std::size_t layer) { return d.attention_
 std::string scaling(const ModelDescription& d, std::size_t layer) {
   return d.attention_of(layer).policy("position.scaling").name;
 }
-
-inline constexpr HeadShape shape{.heads = 4, .kv_heads = 2, .head_dim = 6};
-using PlainNorm = RmsNorm<1e-6>;
-
-struct Base : DecoderSpec {
-  static constexpr std::size_t vocab_size = 13, dim = 12, layers = 3, context = 64;
-  using Norm = PlainNorm;
-  using Attention = GroupedQueryAttention<shape, Causal, Rope<1e4>>;
-  using FeedForward = SwiGlu<10>;
-};
-struct SmallMinistral : Base {
-  using Windowed = GroupedQueryAttention<shape, SlidingWindow<5>, Rope<1e4>>;
-  using Attention = Layers<Base::Attention, Windowed, Windowed>;
-};
-struct SmallQwen2 : Base {
-  using Attention = GroupedQueryAttention<shape, Causal, Rope<1e6>, QkvBias>;
-};
-struct SmallQwen2Windows : Base {
-  using Attention = Layers<SmallQwen2::Attention, GroupedQueryAttention<shape, SlidingWindow<5>, Rope<1e6>, QkvBias>,
-                           GroupedQueryAttention<shape, SlidingWindow<5>, Rope<1e6>, QkvBias>>;
-};
-struct SmallQwen3 : Base {
-  using Attention = GroupedQueryAttention<shape, Causal, Rope<1e6>, QkNorm<PerHead, PlainNorm>>;
-};
-struct SmallQwen3Moe : SmallQwen3 {
-  using FeedForward = Layers<SwiGlu<10>, MixtureOfExperts<4, TopKRouter<2>, SwiGlu<6>>, SwiGlu<10>>;
-};
-struct SmallOlmoe : Base {
-  using Attention = GroupedQueryAttention<HeadShape{.heads = 6, .kv_heads = 2, .head_dim = 2}, Causal, Rope<1e4>,
-                                          ClipQkv<4.0>, QkNorm<WholeWidth, PlainNorm>>;
-  using FeedForward = MixtureOfExperts<4, SoftmaxTopKRouter<2>, SwiGlu<6>>;
-};
-struct SmallOlmo2 : Base {
-  using Attention = GroupedQueryAttention<shape, Causal, Rope<5e5>, QkNorm<WholeWidth, PlainNorm>>;
-  using Residual = OutputNormResidual;
-};
-template <auto sliding_theta, class SlidingScaling = NoScaling>
-struct SmallOlmo3 : SmallOlmo2 {
-  static constexpr std::size_t layers = 5;
-  static constexpr YarnSettings yarn{.factor = 8, .original_context = 16, .attention_factor = 1.25, .truncate = false};
-  using Sliding = GroupedQueryAttention<shape, SlidingWindow<5>, Rope<sliding_theta, 1.0, SlidingScaling>,
-                                        QkNorm<WholeWidth, PlainNorm>>;
-  using Full = GroupedQueryAttention<shape, Causal, Rope<5e5, 1.0, YarnScaling<yarn>>, QkNorm<WholeWidth, PlainNorm>>;
-  using Attention = Layers<Sliding, Sliding, Sliding, Full, Sliding>;
-};
-struct SmallGemma2 : Base {
-  static constexpr bool tie_embeddings = true;
-  using EmbeddingScale = RootOfWidth;
-  using LogitCap = SoftCap<30.0>;
-  using Norm = RmsNorm<1e-6, UnitOffset>;
-  using Attention =
-      Alternate<GroupedQueryAttention<shape, SlidingWindow<5>, Rope<1e4>, ScoreWidth<10.0>, SoftCap<50.0>>,
-                GroupedQueryAttention<shape, Causal, Rope<1e4>, ScoreWidth<10.0>, SoftCap<50.0>>>;
-  using FeedForward = GeGluTanh<10>;
-  using Residual = SandwichResidual;
-};
-struct SmallGemma3 : SmallGemma2 {
-  using LogitCap = NoSoftCap;
-  using Normed = QkNorm<PerHead, RmsNorm<1e-6, UnitOffset>>;
-  using Attention = Alternate<GroupedQueryAttention<shape, SlidingWindow<5>, Rope<1e4>, Normed>,
-                              GroupedQueryAttention<shape, Causal, Rope<1e6, 1.0, LinearScaling<8.0>>, Normed>>;
-};
-/// Of no family: norms on the outputs, and on the inputs, in Llama's kind.
-struct NoFamily : Base {
-  using Residual = SandwichResidual;
-  using LogitCap = SoftCap<5.0>;
-};
 
 template <class S>
 Json check_saved(std::string_view model_type, std::vector<std::string> tensors) {
@@ -233,6 +168,22 @@ TEST_CASE("Layers with experts are those that the config says", "[io]") {
   CHECK(experts(described(R"({"model_type": "qwen3_moe", "num_hidden_layers": 2, "decoder_sparse_step": 4})")) == "dd");
   CHECK(refusal(R"({"model_type": "qwen3_moe", "mlp_only_layers": ["3"]})") ==
         "config.json: key 'mlp_only_layers[0]' is the string '3', expected the number of a layer");
+}
+
+TEST_CASE("Keys that matter to no layer are not compared with a model's", "[io]") {
+  for (const char* config :
+       {R"({"model_type": "mistral", "num_hidden_layers": 2, "sliding_window": 8,
+            "layer_types": ["full_attention", "full_attention"]})",
+        R"({"model_type": "ministral", "num_hidden_layers": 1, "layer_types": ["full_attention"]})",
+        R"({"model_type": "gemma3_text", "num_hidden_layers": 4, "rope_theta": 5e6})",
+        R"({"model_type": "olmo3", "num_hidden_layers": 2, "rope_theta": 5e5,
+            "rope_scaling": {"rope_type": "yarn", "factor": 8, "original_max_position_embeddings": 64}})",
+        R"({"model_type": "qwen2", "num_hidden_layers": 2, "use_sliding_window": true, "sliding_window": 8})",
+        R"({"model_type": "qwen3_moe", "num_hidden_layers": 2, "decoder_sparse_step": 3})"}) {
+    INFO(config);
+    const Json json = parse_json(config, "config.json");
+    CHECK(check_config(json, "config.json", described(config)).model_type == json.at("model_type"));
+  }
 }
 
 TEST_CASE("Sliding layers rotate in their own way", "[io]") {

@@ -4,7 +4,6 @@
 #include "support/whole_model.hpp"
 #include <cstddef>
 #include <string>
-#include <type_traits>
 
 namespace covering {
 
@@ -54,8 +53,21 @@ struct BiasedClipped {
   using Attention = bora::GroupedQueryAttention<shape, Mask, Position, bora::Bias, bora::ClipQkv<0.9>>;
 };
 
+struct HeadsNormed {
+  using Norm = bora::QkNorm<bora::PerHead, bora::RmsNorm<1e-5, bora::UnitOffset>>;
+  template <bora::HeadShape shape, class Mask, class Position>
+  using Attention = bora::GroupedQueryAttention<shape, Mask, Position, bora::QkvBias, Norm>;
+};
+struct WidthNormedCapped {
+  using Norm = bora::QkNorm<bora::WholeWidth, bora::RmsNorm<1e-5>>;
+  template <bora::HeadShape shape, class Mask, class Position>
+  using Attention = bora::GroupedQueryAttention<shape, Mask, Position, bora::ClipQkv<0.9>, Norm, bora::ScoreWidth<3.0>,
+                                                bora::SoftCap<2.0>>;
+};
+
 // Norms.
 using Rms = bora::RmsNorm<1e-5>;
+using RmsOffset = bora::RmsNorm<1e-5, bora::UnitOffset>;
 using Layer = bora::LayerNorm<1e-5>;
 using LayerNoBias = bora::LayerNorm<1e-5, bora::NoBias>;
 using LayerBare = bora::NonParametricLayerNorm<1e-5>;
@@ -70,6 +82,11 @@ struct GeGated {
   static constexpr std::size_t hidden = 14;
   template <std::size_t n, class... Options>
   using Of = bora::GeGlu<n, Options...>;
+};
+struct GeGatedTanh {
+  static constexpr std::size_t hidden = 14;
+  template <std::size_t n, class... Options>
+  using Of = bora::GeGluTanh<n, Options...>;
 };
 template <class Activation>
 struct Plainly {
@@ -129,6 +146,8 @@ struct OtherFeedForward : Alike {
 using Sequential = bora::SequentialResidual;
 using ParallelShared = bora::ParallelResidual<bora::SharedNorm>;
 using ParallelSeparate = bora::ParallelResidual<bora::SeparateNorms>;
+using OutputNorms = bora::OutputNormResidual;
+using Sandwich = bora::SandwichResidual;
 
 // Positions of the embedding.
 using Bare = bora::NoPosition;
@@ -136,8 +155,18 @@ using Learned = bora::LearnedPositions;
 using Sinusoidal = bora::SinusoidalPositions;
 
 // The head.
-using Untied = std::false_type;
-using Tied = std::true_type;
+struct Untied {
+  static constexpr bool value = false;
+  using Scale = bora::NoEmbeddingScale;
+  using Cap = bora::NoSoftCap;
+};
+struct Tied : Untied {
+  static constexpr bool value = true;
+};
+struct TiedScaledCapped : Tied {
+  using Scale = bora::RootOfWidth;
+  using Cap = bora::SoftCap<3.0>;
+};
 
 template <class Heads, class Mask, class AttentionPosition, class Options, class Norm_, class Experts, class Kind,
           class FeedForwardOptions, class Layers, class Residual_, class EmbeddingPosition, class Head>
@@ -150,6 +179,8 @@ struct Covered : bora::DecoderSpec {
   using FeedForward = typename Layers::template FeedForward<typename Experts::template Of<Kind, FeedForwardOptions>>;
   using Residual = Residual_;
   using Position = EmbeddingPosition;
+  using EmbeddingScale = typename Head::Scale;
+  using LogitCap = typename Head::Cap;
 };
 
 /// Two rows of 35 tokens: five windows, and two runs of 16 and a piece. The routers are balanced, where there are any.

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <functional>
+#include <limits>
 #include <vector>
 
 using bora::simd::RowStatistics;
@@ -281,4 +282,49 @@ TEST_CASE("The largest is found where a float cannot count that far", "[simd]") 
     x[at] = 1;
     CHECK(bora::simd::largest_index(x.data(), n) == at);
   }
+}
+
+TEMPLATE_TEST_CASE("Soft caps are a tanh at every length, and their derivative is that of the tanh", "[simd]", float,
+                   double) {
+  using T = TestType;
+  std::size_t wrong = 0;
+  for (std::size_t n = 0; n <= longest; ++n) {
+    const auto x = row<T>(n, 7 + n, 3), d = row<T>(n, 8 + n);
+    auto capped = x, gradient = d;
+    bora::simd::soft_cap(T(2), capped.data(), n);
+    bora::simd::soft_cap_backward(T(2), capped.data(), gradient.data(), n);
+    for (std::size_t i = 0; i < n; ++i) {
+      const double t = std::tanh(wide(x[i]) / 2);
+      wrong += !near(capped[i], 2 * t, 8);
+      wrong += !near(gradient[i], wide(d[i]) * (1 - t * t), 16, std::abs(wide(d[i])));
+    }
+    wrong += !whole(capped, n) + !whole(gradient, n);
+  }
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("A cap of what is infinite has a derivative of zero", "[simd]") {
+  const float infinity = std::numeric_limits<float>::infinity(), capped[] = {infinity, -infinity, 2, 0};
+  float d[] = {1, 1, 1, 1};
+  bora::simd::soft_cap_backward(2.0f, capped, d, 4);
+  CHECK((d[0] == 0 && d[1] == 0 && d[2] == 0 && d[3] == 1));
+}
+
+TEST_CASE("Weights that are differences from one give the bits of the weights", "[simd]") {
+  std::size_t wrong = 0;
+  for (std::size_t n = 1; n <= longest; ++n) {
+    const auto x = row<float>(n, 9 + n), dy = row<float>(n, 10 + n);
+    auto offset = row<float>(n, 11 + n, 0.2), weight = offset, y = empty_row<float>(n), z = y;
+    for (std::size_t i = 0; i < n; ++i) weight[i] = 1 + offset[i];
+    const float* const none = nullptr;
+    const auto s = bora::simd::rms_statistics(x.data(), n, 1e-5);
+    bora::simd::normalise(x.data(), n, s, offset.data(), none, y.data(), 1.0f);
+    bora::simd::normalise(x.data(), n, s, weight.data(), none, z.data());
+    std::vector<float> first(n), second(n);
+    bora::simd::normalise_backward(x.data(), n, s, offset.data(), dy.data(), first.data(), false, 1.0f);
+    bora::simd::normalise_backward(x.data(), n, s, weight.data(), dy.data(), second.data(), false);
+    for (std::size_t i = 0; i < n; ++i) wrong += y[i] != z[i] || first[i] != second[i];
+    wrong += !whole(y, n);
+  }
+  CHECK(wrong == 0);
 }

@@ -270,7 +270,7 @@ def heads_of(config, default):
     heads = config.whole("num_attention_heads", default("num_attention_heads"))
     absent = {"qwen3": 128, "gemma2": 256, "gemma3_text": 256}.get(family)
     head_dim = None if family == "olmo" else config.given("head_dim", absent, None)
-    return heads, config.get("num_key_value_heads", default("num_key_value_heads")), head_dim
+    return heads, config.given("num_key_value_heads", default("num_key_value_heads"), None), head_dim
 
 
 def layer_kinds(config, layers, usual):

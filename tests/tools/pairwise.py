@@ -19,15 +19,15 @@ DIMENSIONS = {
     "mask": ["Full", "Window"],
     "attention position": ["NoRotation", "Turned", "PartlyTurned", "LinearScaled", "NtkScaled", "YarnScaled",
                            "Llama3Scaled", "LinearBias", "BucketBias"],
-    "attention options": ["Plain", "Biased", "Clipped", "BiasedClipped"],
-    "norm": ["Rms", "Layer", "LayerNoBias", "LayerBare"],
+    "attention options": ["Plain", "Biased", "Clipped", "BiasedClipped", "HeadsNormed", "WidthNormedCapped"],
+    "norm": ["Rms", "RmsOffset", "Layer", "LayerNoBias", "LayerBare"],
     "experts": ["Dense", "Top1", "Top2", "Soft1", "Soft3"],
-    "feed-forward": ["SwiGated", "GeGated", "MlpRelu", "MlpGelu", "MlpGeluTanh", "MlpSilu"],
+    "feed-forward": ["SwiGated", "GeGated", "GeGatedTanh", "MlpRelu", "MlpGelu", "MlpGeluTanh", "MlpSilu"],
     "feed-forward options": ["NoneBiased", "AllBiased"],
     "layers": ["Alike", "OtherAttention", "OtherFeedForward"],
-    "residual": ["Sequential", "ParallelShared", "ParallelSeparate"],
+    "residual": ["Sequential", "ParallelShared", "ParallelSeparate", "OutputNorms", "Sandwich"],
     "embedding position": ["Bare", "Learned", "Sinusoidal"],
-    "head": ["Untied", "Tied"],
+    "head": ["Untied", "Tied", "TiedScaledCapped"],
 }
 VALUES = list(DIMENSIONS.values())
 MOST_MODELS = 80

@@ -77,7 +77,9 @@ class SlidingLayers {
       for (std::size_t l = 0; l < (period == 0 ? d.layers : std::min(period, d.layers)); ++l) slide.push_back(usual(l));
     }
     d.attention.clear();
-    for (std::size_t l = 0; l < shortest_period(slide); ++l) d.attention.push_back(slide[l] ? sliding : full);
+    if (full == sliding) slide.resize(1);
+    for (std::size_t l = 0, end = shortest_period(slide); l < end; ++l)
+      d.attention.push_back(slide[l] ? sliding : full);
   }
   /// Writes `layer_types`.
   void write_types(ConfigKeys& c, const ModelDescription& d) const {

@@ -30,8 +30,10 @@ inline void mistral_keys(ConfigKeys& c, ModelDescription& d) {
   c.expect("clip_qkv", nullptr);
   scaling_keys(c, a);
   kinds.share(c);
+  c.compare(kinds.has_windows());  // `layer_types` may leave the window to no layer
   c.window("sliding_window", kinds.sliding, 4096);
   c.expect("use_sliding_window", c.policy(kinds.sliding, "mask").name == "SlidingWindow");
+  c.compare(true);
   if (mixes_windows(d)) kinds.write_types(c, d);
   kinds.finish(c, d, 1, [](std::size_t) { return true; });
 }

@@ -110,13 +110,15 @@ inline void sparse_layer_keys(ConfigKeys& c, ModelDescription& d, const PolicyDe
     if (layer.get<std::size_t>() < d.layers) sparse[layer.get<std::size_t>()] = false;
   }
   d.feed_forward.clear();
-  for (std::size_t l = 0; l < shortest_period(sparse); ++l) d.feed_forward.push_back(sparse[l] ? mixture : dense);
+  for (std::size_t l = 0, end = shortest_period(sparse); l < end; ++l)
+    d.feed_forward.push_back(sparse[l] ? mixture : dense);
 }
 /// Defaults of transformers' Qwen3MoeConfig.
 inline void qwen3_moe_keys(ConfigKeys& c, ModelDescription& d) {
   SlidingLayers kinds(c, d);
-  PolicyDescription mixture = d.feed_forward.front(), dense = c.policy(mixture, "expert");
+  PolicyDescription mixture = qwen3_moe_prototype().feed_forward.front(), dense = swiglu_prototype();
   for (const PolicyDescription& f : d.feed_forward) (f.has("experts") ? mixture : dense) = f;
+  const bool has_experts = std::ranges::any_of(d.feed_forward, [](const auto& f) { return f.has("experts"); });
   qwen_keys(c, d, kinds.full, {.vocab_size = 151'936, .dim = 2048, .layers = 24, .context = 32'768}, 0);
   c.option("attention_bias", kinds.full, "bias", description_of<Bias>(), false);
   c.compare(false);  // one of the two widths may be of no layer
@@ -124,8 +126,9 @@ inline void qwen3_moe_keys(ConfigKeys& c, ModelDescription& d) {
   PolicyDescription& expert = c.policy(mixture, "expert");
   if (c.reads()) expert = dense;  // hidden_act is of both
   c.size("moe_intermediate_size", c.size_at(expert, "hidden"), 768);
-  c.compare(true);
+  c.compare(has_experts);
   experts_keys(c, mixture, 128, 8);
+  c.compare(true);
   sparse_layer_keys(c, d, dense, mixture);
   qwen_window_keys(c, d, kinds, true);
 }
