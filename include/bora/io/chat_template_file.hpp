@@ -9,6 +9,7 @@
 #include <bora/text/tokenizer.hpp>
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -46,7 +47,14 @@ class ChatTemplateMatch {
     const AddedToken* token = id ? tokenizer_.added_token(*id) : nullptr;
     return token == nullptr ? std::string() : token->content;
   }
-  std::string write(const Turns& turns, bool question = true) const try {
+  /// What the template writes for these turns; once for the same.
+  const std::string& write(const Turns& turns) const {
+    std::string key;
+    for (const ChatTurn& turn : turns) key += std::to_string(static_cast<int>(turn.role)) + turn.text + '\n';
+    const auto known = written_.find(key);
+    return known != written_.end() ? known->second : written_.emplace(std::move(key), run(turns)).first->second;
+  }
+  std::string run(const Turns& turns) const try {
     constexpr const char* roles[] = {"system", "user", "assistant"};
     Json messages = Json::array();
     for (const ChatTurn& turn : turns)
@@ -54,7 +62,7 @@ class ChatTemplateMatch {
     return JinjaRun::render(source_, {{"messages", std::move(messages)},
                                       {"bos_token", spelled(tokenizer_.facts().bos)},
                                       {"eos_token", spelled(tokenizer_.facts().eos)},
-                                      {"add_generation_prompt", question}});
+                                      {"add_generation_prompt", true}});
   } catch (const JinjaError& error) {
     throw ConfigError(message("the model's chat template ", error.what(),
                               ", expected a template that is known, or "
@@ -152,6 +160,7 @@ class ChatTemplateMatch {
 
   std::string_view source_;
   const Tokenizer& tokenizer_;
+  mutable std::map<std::string, std::string> written_;
 };
 
 }  // namespace detail

@@ -40,14 +40,16 @@ class JinjaRun : JinjaValues {
 
   // Statements. A block is a range of pieces; each statement that opens one finds its end.
 
-  std::string keyword(std::size_t i) const {
-    return pieces_[i].kind == JinjaPiece::Kind::statement ? pieces_[i].words[0].text : std::string();
+  std::string_view keyword(std::size_t i) const {
+    return pieces_[i].kind == JinjaPiece::Kind::statement ? std::string_view(pieces_[i].words[0].text)
+                                                          : std::string_view();
   }
   /// The piece that ends the block which piece `i` opens, or one of its parts (elif, else).
   std::size_t close_of(std::size_t i, bool part = true) const {
     std::size_t depth = 0;
     for (std::size_t at = i + 1; at < pieces_.size(); ++at) {
-      const std::string word = keyword(at);
+      step();
+      const std::string_view word = keyword(at);
       if (opens(at)) ++depth;
       if (word.starts_with("end") && depth-- == 0) return at;
       if (part && depth == 0 && (word == "else" || word == "elif")) return at;
@@ -55,7 +57,7 @@ class JinjaRun : JinjaValues {
     throw JinjaError(message("has ", keyword(i), " without an end"));
   }
   bool opens(std::size_t i) const {
-    const std::string word = keyword(i);
+    const std::string_view word = keyword(i);
     if (word == "set")
       return std::none_of(pieces_[i].words.begin(), pieces_[i].words.end(),
                           [](const JinjaWord& w) { return w.kind == Kind::sign && w.text == "="; });
@@ -82,7 +84,7 @@ class JinjaRun : JinjaValues {
   }
   /// Runs one statement and moves `i` behind it.
   Flow statement(std::size_t& i) {
-    const std::string word = keyword(i);
+    const std::string_view word = keyword(i);
     start(i);
     ++at_;
     if (word == "if") return branch(i);
@@ -112,7 +114,7 @@ class JinjaRun : JinjaValues {
         flow = block(begin + 1, end);
         done = true;
       }
-      const std::string word = keyword(end);
+      const std::string_view word = keyword(end);
       if (word.starts_with("end")) {
         i = end + 1;
         return flow;
@@ -216,8 +218,20 @@ class JinjaRun : JinjaValues {
     if (current().kind != Kind::name) throw JinjaError(message("has ", printable(current().text), ", expected a name"));
     return (*words_)[at_++].text;
   }
-  void step() {
-    if (--steps_ == 0) throw JinjaError("takes too many steps");
+  /// Counts work: steps, and bytes that are copied.
+  void step(std::size_t work = 1) const {
+    if (steps_ <= work) throw JinjaError("takes too many steps");
+    steps_ -= work;
+  }
+  /// A copy of a value, as far as the work that is left allows.
+  Json copy(const Json& value) const {
+    step_over(value);
+    return value;
+  }
+  void step_over(const Json& value) const {
+    step(1 + (value.is_string() ? value.get_ref<const std::string&>().size() / 64 : 0));
+    if (value.is_structured())
+      for (const Json& part : value) step_over(part);
   }
   void write(std::string_view text) {
     constexpr std::size_t most = 1'000'000;
@@ -303,9 +317,9 @@ class JinjaRun : JinjaValues {
     Json value = product();
     for (;;) {
       if (accept("~"))
-        value = limited(text_of(value) + text_of(product()));
+        value = copy(limited(text_of(value) + text_of(product())));
       else if (accept("+"))
-        value = limited(added(value, product()));
+        value = copy(limited(added(value, product())));
       else if (accept("-"))
         value = number(value) - number(product());
       else
@@ -354,7 +368,7 @@ class JinjaRun : JinjaValues {
     if (called == "none" || called == "None" || called == "null") return nullptr;
     if (is("(")) return call(called);
     const Json* value = find(called);
-    return value == nullptr ? undefined() : *value;
+    return value == nullptr ? undefined() : copy(*value);
   }
   Json tuple() {
     Json value = expression();
@@ -518,7 +532,8 @@ class JinjaRun : JinjaValues {
   std::optional<std::string> raised_;
   std::string out_;
   const Words* words_ = nullptr;
-  std::size_t at_ = 0, depth_ = 0, steps_ = 200'000;
+  std::size_t at_ = 0, depth_ = 0;
+  mutable std::size_t steps_ = 200'000;
 };
 
 }}}  // namespace bora::BORA_ABI::detail

@@ -85,7 +85,8 @@ class JinjaLexer {
       strips = end > 0 && rest_[end - 1] == '-';
       rest_.remove_prefix(end + 2);
     } else {
-      while (!rest_.starts_with(close) && !rest_.starts_with("-" + close)) piece.words.push_back(word());
+      for (skip_space(); !rest_.starts_with(close) && !rest_.starts_with("-" + close); skip_space())
+        piece.words.push_back(word());
       strips = rest_.starts_with('-');
       rest_.remove_prefix(strips ? 3 : 2);
       pieces_.push_back(std::move(piece));
@@ -99,12 +100,12 @@ class JinjaLexer {
     }
   }
 
-  JinjaWord word() {
+  void skip_space() noexcept {
     while (!rest_.empty() && space(rest_[0])) rest_.remove_prefix(1);
+  }
+  JinjaWord word() {
     if (rest_.empty()) throw JinjaError("has a tag without an end");
     const char c = rest_[0];
-    if (rest_.starts_with("-%}") || rest_.starts_with("-}}") || rest_.starts_with("%}") || rest_.starts_with("}}"))
-      return {JinjaWord::Kind::end, ""};
     if (c == '\'' || c == '"') return quoted();
     if (letter(c)) return {JinjaWord::Kind::name, take(&JinjaLexer::name_part)};
     if (c >= '0' && c <= '9') return {JinjaWord::Kind::number, take(&JinjaLexer::number_part)};
@@ -119,7 +120,7 @@ class JinjaLexer {
     rest_.remove_prefix(length);
     return found;
   }
-  static bool letter(char c) noexcept { return (c | 0x20) >= 'a' ? (c | 0x20) <= 'z' : c == '_'; }
+  static bool letter(char c) noexcept { return c == '_' || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z'); }
   static bool name_part(char c) noexcept { return letter(c) || c == '_' || (c >= '0' && c <= '9'); }
   static bool number_part(char c) noexcept { return (c >= '0' && c <= '9'); }
   std::string take(bool (*part)(char)) {
