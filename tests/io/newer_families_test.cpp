@@ -182,7 +182,7 @@ TEST_CASE("Keys that matter to no layer are not compared with a model's", "[io]"
         R"({"model_type": "qwen3_moe", "num_hidden_layers": 2, "decoder_sparse_step": 3})"}) {
     INFO(config);
     const Json json = parse_json(config, "config.json");
-    CHECK(check_config(json, "config.json", described(config)).model_type == json.at("model_type"));
+    CHECK(check_config(json, "config.json", described(config)).model_type == json.at("model_type").get<std::string>());
   }
 }
 
