@@ -9,7 +9,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
-#include <random>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +16,8 @@
 #include <utility>
 #if defined(BORA_POSIX_FILES)
 #include <dirent.h>
+#else
+#include <random>
 #endif
 
 namespace bora { inline namespace BORA_ABI {

@@ -150,11 +150,11 @@ inline Json llama3_scaling(std::span<const float> divisors, double theta, const 
     return true;
   };
   const auto settings = [&](double context, double low, double high) {
-    return Json{{"rope_type", "llama3"},
-                {"factor", factor},
-                {"low_freq_factor", low},
-                {"high_freq_factor", high},
-                {"original_max_position_embeddings", static_cast<std::uint64_t>(context)}};
+    return json_object({{"rope_type", "llama3"},
+                        {"factor", factor},
+                        {"low_freq_factor", low},
+                        {"high_freq_factor", high},
+                        {"original_max_position_embeddings", static_cast<std::uint64_t>(context)}});
   };
   for (std::size_t c = 0; c < pairs; ++c) {  // a pair on the line tells the context
     const double kept = (factor / static_cast<double>(divisors[c]) - 1) / (factor - 1);
@@ -251,7 +251,7 @@ class GgufConfig {
     sizes("n_embd", "n_layer", "n_head", "n_positions");
     config_["n_inner"] = hidden_;
     config_["layer_norm_epsilon"] = keys_.real("attention.layer_norm_epsilon");
-    config_["activation_function"] = "gelu_new";
+    config_["activation_function"] = json_text("gelu_new");
   }
   void falcon() {
     sizes("hidden_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings");
@@ -283,7 +283,7 @@ class GgufConfig {
   void gpt_neox() {
     sizes("hidden_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings");
     config_["intermediate_size"] = hidden_;
-    config_["hidden_act"] = "gelu";
+    config_["hidden_act"] = json_text("gelu");
     config_["rotary_pct"] = static_cast<double>(turned(head_dim_)) / static_cast<double>(head_dim_);
     config_["rotary_emb_base"] = keys_.real("rope.freq_base", 10000.0);
     config_["layer_norm_eps"] = keys_.real("attention.layer_norm_epsilon");
@@ -296,7 +296,7 @@ class GgufConfig {
     sizes("hidden_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings");
     config_["num_key_value_heads"] = kv_heads_;
     config_["intermediate_size"] = hidden_;
-    config_["hidden_act"] = "silu";
+    config_["hidden_act"] = json_text("silu");
     config_["rope_theta"] = keys_.real("rope.freq_base", 10000.0);
     if (type != "olmo" && type != "olmo2" && type != "olmoe" && type != "qwen2") config_["head_dim"] = head_dim_;
     if (type == "olmo") {
@@ -320,7 +320,7 @@ class GgufConfig {
     if (config_["model_type"] == "llama" && window == 0) return;
     config_["sliding_window"] = window == 0 ? Json() : Json(window);
     if (config_["model_type"] == "mixtral") return;
-    config_["model_type"] = "mistral";
+    config_["model_type"] = json_text("mistral");
     config_.erase("attention_bias");
   }
   void scaling() {
@@ -332,7 +332,7 @@ class GgufConfig {
     if (const GgufFiles::Place* divisors = files_->find_tensor("rope_freqs.weight"))
       return rope_freqs(*divisors->tensor);
     if (type == "none" || factor == 1) return;
-    config_["rope_scaling"] = Json{{"rope_type", type}, {"factor", factor}};
+    config_["rope_scaling"] = json_object({{"rope_type", type}, {"factor", factor}});
     if (type == "yarn")
       config_["rope_scaling"]["original_max_position_embeddings"] = keys_.size("rope.scaling.original_context_length");
   }
@@ -362,7 +362,7 @@ class GgufConfig {
     config_[type == "llama" ? "num_local_experts" : "num_experts"] = experts;
     config_["num_experts_per_tok"] = used;
     if (type == "llama") {
-      config_["model_type"] = "mixtral";
+      config_["model_type"] = json_text("mixtral");
       config_.erase("attention_bias");
     }
     if (type == "olmoe") config_["norm_topk_prob"] = false;

@@ -5,13 +5,16 @@
 #include <bora/files/mapped_file.hpp>
 #include <bora/io/foreign_file.hpp>
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -35,6 +38,28 @@ struct JsonOptions {
 inline constexpr JsonOptions json_settings{.bytes = 10'000'000, .memory = 50'000'000};
 
 namespace detail {
+
+/// A text as JSON. nlohmann's constructors are templates over the length of a literal: each would be instantiated.
+inline Json json_text(std::string_view text) { return Json(std::string(text)); }
+
+/// A member of an object that is written; see json_text.
+struct JsonMember {
+  JsonMember(const char* name, std::string_view text) : key(name), value(json_text(text)) {}  // NOLINT: for lists
+  template <std::same_as<Json> J>
+  JsonMember(const char* name, J json) : key(name), value(std::move(json)) {}  // NOLINT
+  template <class T>
+    requires(std::is_arithmetic_v<T> || std::is_null_pointer_v<T>)
+  JsonMember(const char* name, T number) : key(name), value(number) {}  // NOLINT
+
+  const char* key;
+  Json value;
+};
+/// An object of these members.
+inline Json json_object(std::initializer_list<JsonMember> members) {
+  Json object = Json::object();
+  for (const JsonMember& member : members) object[member.key] = member.value;
+  return object;
+}
 
 /// Arrays and objects within each other; no file of this library's formats comes near.
 inline constexpr std::size_t json_depth = 64;
@@ -204,7 +229,9 @@ inline Json parse_json(std::string_view text, const std::filesystem::path& file,
   detail::JsonBuilder builder(text, file, options);
   // nlohmann takes a zero byte for the end and would ignore the rest.
   if (const std::size_t zero = text.find('\0'); zero != text.npos) builder.refuse_invalid(zero, "a zero byte");
-  Json::sax_parse(text.begin(), text.end(), &builder);
+  // Json::sax_parse would do, but also compile the readers of CBOR, BSON and the other binary formats.
+  auto input = nlohmann::detail::input_adapter(text.begin(), text.end());
+  nlohmann::detail::parser<Json, decltype(input)>(std::move(input)).sax_parse(&builder);
   return builder.take();
 }
 

@@ -18,9 +18,9 @@
 namespace bora { inline namespace BORA_ABI { namespace detail {
 
 inline Json policy_json(const PolicyDescription& d) {
-  Json json{{"policy", d.name}};
-  if (d.form == PolicyDescription::Form::settings) json["form"] = "settings";
-  if (d.form == PolicyDescription::Form::foreign) json["form"] = "foreign";
+  Json json = json_object({{"policy", d.name}});
+  if (d.form == PolicyDescription::Form::settings) json["form"] = json_text("settings");
+  if (d.form == PolicyDescription::Form::foreign) json["form"] = json_text("foreign");
   for (const PolicyArgument& argument : d.arguments) {
     if (!argument.is_fact) json["arguments"].push_back(argument.key);
     Json& value = json[argument.key];

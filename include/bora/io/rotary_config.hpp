@@ -118,7 +118,7 @@ class RotaryConfig {
     for (const char* key : {"rope_type", "type"})
       if (const Json* type = find_json(scaling, key);
           type != nullptr && *type == "linear" && factor != nullptr && factor->is_number() && *factor == 1)
-        scaling[key] = "default";
+        scaling[key] = json_text("default");
   }
 
   Json config_;
@@ -138,11 +138,12 @@ inline void place_sliding_rotation(Json& config, std::string_view sliding_theta)
   if (plain && sliding_theta != "rope_theta") {
     config[std::string(sliding_theta)] = sliding["rope_theta"];
   } else if (!plain || sliding["rope_theta"] != config["rope_theta"]) {
-    Json full = config["rope_scaling"].is_object() ? config["rope_scaling"] : Json{{"rope_type", "default"}};
+    Json full = config["rope_scaling"].is_object() ? config["rope_scaling"] : json_object({{"rope_type", "default"}});
     full["rope_theta"] = config["rope_theta"];
     config.erase("rope_scaling");
     config.erase("rope_theta");
-    config["rope_parameters"] = Json{{"full_attention", std::move(full)}, {"sliding_attention", std::move(sliding)}};
+    config["rope_parameters"] =
+        json_object({{"full_attention", std::move(full)}, {"sliding_attention", std::move(sliding)}});
   }
 }
 

@@ -49,15 +49,15 @@ inline Json bpe_model(const BpeVocabulary& vocabulary) {
   for (std::size_t id = 0; id < vocabulary.pieces.size(); ++id)
     if (!vocabulary.pieces[id].empty()) vocab[vocabulary.pieces[id]] = id;
   for (const auto& [left, right] : vocabulary.merges) merges.push_back(left + " " + right);
-  return {{"type", "BPE"},
-          {"dropout", nullptr},
-          {"unk_token", "<unk>"},
-          {"continuing_subword_prefix", nullptr},
-          {"end_of_word_suffix", nullptr},
-          {"fuse_unk", true},
-          {"byte_fallback", true},
-          {"vocab", std::move(vocab)},
-          {"merges", std::move(merges)}};
+  return json_object({{"type", "BPE"},
+                      {"dropout", nullptr},
+                      {"unk_token", "<unk>"},
+                      {"continuing_subword_prefix", nullptr},
+                      {"end_of_word_suffix", nullptr},
+                      {"fuse_unk", true},
+                      {"byte_fallback", true},
+                      {"vocab", std::move(vocab)},
+                      {"merges", std::move(merges)}});
 }
 
 }  // namespace detail
@@ -102,15 +102,15 @@ inline void save_tokenizer(const BpeTokenizer& tokenizer, const std::filesystem:
     json_string(token.content);  // throws where it is no UTF-8
     added.push_back(detail::bpe_added_token(token));
   }
-  const Json root = {{"version", "1.0"},
-                     {"truncation", nullptr},
-                     {"padding", nullptr},
-                     {"added_tokens", std::move(added)},
-                     {"normalizer", detail::bpe_normalizer(vocabulary)},
-                     {"pre_tokenizer", detail::bpe_pre_tokenizer(vocabulary)},
-                     {"post_processor", detail::bpe_post_processor(tokenizer.bos())},
-                     {"decoder", detail::bpe_decoder(vocabulary.decoded_space)},
-                     {"model", detail::bpe_model(vocabulary)}};
+  const Json root = detail::json_object({{"version", "1.0"},
+                                         {"truncation", nullptr},
+                                         {"padding", nullptr},
+                                         {"added_tokens", std::move(added)},
+                                         {"normalizer", detail::bpe_normalizer(vocabulary)},
+                                         {"pre_tokenizer", detail::bpe_pre_tokenizer(vocabulary)},
+                                         {"post_processor", detail::bpe_post_processor(tokenizer.bos())},
+                                         {"decoder", detail::bpe_decoder(vocabulary.decoded_space)},
+                                         {"model", detail::bpe_model(vocabulary)}});
   write_file(file, root.dump(1) + "\n");
 }
 

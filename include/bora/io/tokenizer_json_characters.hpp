@@ -17,38 +17,39 @@ namespace bora { inline namespace BORA_ABI { namespace detail {
 // Parts of the file that control spaces, in the forms that are written.
 
 inline Json bpe_replace(std::string_view from, std::string_view to) {
-  return {{"type", "Replace"}, {"pattern", {{"String", from}}}, {"content", to}};
+  return json_object({{"type", "Replace"}, {"pattern", json_object({{"String", from}})}, {"content", to}});
 }
 inline Json bpe_normalizer(const BpeVocabulary& vocabulary) {
   if (vocabulary.leading_space != LeadingSpace::added) return nullptr;
   Json list = Json::array();
-  list.push_back({{"type", "Prepend"}, {"prepend", bpe_space}});
+  list.push_back(json_object({{"type", "Prepend"}, {"prepend", bpe_space}}));
   list.push_back(bpe_replace(" ", bpe_space));
-  return {{"type", "Sequence"}, {"normalizers", std::move(list)}};
+  return json_object({{"type", "Sequence"}, {"normalizers", std::move(list)}});
 }
 inline Json bpe_pre_tokenizer(const BpeVocabulary& vocabulary) {
   if (vocabulary.leading_space == LeadingSpace::added && !vocabulary.split_at_spaces) return nullptr;
   const char* scheme = vocabulary.leading_space == LeadingSpace::if_missing         ? "always"
                        : vocabulary.leading_space == LeadingSpace::if_missing_first ? "first"
                                                                                     : "never";
-  return {{"type", "Metaspace"},
-          {"replacement", bpe_space},
-          {"prepend_scheme", scheme},
-          {"split", vocabulary.split_at_spaces}};
+  return json_object({{"type", "Metaspace"},
+                      {"replacement", bpe_space},
+                      {"prepend_scheme", scheme},
+                      {"split", vocabulary.split_at_spaces}});
 }
 inline Json bpe_decoder(DecodedSpace dropped) {
   Json list = Json::array();
   if (dropped == DecodedSpace::drop_all) {
-    list.push_back({{"type", "ByteFallback"}});
-    list.push_back({{"type", "Metaspace"}, {"replacement", bpe_space}, {"prepend_scheme", "always"}, {"split", false}});
+    list.push_back(json_object({{"type", "ByteFallback"}}));
+    list.push_back(json_object(
+        {{"type", "Metaspace"}, {"replacement", bpe_space}, {"prepend_scheme", "always"}, {"split", false}}));
   } else {
     list.push_back(bpe_replace(bpe_space, " "));
-    list.push_back({{"type", "ByteFallback"}});
-    list.push_back({{"type", "Fuse"}});
+    list.push_back(json_object({{"type", "ByteFallback"}}));
+    list.push_back(json_object({{"type", "Fuse"}}));
     if (dropped == DecodedSpace::drop_one)
-      list.push_back({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}});
+      list.push_back(json_object({{"type", "Strip"}, {"content", " "}, {"start", 1}, {"stop", 0}}));
   }
-  return {{"type", "Sequence"}, {"decoders", std::move(list)}};
+  return json_object({{"type", "Sequence"}, {"decoders", std::move(list)}});
 }
 inline Json bpe_post_processor(TokenId bos) {
   Json json = parse_json(R"({"type": "TemplateProcessing",
