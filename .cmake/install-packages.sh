@@ -18,6 +18,7 @@ build ninja-build ninja
 build libhwy-dev -
 build nlohmann-json3-dev -
 build libcli11-dev -
+build libedit-dev -
 build libpcre2-dev -
 tests catch2 -
 tests libxsimd-dev -

@@ -8,5 +8,11 @@ program::Command run();
 program::Command generate();
 program::Command info();
 program::Command logits();
+program::Command chat();
+program::Command tokenize_command();
+program::Command perplexity();
+program::Command bench();
+program::Command convert();
+program::Command quantize();
 
 }  // namespace command
