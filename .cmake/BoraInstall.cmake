@@ -28,6 +28,13 @@ if(PROJECT_IS_TOP_LEVEL)
   set(CPACK_GENERATOR DEB)
   set(CPACK_PACKAGE_DIRECTORY "${PROJECT_BINARY_DIR}")  # wherever cpack is called: nothing is left in the clone
   set(CPACK_COMPONENTS_ALL bora)
+  if(BORA_BUILD_EXAMPLES)
+    list(APPEND CPACK_COMPONENTS_ALL command)  # examples/CMakeLists.txt installs the program
+  endif()
+  set(CPACK_DEBIAN_COMMAND_PACKAGE_NAME bora)
+  set(CPACK_DEBIAN_COMMAND_FILE_NAME DEB-DEFAULT)
+  set(CPACK_DEBIAN_COMMAND_PACKAGE_DEPENDS "libbora-dev (>= ${PROJECT_VERSION}), g++ | clang, libhwy-dev")
+  set(CPACK_COMPONENT_COMMAND_DESCRIPTION "Runs, measures and converts language models; compiles one for each shape.")
   set(CPACK_PACKAGE_NAME bora)
   set(CPACK_PACKAGE_VENDOR "The bora authors")
   set(CPACK_PACKAGE_CONTACT "The bora authors")
