@@ -201,6 +201,27 @@ TEST_CASE("A byte-level tokenizer.json that is not understood is refused by its 
   }
 }
 
+TEST_CASE("A Unigram tokenizer.json takes the most probable pieces of each word", "[io]") {
+  const support::TemporaryFolder folder;
+  Json json = bora::parse_json(R"({
+    "added_tokens": [{"id": 0, "content": "<unk>", "special": true}, {"id": 1, "content": "</s>", "special": true}],
+    "normalizer": {"type": "Strip"}, "pre_tokenizer": {"type": "Metaspace", "replacement": "\u2581"},
+    "decoder": {"type": "Metaspace"},
+    "post_processor": {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A"}}, {"SpecialToken": {"id": "</s>"}}],
+                       "special_tokens": {"</s>": {"ids": [1]}}},
+    "model": {"type": "Unigram", "unk_id": 0,
+              "vocab": [["<unk>", 0], ["</s>", 0], ["\u2581", -3], ["a", -3], ["b", -3], ["\u2581ab", -2]]}})",
+                               "json");
+  const fs::path path = folder.file("tokenizer.json", json.dump());
+  const Tokenizer t = bora::load_tokenizer(path);
+  CHECK(t.encode(" ab aba") == Ids{5, 5, 3});
+  CHECK(t.encode("xy", {.eos = true}) == Ids{2, 0, 1});
+  CHECK(t.facts().adds_eos);
+  CHECK(t.decode(Ids{5, 5, 3, 1}) == "ab aba");
+  json["model"]["vocab"][2] = "a";
+  CHECK(support::lacks(refusal(json), "key 'model.vocab': entry 2 is \"a\", expected a piece and its score") == "");
+}
+
 TEST_CASE("A tekken.json is merged by rank, and its control tokens are text", "[io]") {
   const support::TemporaryFolder folder;
   const fs::path file = folder.file("tekken.json", tekken("[a-z]+|[^a-z]+", 20));

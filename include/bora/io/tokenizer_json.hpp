@@ -5,6 +5,7 @@
 #include <bora/io/tokenizer_json_byte_level.hpp>
 #include <bora/io/tokenizer_json_characters.hpp>
 #include <bora/io/tokenizer_json_parts.hpp>
+#include <bora/io/tokenizer_json_unigram.hpp>
 #include <bora/text/bpe_tokenizer.hpp>
 #include <bora/text/text_pattern.hpp>
 #include <bora/text/tokenizer.hpp>
@@ -77,6 +78,8 @@ inline Tokenizer read_tokenizer_json(const std::filesystem::path& file, const To
   const Json root = read_json(file);
   detail::check_tokenizer_json(file, root);
   if (detail::ByteLevelJson::is_kind(file, root)) return detail::ByteLevelJson(file, root, options.patterns).read();
+  if (const Json* type = detail::find_json(root["model"], "type"); type != nullptr && *type == Json("Unigram"))
+    return detail::UnigramJson(file, root, options.patterns).read();
   return Tokenizer(
       std::make_shared<const detail::BpeCore>(detail::CharacterBpeJson(file, root).read(), AddedTokens::all));
 }
