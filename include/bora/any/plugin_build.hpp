@@ -184,12 +184,27 @@ struct CacheEntry {
   }
 };
 
-/// Makes the kernels of a cache, or waits for another program that does.
+/// The kernels as two sources, which compilers work on at the same time: those of block formats, and the others. Each
+/// leaves out the other's groups of simd/kernel_list.hpp.
+struct KernelPart {
+  std::string_view name, left_out;
+};
+inline constexpr KernelPart kernel_parts[] = {
+    {"kernels", "#undef BORA_BLOCK_KERNELS\n#define BORA_BLOCK_KERNELS(K, ...)\n"},
+    {"block-kernels",
+     "#undef BORA_PRODUCT_KERNELS\n#define BORA_PRODUCT_KERNELS(K, ...)\n"
+     "#undef BORA_CACHE_KERNELS\n#define BORA_CACHE_KERNELS(K, ...)\n"
+     "#undef BORA_INPUT_KERNELS\n#define BORA_INPUT_KERNELS(K, ...)\n"
+     "#undef BORA_FUNCTION_KERNELS\n#define BORA_FUNCTION_KERNELS(K, ...)\n"
+     "#undef BORA_ROW_KERNELS\n#define BORA_ROW_KERNELS(K)\n"}};
+
+/// Makes a part of the kernels of a cache, or waits for another program that does.
 class KernelObject {
  public:
-  KernelObject(const std::filesystem::path& cache, const std::filesystem::path& compiler, const PluginFlags& flags,
-               const std::string& identity, const WaitFunction& wait)
-      : identity_("kernels; " + identity), path_(CacheEntry{"kernels", identity_, ".o"}.path(cache, compiler)) {
+  KernelObject(const KernelPart& part, const std::filesystem::path& cache, const std::filesystem::path& compiler,
+               const PluginFlags& flags, const std::string& identity, const WaitFunction& wait)
+      : identity_(message(part.name, "; ", identity)),
+        path_(CacheEntry{std::string(part.name), identity_, ".o"}.path(cache, compiler)) {
     if (whole()) return;
     lock_.emplace(path_, wait);
     if (whole()) {  // the program that was waited for has made it
@@ -198,7 +213,8 @@ class KernelObject {
     }
     folder_.emplace(path_);
     made_.emplace(compiler, flags, folder_->path(), "kernels",
-                  "#define BORA_COMPILE_KERNELS\n#include <bora/simd/kernels.hpp>\n");
+                  message("#define BORA_COMPILE_KERNELS\n#include <bora/simd/kernel_list.hpp>\n", part.left_out,
+                          "#include <bora/simd/kernels.hpp>\n"));
   }
   /// Whether it is there, or could not be made.
   bool ended() { return !made_ || made_->ended(); }
@@ -229,14 +245,16 @@ inline void build_plugin(const std::filesystem::path& target, std::string_view i
                          const std::filesystem::path& compiler, const PluginFlags& flags, const WaitFunction& wait) {
   const MakerFolder folder(target);
   Compilation model(compiler, flags, folder.path(), "model", source);
-  KernelObject kernels(target.parent_path(), compiler, flags, flags.identity(), wait);
+  const std::string made_of = flags.identity();
+  KernelObject kernels(kernel_parts[0], target.parent_path(), compiler, flags, made_of, wait);
+  KernelObject blocks(kernel_parts[1], target.parent_path(), compiler, flags, made_of, wait);
   wait_until(wait, "compiling a model of this shape, once", [&] {
-    const bool ended = kernels.ended();
-    return model.ended() && ended;
+    const bool ended[] = {model.ended(), kernels.ended(), blocks.ended()};
+    return ended[0] && ended[1] && ended[2];
   });
   model.require_success();
   const std::filesystem::path library = folder.path() / "model.so";
-  model.link({model.object(), kernels.take()}, library, wait);
+  model.link({model.object(), kernels.take(), blocks.take()}, library, wait);
   seal_file(library, target, identity);
 }
 
