@@ -67,8 +67,7 @@ void quantise(const Case& c) {
   const std::vector<float> input = file.read("input");
   const std::size_t rows = file.entry("input").shape.front(), blocks = input.size() / facts.block;
   std::vector<std::byte> bytes(blocks * facts.bytes);
-  for (std::size_t b = 0; b < blocks; ++b)
-    bora::quantise_block(type, &input[b * facts.block], &bytes[b * facts.bytes]);
+  for (std::size_t b = 0; b < blocks; ++b) bora::quantise_block(type, &input[b * facts.block], &bytes[b * facts.bytes]);
   bora::SafeTensorsWriter out;
   out.add("bytes", {rows, bytes.size() / rows}, bytes);
   out.write(c.out);
@@ -171,7 +170,8 @@ void decode(const Case& c) {
     for (const TokenId id : row["ids"].get<std::vector<TokenId>>())
       for (const char byte : tokenizer.token_bytes(id)) {
         constexpr std::string_view hexadecimal = "0123456789abcdef";
-        digits += {hexadecimal[static_cast<unsigned char>(byte) / 16], hexadecimal[static_cast<unsigned char>(byte) % 16]};
+        digits +=
+            {hexadecimal[static_cast<unsigned char>(byte) / 16], hexadecimal[static_cast<unsigned char>(byte) % 16]};
       }
     return bora::Json{{"ids", row["ids"]}, {"bytes", digits}};
   });

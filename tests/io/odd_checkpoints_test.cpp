@@ -321,7 +321,8 @@ TEST_CASE("A folder without weights that can be read says what it has", "[io]") 
     other.file(name, "x");
     return complaint_of<FileError>([&] { bora::load_parameters<Llama>(other.path()); });
   };
-  check_contains(says("llama-q4.gguf"), "; it holds 'llama-q4.gguf', a GGUF file: give its path instead of the folder's");
+  check_contains(says("llama-q4.gguf"),
+                 "; it holds 'llama-q4.gguf', a GGUF file: give its path instead of the folder's");
   check_contains(says("pytorch_model-00001-of-00002.bin"), "expected it converted to safetensors");
   check_contains(says("consolidated.00.pth"), "; it holds 'consolidated.00.pth', Meta's own format");
   check_contains(says("adapter_model.safetensors"), "an adapter (LoRA) without its base model: merge");

@@ -157,10 +157,10 @@ struct FormatCheck {
   static constexpr bool left_out = std::is_same_v<F, LeftOut>, sound = WeightFormat<F>;
   static_assert(!left_out,
                 "bora: WeightFormat: say what the weights are held in: load<Spec, bora::Bf16>(path), or bora::F32");
-  static_assert(
-      left_out || sound,
-      "bora: WeightFormat: weights are held in F32, F16, Bf16, F64, Q8, Q4, Q4K, Q6K or Mixed: for float say bora::F32, "
-      "for double bora::F64");
+  static_assert(left_out || sound,
+                "bora: WeightFormat: weights are held in F32, F16, Bf16, F64, Q8, Q4, Q4K, Q6K or Mixed: for float say "
+                "bora::F32, "
+                "for double bora::F64");
 };
 
 /// A valid spec. For an invalid one the compiler reports why.
