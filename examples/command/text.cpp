@@ -4,6 +4,9 @@
 #include <bora/io/gguf_tokenizer.hpp>
 #include <bora/io/load_tokenizer.hpp>
 #include <optional>
+#if defined(BORA_HAS_PCRE2)
+#include <bora/text/pcre2.hpp>
+#endif
 
 namespace {
 
@@ -16,7 +19,11 @@ bora::Tokenizer command::tokenizer_of(const std::filesystem::path& model, std::s
   const std::string ending = model.extension().string();
   const bool weights = ending == ".bin" || ending == ".safetensors";  // a tokenizer's own file is one too
   const bool beside = weights && !model.filename().string().starts_with("tok");
-  return bora::load_tokenizer(beside ? model.parent_path() / "." : model);
+  bora::TokenizerOptions options;
+#if defined(BORA_HAS_PCRE2)
+  options.patterns = bora::pcre2_pattern;  // for patterns that the library does not know
+#endif
+  return bora::load_tokenizer(beside ? model.parent_path() / "." : model, options);
 } catch (const bora::FileError&) {
   if (vocab_size == bora::ByteTokenizer::vocab_size()) return bora::ByteTokenizer();
   throw;
