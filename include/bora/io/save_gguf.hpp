@@ -239,7 +239,7 @@ class GgufMetadata {
     if (architecture_.name == "qwen3moe") size("expert_feed_forward_length", f.size("expert.hidden"));
   }
   void scaling(const PolicyDescription& a) {
-    const std::string_view kind = a.has("position.scaling") ? a.policy("position.scaling").name : "";
+    const std::string kind = a.has("position.scaling") ? a.policy("position.scaling").name : "";
     if (kind == "LinearScaling" || kind == "YarnScaling") {
       add("rope.scaling.type", std::string_view(kind == "LinearScaling" ? "linear" : "yarn"));
       real("rope.scaling.factor", a.real("position.scaling.factor"));

@@ -245,13 +245,19 @@ constexpr float plain_weight() noexcept {
   else
     return 1;
 }
+/// Whether attention norms its queries and keys.
+template <class A>
+inline constexpr bool norms_queries = false;
+template <class A>
+  requires requires { A::has_qk_norm; }
+inline constexpr bool norms_queries<A> = A::has_qk_norm;
 template <ModelSpec S>
 float plain_norm_weight(TensorId id) {
   float weight = plain_weight<typename S::Norm>();
   if (id.name == "query_norm" || id.name == "key_norm")
     Anatomy<S>::with_kind(id.layer, [&]<std::size_t kind>() {
       using A = typename Anatomy<S>::template Attention<kind>;
-      if constexpr (requires { requires A::has_qk_norm; }) weight = plain_weight<typename A::QueryKeyNorm::Norm>();
+      if constexpr (norms_queries<A>) weight = plain_weight<typename A::QueryKeyNorm::Norm>();
     });
   return weight;
 }
