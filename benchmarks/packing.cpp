@@ -79,7 +79,7 @@ template <class Format>
 void pack(const bora::MappedFile& file, bora::Executor& pool, bora::ElementType type,
           bora::Buffer<typename Format::Storage>& memory) {
   constexpr std::size_t columns = 4096, header = 4096;
-  const std::size_t row_bytes = columns * bora::element_size(type);
+  const std::size_t row_bytes = columns * bora::stored_bytes(type, 1);
   const std::size_t rows = (file.size() - header) / row_bytes / 16 * 16;
   const bora::PackedMatrix<Format> matrix{{memory.data(), rows, columns}};
   const bora::StoredTensor stored{
