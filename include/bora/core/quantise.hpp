@@ -24,7 +24,8 @@ inline void put_half(float x, std::byte* at) noexcept {
 }
 /// The float16 nearest to x that is finite.
 inline float as_half(float x) noexcept { return to_float(to_float16(std::clamp(x, -65504.0f, 65504.0f))); }
-inline float inverse_of(float x) noexcept { return x != 0 ? 1 / x : 0.0f; }
+/// 1 / x; 0 where that is not finite, for scales that are no scales.
+inline float inverse_of(float x) noexcept { return std::abs(x) > 0x1p-127f ? 1 / x : 0.0f; }
 /// The nearest whole number, halves away from zero.
 inline int nearest(float x) noexcept { return static_cast<int>(x + (x < 0 ? -0.5f : 0.5f)); }
 inline int nearest_code(float x, int least, int most) noexcept {
