@@ -69,7 +69,7 @@ void quantise(const Case& c) {
   std::vector<std::byte> bytes(blocks * facts.bytes);
   for (std::size_t b = 0; b < blocks; ++b) bora::quantise_block(type, &input[b * facts.block], &bytes[b * facts.bytes]);
   bora::SafeTensorsWriter out;
-  out.add("bytes", {rows, bytes.size() / rows}, bytes);
+  out.add_bytes("bytes", {rows, bytes.size() / rows}, bytes);
   out.write(c.out);
 }
 
@@ -85,8 +85,8 @@ void round_numbers(const Case& c) {
     bf16[i] = bora::to_bfloat16(x);
   }
   bora::SafeTensorsWriter out;
-  out.add("f16_bytes", {count, 2}, std::as_bytes(std::span(f16)));
-  out.add("bf16_bytes", {count, 2}, std::as_bytes(std::span(bf16)));
+  out.add_bytes("f16_bytes", {count, 2}, std::as_bytes(std::span(f16)));
+  out.add_bytes("bf16_bytes", {count, 2}, std::as_bytes(std::span(bf16)));
   out.write(c.out);
 }
 

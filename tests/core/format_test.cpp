@@ -115,7 +115,8 @@ TEST_CASE("A float becomes the nearest binary16, ties to even", "[core]") {
 TEST_CASE("Formats say which concept they satisfy", "[core]") {
   static_assert(bora::MatrixFormat<bora::F16> && bora::WeightFormat<bora::Mixed> && !bora::MatrixFormat<bora::Mixed>);
   static_assert(bora::WeightFormat<bora::F32> && bora::WeightFormat<bora::Bf16> && bora::WeightFormat<bora::F64>);
-  static_assert(!bora::WeightFormat<bora::Q8> && bora::CacheFormat<bora::Q8>);
+  static_assert(bora::BlockFormat<bora::Q4> && bora::WeightFormat<bora::Q4> && !bora::CacheFormat<bora::Q4>);
+  static_assert(bora::WeightFormat<bora::Q8> && bora::CacheFormat<bora::Q8>);  // of either, 8-bit integers
   static_assert(!bora::CacheFormat<float>);
   CHECK(bora::Bf16::name == "Bf16");
 }

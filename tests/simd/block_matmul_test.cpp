@@ -19,6 +19,7 @@ using bora::simd::InputBlock;
 using numbers::bells;
 using numbers::same_bits;
 
+namespace blocks {  // the sources of this folder may be compiled as one
 namespace {
 
 // Odd sizes around panels, groups, the longest blocks and the part of K that is added at a time.
@@ -134,3 +135,5 @@ TEST_CASE("The input of block formats: nearest multiples of the largest magnitud
   CHECK(std::isnan(strange[0].scale));
   CHECK((strange[1].scale == 0 && strange[1].code[8] == 0));
 }
+
+}  // namespace blocks

@@ -38,7 +38,7 @@ class SafeTensorsWriter {
     add_copy("BF16", std::move(name), std::move(shape), values);
   }
   /// U8 of any shape.
-  void add(std::string name, std::vector<std::size_t> shape, std::span<const std::byte> values) {
+  void add_bytes(std::string name, std::vector<std::size_t> shape, std::span<const std::byte> values) {
     add_copy("U8", std::move(name), std::move(shape), values);
   }
   /// F32 or Bf16 of any shape; `fill` writes all elements of the span it is given.
