@@ -239,8 +239,7 @@ TEST_CASE("Null is another thing than a missing key where transformers takes it 
   // Mistral v0.2 and later have null for "no window"; without the key there would be one of 4096.
   accepts_config<MistralV2>(
       R"({"model_type": "mistral", "sliding_window": null, "num_key_value_heads": null, "head_dim": null})");
-  refuses_config<MistralV2>(R"({"model_type": "mistral"})",
-                            "is of a model whose 'attention.mask' is SlidingWindow, the model's type has Causal");
+  refuses_config<MistralV2>(R"({"model_type": "mistral"})", "has no key 'sliding_window', which means 4096");
   refuses_config_without<Mistral>("num_key_value_heads", "has no key 'num_key_value_heads', which means 8");
   refuses_config<Mistral>(R"({"sliding_window": null})", "key 'sliding_window' is null, the model's type has 5");
   refuses_config<Mistral>(R"({"num_key_value_heads": null})",

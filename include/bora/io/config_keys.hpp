@@ -156,7 +156,8 @@ class ConfigKeys {
   /// The file's spelling, which decides some defaults; empty if no file is read.
   std::string_view model_type() const noexcept { return model_type_; }
   /// Whether the values of the keys that follow are compared with a model's one by one. Not where a key may matter to
-  /// no layer: then only the descriptions are.
+  /// no layer, which the model says as its keys are written, or the file as they are read: then only the descriptions
+  /// are.
   void compare(bool by_key) noexcept { compares_ = by_key; }
   /// The keys that follow are in an object of this name; empty: at the top level.
   void enter(std::string_view within) noexcept { within_ = within; }
@@ -431,7 +432,7 @@ class ConfigKeys {
   }
   /// The value that the model's type has for the next key; null if nothing is compared.
   const ConfigValue* expected_at(std::string_view names) const {
-    if (expected_ == nullptr || entries_.size() >= expected_->entries_.size()) return nullptr;
+    if (!compares_ || expected_ == nullptr || entries_.size() >= expected_->entries_.size()) return nullptr;
     const ConfigEntry& entry = expected_->entries_[entries_.size()];
     const bool is_it = entry.names == names && entry.within == within_;
     const bool compares = entry.use == ConfigEntry::Use::compare || entry.use == ConfigEntry::Use::compare_and_write;

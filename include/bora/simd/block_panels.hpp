@@ -128,8 +128,9 @@ struct BlockFacts {
 template <class F>
 struct BlockLayout;
 
-template <>
-struct BlockLayout<Q8> : BlockFacts<ElementType::q8_0, 8, 128, 2 * block_lanes, 1> {
+/// One float16 scale for a group, which is a block.
+template <ElementType type, int bits, unsigned zero>
+struct OneScale : BlockFacts<type, bits, zero, 2 * block_lanes, 1> {
   static void write_scales(const std::byte* stored, std::size_t, std::size_t row, std::byte* group,
                            std::byte*) noexcept {
     std::memcpy(group + 2 * row, stored, 2);
@@ -140,16 +141,9 @@ struct BlockLayout<Q8> : BlockFacts<ElementType::q8_0, 8, 128, 2 * block_lanes, 
   }
 };
 template <>
-struct BlockLayout<Q4> : BlockFacts<ElementType::q4_0, 4, 8, 2 * block_lanes, 1> {
-  static void write_scales(const std::byte* stored, std::size_t, std::size_t row, std::byte* group,
-                           std::byte*) noexcept {
-    std::memcpy(group + 2 * row, stored, 2);
-  }
-  template <class B>
-  static BORA_INLINE GroupScales<B, 1> scales(ScalePlace at) noexcept {
-    return {{load_halves<B>(at.group)}, {}};
-  }
-};
+struct BlockLayout<Q8> : OneScale<ElementType::q8_0, 8, 128> {};
+template <>
+struct BlockLayout<Q4> : OneScale<ElementType::q4_0, 4, 8> {};
 template <>
 struct BlockLayout<Q4K> : BlockFacts<ElementType::q4_k, 4, 0, 2 * block_lanes, 1> {
   static constexpr bool has_least = true;

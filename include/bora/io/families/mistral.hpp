@@ -15,6 +15,13 @@ inline bool mixes_windows(const ModelDescription& d) {
   return std::ranges::any_of(d.attention, window) && !std::ranges::all_of(d.attention, window);
 }
 
+/// Whether the file's `layer_types` leave the window to no layer.
+inline bool no_layer_slides(const ConfigKeys& c) {
+  const Json* types = c.raw("layer_types");
+  return types != nullptr && types->is_array() &&
+         std::ranges::none_of(*types, [](const Json& type) { return type == "sliding_attention"; });
+}
+
 /// Defaults of transformers' MistralConfig and MinistralConfig.
 inline void mistral_keys(ConfigKeys& c, ModelDescription& d) {
   SlidingLayers kinds(c, d);
@@ -30,7 +37,7 @@ inline void mistral_keys(ConfigKeys& c, ModelDescription& d) {
   c.expect("clip_qkv", nullptr);
   scaling_keys(c, a);
   kinds.share(c);
-  c.compare(kinds.has_windows());  // `layer_types` may leave the window to no layer
+  c.compare(!no_layer_slides(c));
   c.window("sliding_window", kinds.sliding, 4096);
   c.expect("use_sliding_window", c.policy(kinds.sliding, "mask").name == "SlidingWindow");
   c.compare(true);
