@@ -10,17 +10,29 @@ function(bora_kernels target)
   set(library ${target}_bora_kernels)
   set(source "${CMAKE_CURRENT_BINARY_DIR}/${library}.cpp")
   file(CONFIGURE OUTPUT "${source}" CONTENT "#define BORA_COMPILE_KERNELS\n#include <bora/simd/kernels.hpp>\n" @ONLY)
-  bora_kernel_library(${library} "${source}" BORA_EXTERN_KERNELS ${ARGV})
+  bora_compiled_library(${library} "${source}" BORA_EXTERN_KERNELS "BORA_DYNAMIC_DISPATCH" ${ARGV})
 endfunction()
 
-# bora_kernel_library(<library> <sources> <definitions> <target>...): the kernels of these targets in a library of theirs,
-# with the options and definitions of the first; the definitions given are the targets' alone.
-function(bora_kernel_library library sources definitions target)
+# bora_files(<target>...): compile once, for all sources of these targets, what reads and writes files.
+#
+# What opens checkpoints and tokenizers is the same for every model, and is most of what a small program takes to compile.
+# The library <first target>_bora_files holds it, with the options of the first target, as bora_kernels does.
+function(bora_files target)
+  set(library ${target}_bora_files)
+  set(source "${CMAKE_CURRENT_BINARY_DIR}/${library}.cpp")
+  file(CONFIGURE OUTPUT "${source}" CONTENT "#define BORA_COMPILE_FILES\n#include <bora/io/compiled_files.hpp>\n" @ONLY)
+  bora_compiled_library(${library} "${source}" BORA_EXTERN_FILES "" ${ARGV})
+endfunction()
+
+# bora_compiled_library(<library> <sources> <definitions> <left out> <target>...): what these targets share, in a library
+# of theirs, with the options and definitions of the first, but for those left out. The definitions given are the targets'
+# alone.
+function(bora_compiled_library library sources definitions left_out target)
   add_library(${library} STATIC EXCLUDE_FROM_ALL ${sources})
   target_link_libraries(${library} PRIVATE bora::bora)
   target_compile_options(${library} PRIVATE "$<TARGET_PROPERTY:${target},COMPILE_OPTIONS>")
   target_compile_definitions(${library} PRIVATE
-    "$<FILTER:$<TARGET_PROPERTY:${target},COMPILE_DEFINITIONS>,EXCLUDE,^BORA_(EXTERN_KERNELS|DYNAMIC_DISPATCH)$>")
+    "$<FILTER:$<TARGET_PROPERTY:${target},COMPILE_DEFINITIONS>,EXCLUDE,^(BORA_EXTERN_KERNELS|BORA_EXTERN_FILES|${left_out})$>")
   set_target_properties(${library} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   foreach(user IN LISTS target ARGN)
     target_compile_definitions(${user} PRIVATE ${definitions})
@@ -60,5 +72,6 @@ function(bora_dispatch target)
     set_source_files_properties("${source}" PROPERTIES COMPILE_OPTIONS "${flags_of_${name}}")
     list(APPEND sources "${source}")
   endforeach()
-  bora_kernel_library(${library} "${sources}" "BORA_EXTERN_KERNELS;BORA_DYNAMIC_DISPATCH" ${ARGV})
+  bora_compiled_library(${library} "${sources}" "BORA_EXTERN_KERNELS;BORA_DYNAMIC_DISPATCH" BORA_DYNAMIC_DISPATCH
+                        ${ARGV})
 endfunction()

@@ -1,5 +1,5 @@
 # find_package(bora) gives the target bora::bora and the functions bora_native(<target>),
-# bora_kernels(<target>...), bora_dispatch(<target>...) and bora_plugins(<target>).
+# bora_kernels(<target>...), bora_files(<target>...), bora_dispatch(<target>...) and bora_plugins(<target>).
 include(CMakeFindDependencyMacro)
 find_dependency(Threads)
 if(NOT TARGET nlohmann_json::nlohmann_json)

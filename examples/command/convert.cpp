@@ -80,9 +80,9 @@ void write_gguf(const ConvertOptions& o) {
 
 void write_llama2c(const ConvertOptions& o) {
   const bora::ModelDescription model = bora::describe(o.from);
-  const bora::detail::OpenCheckpoint file(o.from, model, bora::tensors_of(model));
+  const auto file = bora::detail::open_checkpoint(o.from, model, bora::tensors_of(model));
   bora::write_llama2c(o.to, model, [&](bora::TensorId id, bora::TensorShape shape, std::span<float> out) {
-    file.read(id, shape, out);
+    file->read(id, shape, out);
   });
 }
 

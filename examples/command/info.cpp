@@ -48,11 +48,11 @@ struct Anatomy {
 
   explicit Anatomy(const std::filesystem::path& path) : model(bora::describe(path)) {
     const std::vector<bora::TensorEntry> tensors = bora::tensors_of(model);
-    const bora::detail::OpenCheckpoint file(path, model, tensors);
-    family = file.names().family.empty() ? bora::family_of(model) : file.names().family;
+    const auto file = bora::detail::open_checkpoint(path, model, tensors);
+    family = file->names().family.empty() ? bora::family_of(model) : file->names().family;
     for (const bora::TensorEntry& tensor : tensors) {
       parameters += tensor.shape.size();
-      const bora::StoredTensor from = file.stored(tensor.id, tensor.shape);
+      const bora::StoredTensor from = file->stored(tensor.id, tensor.shape);
       stored[std::string(bora::facts_of(from.type).name)] += bora::stored_bytes(from.type, tensor.shape.size());
       const bora::PolicyDescription& f = model.feed_forward_of(tensor.id.layer);
       // Of an expert's tensors as many are active as a token has experts.

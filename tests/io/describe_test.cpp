@@ -1,7 +1,9 @@
 #include "io/model_folder.hpp"
 #include "io/small_models.hpp"
 #include <bora/io/load.hpp>
+#include <bora/io/model_config.hpp>
 #include <bora/io/save.hpp>
+#include <bora/model/description_difference.hpp>
 #include <bora/model/fingerprint.hpp>
 #include <bora/model/spec_text.hpp>
 #include <bora/model/zoo.hpp>

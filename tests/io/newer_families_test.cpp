@@ -2,8 +2,11 @@
 #include "io/model_folder.hpp"
 #include "io/newer_models.hpp"
 #include "support/reference.hpp"
+#include <bora/io/families.hpp>
 #include <bora/io/load.hpp>
+#include <bora/io/model_config.hpp>
 #include <bora/io/save.hpp>
+#include <bora/model/description_difference.hpp>
 #include <bora/model/spec_text.hpp>
 #include <algorithm>
 #include <cmath>

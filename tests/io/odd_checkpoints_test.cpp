@@ -1,5 +1,6 @@
 #include "io/model_folder.hpp"
 #include "io/small_models.hpp"
+#include <bora/io/hugging_face.hpp>
 #include <bora/io/load.hpp>
 #include <bora/io/save.hpp>
 #include <algorithm>

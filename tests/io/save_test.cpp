@@ -2,6 +2,8 @@
 #include "io/small_models.hpp"
 #include "support/reference.hpp"
 #include "support/reference_specs.hpp"
+#include <bora/io/compiled/save.hpp>
+#include <bora/io/families.hpp>
 #include <bora/io/load.hpp>
 #include <bora/io/save.hpp>
 #include <algorithm>

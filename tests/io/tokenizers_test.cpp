@@ -2,6 +2,7 @@
 #include "support/catch.hpp"
 #include "support/reference.hpp"
 #include <bora/io/load_tokenizer.hpp>
+#include <bora/text/normalize.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <span>
 #include <utility>
 #include <vector>
@@ -35,14 +36,16 @@ class CheckpointSource final : public AnyTensorSource {
   std::uint8_t kind(const AnyTensor& tensor) override {
     const TensorId id = id_of(tensor);
     const TensorShape shape = shape_of(tensor);
-    return static_cast<std::uint8_t>(recipe_ ? recipe_(id, shape) : kind_of(file_.stored(id, shape).type));
+    return static_cast<std::uint8_t>(recipe_ ? recipe_(id, shape) : kind_of(file_->stored(id, shape).type));
   }
   std::span<std::byte> packed(std::size_t) override { return {}; }
 
  private:
   CheckpointSource(const std::filesystem::path& path, const ModelDescription& model, std::size_t elements,
                    std::vector<TensorEntry> tensors, Recipe recipe, ProgressFunction progress)
-      : file_(path, model, std::move(tensors)), recipe_(std::move(recipe)), reader_(file_, progress, elements) {}
+      : file_(open_checkpoint(path, model, std::move(tensors))),
+        recipe_(std::move(recipe)),
+        reader_(*file_, progress, elements) {}
 
   static std::size_t elements_of(const std::vector<TensorEntry>& tensors) noexcept {
     return tensors.empty() ? 0 : tensors.back().offset + tensors.back().shape.size();
@@ -50,7 +53,7 @@ class CheckpointSource final : public AnyTensorSource {
   static TensorId id_of(const AnyTensor& tensor) noexcept { return {tensor.name, tensor.layer, tensor.expert}; }
   static TensorShape shape_of(const AnyTensor& tensor) noexcept { return {tensor.rows, tensor.cols}; }
 
-  OpenCheckpoint file_;
+  std::unique_ptr<const OpenCheckpoint> file_;
   Recipe recipe_;
   CheckpointReader reader_;
 };

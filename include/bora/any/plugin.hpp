@@ -91,11 +91,11 @@ inline const PluginFormat& plugin_format(std::string_view name) {
 /// The format that holds all matrices of a checkpoint as they are stored, or `Mixed` where they differ.
 inline std::string stored_format(const std::filesystem::path& path, const ModelDescription& model,
                                  const std::vector<TensorEntry>& tensors) {
-  const OpenCheckpoint file(path, model, tensors);
+  const auto file = open_checkpoint(path, model, tensors);
   std::optional<MatrixKind> common;
   for (const TensorEntry& tensor : tensors) {
     if (!tensor.shape.matrix()) continue;
-    const MatrixKind kind = kind_of(file.stored(tensor.id, tensor.shape).type);
+    const MatrixKind kind = kind_of(file->stored(tensor.id, tensor.shape).type);
     if (common && *common != kind) return std::string(Mixed::name);
     common = kind;
   }

@@ -1,52 +1,21 @@
 /// Where generation stops: the end-of-sequence ids that a Hugging Face folder names.
 #pragma once
-#include <bora/files/mapped_file.hpp>
 #include <bora/core/tensor.hpp>
-#include <bora/io/json.hpp>
-#include <cstddef>
+#include <bora/files/compiled_files.hpp>
 #include <filesystem>
-#include <limits>
-#include <string>
-#include <string_view>
 #include <vector>
 
 namespace bora { inline namespace BORA_ABI {
-
-namespace detail {
-
-/// The id at `path`, a key or an entry of its list. Throws FileError if it is no token id.
-inline TokenId stop_id(const Json& value, std::string_view path, const std::filesystem::path& file) {
-  constexpr auto largest = static_cast<std::size_t>(std::numeric_limits<TokenId>::max());
-  if (!is_whole_number(value) || value.get<std::size_t>() > largest)
-    refuse_file(file, "key ", printable(path), " is ", json_kind(value), ", expected a token id from 0 to ", largest);
-  return static_cast<TokenId>(value.get<std::size_t>());
-}
-
-/// The ids at `eos_token_id` of one file, in its order; none where the file or the key is missing.
-inline std::vector<TokenId> stop_ids_in(const std::filesystem::path& file) {
-  if (!is_there(file)) return {};
-  const Json json = read_json(file, json_settings);
-  if (!json.is_object()) refuse_file(file, "is ", json_kind(json), ", expected an object");
-  const Json* found = find_json(json, "eos_token_id");
-  if (found == nullptr) return {};
-  if (!found->is_array()) return {stop_id(*found, "eos_token_id", file)};
-  std::vector<TokenId> ids;
-  for (const Json& entry : *found) ids.push_back(stop_id(entry, message("eos_token_id[", ids.size(), "]"), file));
-  return ids;
-}
-
-}  // namespace detail
 
 /// The ids that end a text: `eos_token_id`, a number or a list, of generation_config.json, or of config.json where that
 /// file names none; in the file's order. Empty where neither names one.
 /// \param folder  a Hugging Face folder, or a file of weights in one
 /// Throws FileError where the folder does not exist, where one of the files cannot be read, and, naming the key, for
 /// what is no token id.
-inline std::vector<TokenId> stop_ids(const std::filesystem::path& folder) {
-  detail::require_there(folder);
-  const std::filesystem::path place = detail::is_folder(folder) ? folder : folder.parent_path();
-  std::vector<TokenId> ids = detail::stop_ids_in(place / "generation_config.json");
-  return ids.empty() ? detail::stop_ids_in(place / "config.json") : ids;
-}
+BORA_FILE_FUNCTION std::vector<TokenId> stop_ids(const std::filesystem::path& folder);
 
 }}  // namespace bora::BORA_ABI
+
+#if !defined(BORA_EXTERN_FILES)
+#include <bora/io/compiled/generation_config.hpp>
+#endif

@@ -4,6 +4,7 @@
 #include <bora/core/float_mode.hpp>
 #include <bora/files/mapped_file.hpp>
 #include <bora/io/foreign_file.hpp>
+#include <bora/io/json_string.hpp>
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
@@ -247,8 +248,7 @@ inline Json read_json(const std::filesystem::path& file, const JsonOptions& opti
   return read_json(MappedFile(file), options);
 }
 
-/// `text` as a JSON string, quotation marks included. Throws ConfigError where it is no UTF-8.
-inline std::string json_string(std::string_view text) {
+BORA_FILE_DEFINITION std::string json_string(std::string_view text) {
   try {
     return Json(std::string(text)).dump();
   } catch (const Json::exception&) {

@@ -96,19 +96,19 @@ constexpr MatrixKind kind_of(ElementType type) noexcept {
 /// with a file. Throws Cancelled where the options' progress returns false; what it throws passes through.
 template <detail::SoundSpec S, detail::SoundFormat F = detail::LeftOut>
 Decoder<S, F> load(const std::filesystem::path& path, const LoadOptions& options = {}) {
-  const detail::OpenCheckpoint file(path, describe<S>(), tensors_of<S>());
-  const Recipe as_stored = [&](TensorId id, TensorShape shape) { return detail::kind_of(file.stored(id, shape).type); };
-  detail::CheckpointReader reader(file, options.progress, parameter_count<S>);
-  return Decoder<S, F>(reader, file.names(), options.pool, options.recipe ? options.recipe : as_stored);
+  const auto file = detail::open_checkpoint(path, describe<S>(), tensors_of<S>());
+  const Recipe as_stored = [&](TensorId id, TensorShape shape) { return detail::kind_of(file->stored(id, shape).type); };
+  detail::CheckpointReader reader(*file, options.progress, parameter_count<S>);
+  return Decoder<S, F>(reader, file->names(), options.pool, options.recipe ? options.recipe : as_stored);
 }
 
 /// The same, as F32 parameters to train or to convert.
 template <detail::SoundSpec S>
 Parameters<S> load_parameters(const std::filesystem::path& path, const LoadOptions& options = {}) {
-  const detail::OpenCheckpoint file(path, describe<S>(), tensors_of<S>());
+  const auto file = detail::open_checkpoint(path, describe<S>(), tensors_of<S>());
   Parameters<S> parameters;
-  parameters.names = file.names();
-  parameters.for_each(detail::CheckpointReader(file, options.progress, parameter_count<S>));
+  parameters.names = file->names();
+  parameters.for_each(detail::CheckpointReader(*file, options.progress, parameter_count<S>));
   return parameters;
 }
 

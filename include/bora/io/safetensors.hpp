@@ -4,10 +4,10 @@
 #include <bora/core/checked.hpp>
 #include <bora/core/float_mode.hpp>
 #include <bora/core/format.hpp>
+#include <bora/files/compiled_files.hpp>
 #include <bora/files/mapped_file.hpp>
 #include <bora/core/tensor.hpp>
 #include <bora/io/foreign_file.hpp>
-#include <bora/io/json.hpp>
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -65,31 +65,42 @@ inline constexpr std::size_t safetensors_axes_limit = 64;
 
 }  // namespace detail
 
+/// A tensor as the header describes it.
+struct SafeTensorsEntry {
+  std::string dtype;               ///< "F32", "BF16", "I64", …
+  std::vector<std::size_t> shape;  ///< empty for a scalar
+  std::size_t begin;               ///< its first byte, counted from the end of the header
+  std::size_t end;                 ///< one past its last byte, counted likewise
+
+  /// Number of elements.
+  std::size_t elements() const noexcept { return (end - begin) / detail::stored_size(dtype); }
+};
+
+namespace detail {
+
+/// What the header of a file says.
+struct SafeTensorsHeader {
+  std::size_t bytes;  ///< of the header and its size: the tensors follow
+  std::map<std::string, SafeTensorsEntry, std::less<>> entries;
+  std::map<std::string, std::string> metadata;
+};
+/// Throws FileError, naming file and tensor, for anything the format forbids.
+BORA_FILE_FUNCTION SafeTensorsHeader read_safetensors_header(const MappedFile& file);
+
+}  // namespace detail
+
 /// A safetensors file. Opening it checks the whole header, so that reading an accepted file cannot go out of bounds.
 /// Tensors are read on demand.
 class SafeTensors {
  public:
-  /// A tensor as the header describes it.
-  struct Entry {
-    std::string dtype;               ///< "F32", "BF16", "I64", …
-    std::vector<std::size_t> shape;  ///< empty for a scalar
-    std::size_t begin;               ///< its first byte, counted from the end of the header
-    std::size_t end;                 ///< one past its last byte, counted likewise
-
-    /// Number of elements.
-    std::size_t elements() const noexcept { return (end - begin) / detail::stored_size(dtype); }
-  };
+  using Entry = SafeTensorsEntry;
 
   /// Throws FileError, naming file and tensor, for anything the format forbids.
   explicit SafeTensors(const std::filesystem::path& file, FileAccess access = FileAccess::map) : file_(file, access) {
-    const Json header = parse_json(header_text(), path());
-    for (const auto& [name, value] : header.items()) {
-      if (name == "__metadata__")
-        read_metadata(value);
-      else
-        entries_.emplace(name, checked_entry(name, value));
-    }
-    check_tiling();
+    detail::SafeTensorsHeader header = detail::read_safetensors_header(file_);
+    data_ = file_.bytes().subspan(header.bytes);
+    entries_ = std::move(header.entries);
+    metadata_ = std::move(header.metadata);
   }
 
   /// The file.
@@ -206,127 +217,6 @@ class SafeTensors {
     refuse(name, "has shape ", detail::shape_text(tensor.shape), ", expected ", expected);
   }
 
-  // ---- opening
-
-  /// Returns the header's bytes and sets data_ to the bytes after them.
-  std::string_view header_text() {
-    constexpr std::size_t prefix = 8;
-    const std::size_t size = file_.size();
-    const std::string_view all = file_.text();
-    const bool begins_like_one = size > prefix && all[prefix] == '{';
-    if (!begins_like_one) detail::refuse_foreign_kind(path(), all, "no safetensors file");
-    if (size < prefix)
-      detail::refuse_file(path(), "is ", size, " bytes long, expected 8 for the header's size: it is no safetensors ",
-                          "file, and begins with ", detail::beginning(all));
-    const auto length = detail::load_number<std::uint64_t>(file_.bytes().data());
-    if (length > detail::safetensors_header_limit) {
-      detail::refuse_foreign_kind(path(), all, "no safetensors file");
-      detail::refuse_file(path(), "is no safetensors file: it begins with ", detail::beginning(all), " and so gives ",
-                          length, " as the size of its header, expected at most ", detail::safetensors_header_limit);
-    }
-    if (length > size - prefix)
-      detail::refuse_file(path(), "gives ", length, " as the size of its header, but only ", size - prefix,
-                          " bytes follow: the file is cut short, as by a download that was not finished");
-    const std::string_view text = all.substr(prefix, static_cast<std::size_t>(length));
-    if (!text.starts_with('{'))
-      detail::refuse_file(path(), text.empty() ? "has an empty header" : "has a header that starts with another byte",
-                          ", expected '{': this is no safetensors file",
-                          text.empty() ? ", or its content was never written" : "");
-    data_ = file_.bytes().subspan(prefix + text.size());
-    return text;
-  }
-
-  void read_metadata(const Json& value) {
-    if (!value.is_object())
-      detail::refuse_file(path(), "__metadata__ is ", detail::json_kind(value), ", expected an object of strings");
-    for (const auto& [key, text] : value.items()) {
-      if (!text.is_string())
-        detail::refuse_file(path(), "__metadata__ key ", detail::printable(key), " is ", detail::json_kind(text),
-                            ", expected a string");
-      metadata_.emplace(key, text.get<std::string>());
-    }
-  }
-
-  Entry checked_entry(std::string_view name, const Json& value) const {
-    if (!value.is_object())
-      refuse(name, "is ", detail::json_kind(value), " in the header, expected dtype, shape and data_offsets");
-    const Json& dtype = member(name, value, "dtype");
-    if (!dtype.is_string()) refuse(name, "has ", detail::json_kind(dtype), " as dtype, expected a string");
-    Entry tensor{.dtype = dtype.get<std::string>(), .shape = {}, .begin = 0, .end = 0};
-    if (detail::stored_size(tensor.dtype) == 0)
-      refuse(name, "has dtype ", detail::printable(tensor.dtype), ", which is not known to this reader");
-    tensor.shape = sizes(name, value, "shape");
-    const std::vector<std::size_t> offsets = sizes(name, value, "data_offsets");
-    if (offsets.size() != 2)
-      refuse(name, "has ", offsets.size(), " numbers as data_offsets, expected 2: begin and end");
-    tensor.begin = offsets[0];
-    tensor.end = offsets[1];
-    check_range(name, tensor);
-    return tensor;
-  }
-
-  const Json& member(std::string_view name, const Json& value, const char* key) const {
-    const auto found = value.find(key);
-    if (found == value.end()) refuse(name, "has no ", key, " in the header");
-    return *found;
-  }
-
-  std::vector<std::size_t> sizes(std::string_view name, const Json& value, const char* key) const {
-    const Json& list = member(name, value, key);
-    if (!list.is_array()) refuse(name, "has ", detail::json_kind(list), " as ", key, ", expected an array");
-    if (list.size() > detail::safetensors_axes_limit)
-      refuse(name, "has ", list.size(), " numbers as ", key, ", expected at most ", detail::safetensors_axes_limit);
-    std::vector<std::size_t> all;
-    for (const Json& number : list) {
-      if (!number.is_number_unsigned())
-        refuse(name, "has ", detail::json_kind(number), " in its ", key, ", expected whole numbers from 0");
-      all.push_back(number.get<std::size_t>());
-    }
-    return all;
-  }
-
-  void check_range(std::string_view name, const Entry& tensor) const {
-    const CheckedSize bytes = byte_size(name, tensor);
-    if (tensor.begin > tensor.end)
-      refuse(name, "begins at byte ", tensor.begin, " and ends at ", tensor.end, ", expected begin <= end");
-    if (tensor.end - tensor.begin != bytes.value())
-      refuse(name, "has ", tensor.end - tensor.begin, " bytes, but ", tensor.dtype, " ",
-             detail::shape_text(tensor.shape), " takes ", bytes.value());
-    if (tensor.end > data_.size())
-      refuse(name, "ends at byte ", tensor.end, ", but only ", data_.size(),
-             " bytes follow the header: the file is cut short, as by a download that was not finished");
-  }
-
-  CheckedSize byte_size(std::string_view name, const Entry& tensor) const {
-    try {
-      CheckedSize bytes = 1;
-      for (const std::size_t extent : tensor.shape) bytes *= extent;
-      return bytes * detail::stored_size(tensor.dtype);
-    } catch (const FileError& error) {
-      refuse(name, "has shape ", detail::shape_text(tensor.shape), ": ", error.what());
-    }
-  }
-
-  /// The ranges, in order, must cover the data exactly. Unnamed bytes could hide anything; overlapping tensors are a
-  /// mistake of the writer.
-  void check_tiling() const {
-    std::vector<const std::pair<const std::string, Entry>*> sorted;
-    for (const auto& entry : entries_) sorted.push_back(&entry);
-    std::ranges::sort(sorted, {}, [](const auto* e) { return std::pair(e->second.begin, e->second.end); });
-    std::size_t covered = 0;
-    for (const auto* entry : sorted) {
-      const std::size_t begin = entry->second.begin;
-      if (begin < covered)
-        refuse(entry->first, "begins at byte ", begin, ", inside the tensor before it, which ends at ", covered);
-      if (begin > covered)
-        refuse(entry->first, "begins at byte ", begin, ", but the tensors before it end at ", covered,
-               ": expected no hole");
-      covered = entry->second.end;
-    }
-    if (covered != data_.size())
-      detail::refuse_file(path(), "holds ", data_.size() - covered, " bytes after its last tensor, expected none");
-  }
-
   // ---- reading
 
   template <class T>
@@ -387,3 +277,7 @@ class SafeTensors {
 
 }}  // namespace bora::BORA_ABI
 BORA_AFTER_NAMESPACE();
+
+#if !defined(BORA_EXTERN_FILES)
+#include <bora/io/compiled/safetensors.hpp>
+#endif

@@ -4,8 +4,8 @@
 #include <bora/core/checked.hpp>
 #include <bora/core/format.hpp>
 #include <bora/core/tensor.hpp>
-#include <bora/io/json.hpp>
-#include <bora/io/parameter_names.hpp>
+#include <bora/io/file_tensor.hpp>
+#include <bora/io/json_string.hpp>
 #include <bora/io/safetensors.hpp>
 #include <bora/model/parameters.hpp>
 #include <algorithm>

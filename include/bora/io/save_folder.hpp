@@ -20,16 +20,16 @@ inline void save_folder(const std::filesystem::path& from, const std::filesystem
   const detail::FloatMode mode;
   const ModelDescription model = describe(from);
   const std::vector<TensorEntry> tensors = tensors_of(model);
-  const detail::OpenCheckpoint file(from, model, tensors);
+  const auto file = detail::open_checkpoint(from, model, tensors);
   std::vector<float> values;
-  detail::save_model({.names = file.names(),
+  detail::save_model({.names = file->names(),
                       .description = model,
                       .tensors = tensors,
                       .gather =
                           [&](const FileTensor& tensor, std::span<float> out) {
                             for (const FileTensor::Part& part : tensor.parts) {
                               values.resize(part.entry.shape.size());
-                              file.read(part.entry.id, part.entry.shape, values);
+                              file->read(part.entry.id, part.entry.shape, values);
                               part.place.for_each(part.entry.shape, [&](std::size_t in_model, std::size_t in_file) {
                                 out[in_file] = values[in_model];
                               });

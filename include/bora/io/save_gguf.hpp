@@ -19,6 +19,7 @@
 #include <cstring>
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <numbers>
 #include <optional>
 #include <span>
@@ -322,7 +323,7 @@ class GgufConversion {
         to_(to),
         options_(options),
         model_(describe(from)),
-        file_(from, model_, tensors_of(model_)),
+        file_(open_checkpoint(from, model_, tensors_of(model_))),
         architecture_(gguf_architecture_of(family())) {
     if (options.type && !is_quantisable(*options.type) && *options.type > ElementType::bf16)
       throw ConfigError(message("a GGUF file is written in F32, F16, BF16, Q8_0, Q4_0, Q4_K or Q6_K, not in ",
@@ -343,7 +344,7 @@ class GgufConversion {
   }
 
  private:
-  std::string_view family() const { return file_.names().family.empty() ? "llama" : file_.names().family; }
+  std::string_view family() const { return file_->names().family.empty() ? "llama" : file_->names().family; }
 
   void list_tensors() {
     std::map<std::string, std::size_t> index;
@@ -351,10 +352,10 @@ class GgufConversion {
       const GgufPlace place = gguf_place(architecture_, model_, entry.id, entry.shape);
       const auto [at, added] = index.try_emplace(place.name, sources_.size());
       if (added) sources_.push_back({{place.name, place.shape, ElementType::f32}, ElementType::f32, {}});
-      sources_[at->second].parts.push_back({file_.stored(entry.id, entry.shape), entry.shape.rows, place.pairs});
+      sources_[at->second].parts.push_back({file_->stored(entry.id, entry.shape), entry.shape.rows, place.pairs});
       total_ += entry.shape.size();
     }
-    if (const GgufFiles* files = file_.gguf();
+    if (const GgufFiles* files = file_->gguf();
         files != nullptr && model_.tie_embeddings && files->find_tensor("output.weight") != nullptr) {
       GgufSource head = sources_[index.at("token_embd.weight")];
       head.target.name = "output.weight";
@@ -386,7 +387,7 @@ class GgufConversion {
   GgufKeyWriter metadata() const {
     GgufKeyWriter out;
     out.add("general.architecture", architecture_.name);
-    const GgufFiles* files = file_.gguf();
+    const GgufFiles* files = file_->gguf();
     const auto kept = [](std::string_view key) {
       return key != "general.architecture" && key != "general.alignment" && key != "general.file_type" &&
              key != "general.quantization_version" && !key.starts_with("split.");
@@ -455,7 +456,7 @@ class GgufConversion {
   std::filesystem::path from_, to_;
   GgufOptions options_;
   ModelDescription model_;
-  OpenCheckpoint file_;
+  std::unique_ptr<const OpenCheckpoint> file_;
   const GgufArchitecture& architecture_;
   std::vector<GgufSource> sources_;
   std::vector<float> divisors_;

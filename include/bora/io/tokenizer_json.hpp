@@ -9,6 +9,7 @@
 #include <bora/text/bpe_tokenizer.hpp>
 #include <bora/text/text_pattern.hpp>
 #include <bora/text/tokenizer.hpp>
+#include <bora/text/tokenizer_options.hpp>
 #include <cstddef>
 #include <filesystem>
 #include <memory>
@@ -62,13 +63,6 @@ inline Json bpe_model(const BpeVocabulary& vocabulary) {
 }
 
 }  // namespace detail
-
-/// What a reader of tokenizers may need beside the file.
-struct TokenizerOptions {
-  /// Compiles patterns that `word_pattern` does not know, such as `pcre2_pattern` (text/pcre2.hpp); a file that has one
-  /// is refused without it.
-  PatternCompiler patterns = {};
-};
 
 /// Reads a `tokenizer.json`: byte-level BPE (GPT-2, GPT-NeoX, OLMo, Llama 3, Qwen, DeepSeek), BPE of characters with
 /// byte fallback (Llama 2, Mistral, Mixtral) and Unigram. Throws FileError, naming the key, what was found and what was

@@ -16,10 +16,10 @@
 #include <bora/files/atomic_file.hpp>
 #include <bora/core/error.hpp>
 #include <bora/files/mapped_file.hpp>
+#include <bora/io/file_tensor.hpp>
 #include <bora/io/folder_lock.hpp>
 #include <bora/io/json.hpp>
 #include <bora/io/load.hpp>
-#include <bora/io/parameter_names.hpp>
 #include <bora/io/safetensors_writer.hpp>
 #include <bora/io/save.hpp>
 #include <bora/model/fingerprint.hpp>

@@ -1,0 +1,2 @@
+#define BORA_COMPILE_FILES
+#include <bora/io/compiled_files.hpp>
