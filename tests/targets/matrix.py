@@ -35,15 +35,15 @@ X86 = {
 FEW = ["x86-64-v2+aes", "haswell", "icelake-server", "sapphirerapids", "znver4", "znver3+avx512+avxvnni+bf16"]
 # Which kernel tests run: doubles are plain C++ on every target (simd/block.hpp), and most of the time.
 FLOATS = "~[double]~*F64"
-# Macros of instructions that compilers write by themselves, and what Linux calls them. AVX-VNNI is none of them: the kernels
-# multiply no bytes, so its targets run on processors without it.
+# Macros of instructions that the kernels use or compilers write by themselves, and what Linux calls them.
 NEEDED = {
     "__SSE3__": "pni", "__SSSE3__": "ssse3", "__SSE4_1__": "sse4_1", "__SSE4_2__": "sse4_2", "__POPCNT__": "popcnt",
     "__AVX__": "avx", "__AVX2__": "avx2", "__FMA__": "fma", "__F16C__": "f16c", "__BMI__": "bmi1", "__BMI2__": "bmi2",
     "__LZCNT__": "abm", "__MOVBE__": "movbe", "__AVX512F__": "avx512f", "__AVX512BW__": "avx512bw",
     "__AVX512DQ__": "avx512dq", "__AVX512VL__": "avx512vl", "__AVX512CD__": "avx512cd",
     "__AVX512IFMA__": "avx512ifma", "__AVX512VBMI__": "avx512vbmi", "__AVX512VBMI2__": "avx512_vbmi2",
-    "__AVX512VNNI__": "avx512_vnni", "__AVX512BITALG__": "avx512_bitalg", "__AVX512BF16__": "avx512_bf16",
+    "__AVXVNNI__": "avx_vnni", "__AVX512VNNI__": "avx512_vnni", "__AVX512BITALG__": "avx512_bitalg",
+    "__AVX512BF16__": "avx512_bf16",
     "__AVX512VPOPCNTDQ__": "avx512_vpopcntdq", "__AVX512FP16__": "avx512_fp16",
     "__GFNI__": "gfni", "__VAES__": "vaes", "__VPCLMULQDQ__": "vpclmulqdq", "__XOP__": "xop", "__FMA4__": "fma4",
 }

@@ -4,7 +4,8 @@
     single_header.py INCLUDE_FOLDER OUTPUT
 
 A header of another library that is included under an #if stays where it is. A header of bora that is included under an
-#if (a backend) is written there, with a guard, and again wherever else it may be needed.
+#if (a backend) is written there, with a guard, and again wherever else it may be needed. Definitions that a program may take
+from elsewhere (BORA_EXTERN_FILES) stand in the one header always.
 """
 import os
 import re
@@ -12,6 +13,7 @@ import sys
 from pathlib import Path
 
 INCLUDE = re.compile(r"\s*#\s*include\s*<([^>]+)>")
+DEFINITIONS = re.compile(r"#if !defined\(BORA_EXTERN_FILES\)\n((?:#include [^\n]*\n)+)#endif\n")
 HEAD = """\
 // bora {version} in one header: language models as C++ types. Needs C++20, Highway (-lhwy) and nlohmann-json.
 // Made by a script from the headers that bora/bora.hpp includes; change those instead.
@@ -42,7 +44,7 @@ class SingleHeader:
 
     def read(self, name, wanted_by):
         try:
-            return (self.include / name).read_text(encoding="utf-8")
+            return DEFINITIONS.sub(r"\1", (self.include / name).read_text(encoding="utf-8"))
         except OSError as error:
             sys.exit(f"single_header.py: {name}, wanted by {wanted_by}: {error.strerror}")
 

@@ -97,7 +97,9 @@ constexpr MatrixKind kind_of(ElementType type) noexcept {
 template <detail::SoundSpec S, detail::SoundFormat F = detail::LeftOut>
 Decoder<S, F> load(const std::filesystem::path& path, const LoadOptions& options = {}) {
   const auto file = detail::open_checkpoint(path, describe<S>(), tensors_of<S>());
-  const Recipe as_stored = [&](TensorId id, TensorShape shape) { return detail::kind_of(file->stored(id, shape).type); };
+  const Recipe as_stored = [&](TensorId id, TensorShape shape) {
+    return detail::kind_of(file->stored(id, shape).type);
+  };
   detail::CheckpointReader reader(*file, options.progress, parameter_count<S>);
   return Decoder<S, F>(reader, file->names(), options.pool, options.recipe ? options.recipe : as_stored);
 }

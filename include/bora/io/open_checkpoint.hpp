@@ -5,6 +5,7 @@
 #include <bora/layers/stored_tensor.hpp>
 #include <bora/model/described_tensors.hpp>
 #include <bora/model/description.hpp>
+#include <bora/model/parameters.hpp>
 #include <filesystem>
 #include <memory>
 #include <span>

@@ -149,7 +149,7 @@ inline void place_expert(std::size_t expert, std::size_t experts, TensorPlace& p
 }  // namespace detail
 
 BORA_FILE_DEFINITION TensorPlace place_of(const CheckpointNames& names, const ModelDescription& d, TensorId id,
-                                        TensorShape shape, const FileDialect& dialect) {
+                                          TensorShape shape, const FileDialect& dialect) {
   const TensorNames& words = detail::names_of(names.family.empty() ? family_of(d) : names.family);
   TensorPlace place{.name = detail::file_name(words, dialect, names.prefix, d, id),
                     .shape = {shape.rows},
@@ -181,7 +181,8 @@ BORA_FILE_DEFINITION TensorPlace place_of(const CheckpointNames& names, const Mo
 }
 
 BORA_FILE_DEFINITION std::vector<FileTensor> file_tensors(CheckpointNames names, const ModelDescription& d,
-                                                        std::span<const TensorEntry> model, const FileDialect& dialect) {
+                                                          std::span<const TensorEntry> model,
+                                                          const FileDialect& dialect) {
   if (names.family.empty()) names.family = family_of(d);
   std::vector<FileTensor> list;
   std::unordered_map<std::string, std::size_t> index;

@@ -77,8 +77,8 @@ class OpenCheckpointOf final : public OpenCheckpoint {
 };
 
 BORA_FILE_DEFINITION std::unique_ptr<const OpenCheckpoint> open_checkpoint(const std::filesystem::path& path,
-                                                                         ModelDescription model,
-                                                                         std::vector<TensorEntry> tensors) {
+                                                                           ModelDescription model,
+                                                                           std::vector<TensorEntry> tensors) {
   using Folder = OpenCheckpointOf<HuggingFaceFolder>;
   require_there(path);
   if (is_folder(path)) return std::make_unique<Folder>(path, std::move(model), std::move(tensors));

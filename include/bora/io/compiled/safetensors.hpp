@@ -52,21 +52,21 @@ class SafeTensorsHeaderReader {
     if (!begins_like_one) refuse_foreign_kind(file_.path(), all, "no safetensors file");
     if (size < prefix)
       refuse_file(file_.path(), "is ", size, " bytes long, expected 8 for the header's size: it is no safetensors ",
-                          "file, and begins with ", beginning(all));
+                  "file, and begins with ", beginning(all));
     const auto length = load_number<std::uint64_t>(file_.bytes().data());
     if (length > safetensors_header_limit) {
       refuse_foreign_kind(file_.path(), all, "no safetensors file");
-      refuse_file(file_.path(), "is no safetensors file: it begins with ", beginning(all), " and so gives ",
-                          length, " as the size of its header, expected at most ", safetensors_header_limit);
+      refuse_file(file_.path(), "is no safetensors file: it begins with ", beginning(all), " and so gives ", length,
+                  " as the size of its header, expected at most ", safetensors_header_limit);
     }
     if (length > size - prefix)
       refuse_file(file_.path(), "gives ", length, " as the size of its header, but only ", size - prefix,
-                          " bytes follow: the file is cut short, as by a download that was not finished");
+                  " bytes follow: the file is cut short, as by a download that was not finished");
     const std::string_view text = all.substr(prefix, static_cast<std::size_t>(length));
     if (!text.starts_with('{'))
       refuse_file(file_.path(), text.empty() ? "has an empty header" : "has a header that starts with another byte",
-                          ", expected '{': this is no safetensors file",
-                          text.empty() ? ", or its content was never written" : "");
+                  ", expected '{': this is no safetensors file",
+                  text.empty() ? ", or its content was never written" : "");
     data_ = file_.bytes().subspan(prefix + text.size());
     return text;
   }
@@ -76,8 +76,7 @@ class SafeTensorsHeaderReader {
       refuse_file(file_.path(), "__metadata__ is ", json_kind(value), ", expected an object of strings");
     for (const auto& [key, text] : value.items()) {
       if (!text.is_string())
-        refuse_file(file_.path(), "__metadata__ key ", printable(key), " is ", json_kind(text),
-                            ", expected a string");
+        refuse_file(file_.path(), "__metadata__ key ", printable(key), " is ", json_kind(text), ", expected a string");
       header_.metadata.emplace(key, text.get<std::string>());
     }
   }
@@ -125,8 +124,8 @@ class SafeTensorsHeaderReader {
     if (tensor.begin > tensor.end)
       refuse(name, "begins at byte ", tensor.begin, " and ends at ", tensor.end, ", expected begin <= end");
     if (tensor.end - tensor.begin != bytes.value())
-      refuse(name, "has ", tensor.end - tensor.begin, " bytes, but ", tensor.dtype, " ",
-             shape_text(tensor.shape), " takes ", bytes.value());
+      refuse(name, "has ", tensor.end - tensor.begin, " bytes, but ", tensor.dtype, " ", shape_text(tensor.shape),
+             " takes ", bytes.value());
     if (tensor.end > data_.size())
       refuse(name, "ends at byte ", tensor.end, ", but only ", data_.size(),
              " bytes follow the header: the file is cut short, as by a download that was not finished");

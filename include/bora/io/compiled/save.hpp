@@ -194,7 +194,7 @@ inline bool replaces_one_file(const std::filesystem::path& folder, std::string_v
 /// Writes everything under temporary names, then removes the old config.json and index, and renames the new config
 /// last: in between the folder has no config.json, so no reader takes it for a checkpoint.
 BORA_FILE_DEFINITION void save_model(const SavedModel& model, const std::filesystem::path& folder,
-                                   const SaveOptions& options) {
+                                     const SaveOptions& options) {
   const Family& family = saved_family(model.names, model.description);
   const bool bf16 = options.numbers == StoredNumbers::bf16;
   Json config = config_of(family, model.description, bf16 ? "bfloat16" : "float32");
