@@ -14,8 +14,8 @@ inline void write(const std::filesystem::path& folder, const std::string& prompt
   command::TextOptions options;
   options.model.path = folder;
   options.prompt = prompt;
-  options.tokens = 200;
-  options.temperature = 0.8;
+  options.drawing.max_tokens = 200;
+  options.drawing.temperature = 0.8;
   command::write_text(options);
   std::printf("\n\nto write more: %s '%s' --temperature 0.8 --prompt TEXT\n", program::beside("generate").c_str(),
               folder.string().c_str());

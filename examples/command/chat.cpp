@@ -1,11 +1,13 @@
 // A conversation with an instruction-tuned model, and a tokenizer at work.
 #include "commands.hpp"
+#include "drawing.hpp"
 #include "opened.hpp"
 #include "text.hpp"
 #include "tokenize.hpp"
 #include <bora/any/any_model.hpp>
 #include <bora/core/error.hpp>
 #include <bora/infer/generate.hpp>
+#include <bora/infer/stop_strings.hpp>
 #include <bora/io/chat_template_file.hpp>
 #include <bora/io/gguf_file.hpp>
 #include <bora/text/chat.hpp>
@@ -25,13 +27,17 @@
 
 namespace {
 
-struct ChatOptions {
+struct ChatOptions : command::DrawingOptions {
   command::ModelOptions model;
   std::string form, system;
   bool guardrail = false;
-  double temperature = 0.7, top_p = 0.95;
-  std::size_t tokens = 1024, context = 4096;
-  std::uint64_t seed = 0;
+  std::size_t context = 4096;
+
+  ChatOptions() {
+    drawing.temperature = 0.7;
+    drawing.top_p = 0.95;
+    drawing.max_tokens = 1024;
+  }
 };
 
 /// The template that was asked for, or the model's own.
@@ -79,20 +85,18 @@ void answer(bora::AnySequence& sequence, bora::Chat& chat, const bora::Tokenizer
   auto text = tokenizer.stream();
   std::vector<bora::TokenId> ids;
   std::chrono::steady_clock::time_point start;
-  auto tokens = bora::generate(sequence, turn,
-                               {.temperature = o.temperature,
-                                .top_p = o.top_p,
-                                .max_tokens = o.tokens,
-                                .seed = o.seed,
-                                .stop = chat.stop(),
-                                .vocab_size = tokenizer.vocab_size()});
+  bora::GenerateOptions drawing = o.drawing;
+  drawing.stop = chat.stop();
+  drawing.vocab_size = tokenizer.vocab_size();
+  bora::StopStrings stops(o.stop);
+  auto tokens = bora::generate(sequence, turn, drawing);
   auto token = tokens.begin();
   start = std::chrono::steady_clock::now();
-  for (; token != tokens.end() && !program::interrupted(); ++token) {
+  for (; token != tokens.end() && !program::interrupted() && !stops.stopped_by(); ++token) {
     ids.push_back(*token);
-    program::write(text.push(*token));
+    program::write(stops.push(text.push(*token)));
   }
-  program::write(text.finish() + "\n");
+  program::write(stops.push(text.finish()) + stops.finish() + "\n");
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (::isatty(STDERR_FILENO) != 0 && seconds > 0)
     std::fprintf(stderr, "[%zu tokens at %.0f tokens/s]\n", ids.size(), static_cast<double>(ids.size()) / seconds);
@@ -119,24 +123,22 @@ void converse(const ChatOptions& o) {
 
 program::Command command::chat() {
   const auto options = std::make_shared<ChatOptions>();
-  return {
-      .name = "chat",
-      .purpose = "Talks with an instruction-tuned model; each line that is read is a turn.",
-      .declare = [options](program::Arguments& arguments) -> std::function<int()> {
-        options->model.declare(arguments);
-        arguments.option("--template", program::text(options->form),
-                         "how turns are marked, such as chatml or llama-3; by default as the model's files say");
-        arguments.option("--system", program::text(options->system), "instructions in front of the first turn");
-        arguments.option("--guardrail", program::flag(options->guardrail), "instructions to answer with care");
-        arguments.option("--temperature", program::real(options->temperature, 0), "0 takes the most probable token");
-        arguments.option("--top-p", program::share(options->top_p), "share of probability to draw from");
-        arguments.option("--seed", program::whole(options->seed, std::uint64_t{0}), "of the draws");
-        arguments.option("--max-tokens", program::whole(options->tokens), "most tokens of an answer");
-        arguments.option("--context", program::whole(options->context), "tokens that the conversation has room for");
-        arguments.example("bora chat FOLDER --system 'Be brief.'");
-        arguments.example("echo 'Who wrote Faust?' | bora chat model.gguf --temperature 0");
-        return [options] { return converse(*options), 0; };
-      }};
+  return {.name = "chat",
+          .purpose = "Talks with an instruction-tuned model; each line that is read is a turn.",
+          .declare = [options](program::Arguments& arguments) -> std::function<int()> {
+            options->model.declare(arguments);
+            arguments.option("--template", program::text(options->form),
+                             "how turns are marked, such as chatml or llama-3; by default as the model's files say");
+            arguments.option("--system", program::text(options->system), "instructions in front of the first turn");
+            arguments.option("--guardrail", program::flag(options->guardrail), "instructions to answer with care");
+            options->declare(arguments);
+            arguments.option("--max-tokens", program::whole(options->drawing.max_tokens), "most tokens of an answer");
+            arguments.option("--context", program::whole(options->context),
+                             "tokens that the conversation has room for");
+            arguments.example("bora chat FOLDER --system 'Be brief.'");
+            arguments.example("echo 'Who wrote Faust?' | bora chat model.gguf --temperature 0");
+            return [options] { return converse(*options), 0; };
+          }};
 }
 
 program::Command command::tokenize_command() {

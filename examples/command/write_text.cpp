@@ -4,6 +4,7 @@
 #include "../program/program.hpp"
 #include <bora/any/any_model.hpp>
 #include <bora/infer/generate.hpp>
+#include <bora/infer/stop_strings.hpp>
 #include <bora/io/open_checkpoint.hpp>
 #include <bora/model/description.hpp>
 #include <unistd.h>
@@ -18,7 +19,7 @@ using command::TextOptions;
 
 std::unique_ptr<bora::AnySession> session_for(bora::AnyModel& model, const TextOptions& options, std::size_t prompt) {
   const std::size_t most = model.info().positions;
-  std::size_t needed = options.context == 0 ? prompt + options.tokens : options.context;
+  std::size_t needed = options.context == 0 ? prompt + options.drawing.max_tokens : options.context;
   if (most != 0 && options.context == 0) needed = std::min(needed, most);
   return model.session({.capacity = std::max<std::size_t>(needed, 1)});
 }
@@ -64,13 +65,44 @@ std::vector<bora::TokenId> read_prompt(bora::AnySequence& sequence, std::vector<
   return last;
 }
 
+/// What is noted of each token for `--json`.
+class Record {
+ public:
+  explicit Record(const TextOptions& options) : log_probs_(options.log_probs > 0) {}
+  template <class Tokens>
+  void add(bora::TokenId id, const Tokens& tokens) {
+    ids_.push_back(id);
+    if (!log_probs_) return;
+    const bora::LogProbabilities& found = tokens.log_probabilities();
+    if (ids_.size() > 1) text_ += ", ";
+    text_ += "{\"log_prob\": ";
+    command::add_number(text_, found.chosen.log_probability);
+    text_ += ", \"top\": [";
+    for (const bora::TokenLogProbability& one : found.top) {
+      text_ += text_.back() == '[' ? "{\"id\": " : ", {\"id\": ";
+      command::add_number(text_, one.token);
+      text_ += ", \"log_prob\": ";
+      command::add_number(text_, one.log_probability);
+      text_ += '}';
+    }
+    text_ += "]}";
+  }
+  std::size_t size() const noexcept { return ids_.size(); }
+  /// Members of an object.
+  std::string json() const {
+    return "\"ids\": " + command::json_list(ids_) + (log_probs_ ? ", \"log_probs\": [" + text_ + "]" : "");
+  }
+
+ private:
+  bool log_probs_;
+  std::vector<bora::TokenId> ids_;
+  std::string text_;
+};
+
 bora::GenerateOptions draws(const TextOptions& options) {
-  return {.temperature = options.temperature,
-          .top_k = options.top_k,
-          .top_p = options.top_p,
-          .min_p = options.min_p,
-          .max_tokens = options.tokens,
-          .seed = options.seed};
+  bora::GenerateOptions drawing = options.drawing;
+  if (options.log_probs > 0) drawing.top_log_probabilities = options.log_probs;
+  return drawing;
 }
 
 /// The ids that follow those given.
@@ -78,13 +110,13 @@ void write_ids(bora::AnyModel& model, const TextOptions& options) {
   const auto session = session_for(model, options, options.ids.size());
   bora::AnySequence sequence(*session);
   const std::vector<bora::TokenId> last = read_prompt(sequence, options.ids);
-  std::vector<bora::TokenId> drawn;
-  for (const bora::TokenId id : bora::generate(sequence, last, draws(options))) {
-    drawn.push_back(id);
-    if (program::interrupted()) break;
-    if (!options.json) program::write((drawn.size() > 1 ? " " : "") + std::to_string(id));
+  Record drawn(options);
+  auto tokens = bora::generate(sequence, last, draws(options));
+  for (auto token = tokens.begin(); token != tokens.end() && !program::interrupted(); ++token) {
+    drawn.add(*token, tokens);
+    if (!options.json) program::write((drawn.size() > 1 ? " " : "") + std::to_string(*token));
   }
-  program::write(options.json ? "{\"ids\": " + command::json_list(drawn) + "}\n" : "\n");
+  program::write(options.json ? "{" + drawn.json() + "}\n" : "\n");
 }
 
 /// The text that follows the prompt, whole characters at a time, until it ends or Ctrl-C does.
@@ -107,20 +139,21 @@ void write_characters(bora::AnyModel& model, const TextOptions& options) {
   auto tokens = bora::generate(sequence, last, drawing);
   auto token = tokens.begin();
   const auto start = std::chrono::steady_clock::now();
-  std::vector<bora::TokenId> ids;
+  Record drawn(options);
+  bora::StopStrings stops(options.stop);
   std::string written;
-  for (; token != tokens.end() && !program::interrupted(); ++token) {
-    ids.push_back(*token);
-    const std::string characters = text.push(*token);
+  for (; token != tokens.end() && !program::interrupted() && !stops.stopped_by(); ++token) {
+    drawn.add(*token, tokens);
+    const std::string characters = stops.push(text.push(*token));
     options.json ? void(written += characters) : program::write(characters);
   }
-  written += text.finish();
+  written += stops.push(text.finish()) + stops.finish();
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   if (options.json) {
-    program::write("{\"text\": " + command::json_text(written) + ", \"ids\": " + command::json_list(ids) + "}\n");
+    program::write("{\"text\": " + command::json_text(written) + ", " + drawn.json() + "}\n");
   } else {
     program::write(written);
-    print_speed(ids.size(), seconds);
+    print_speed(drawn.size(), seconds);
   }
 }
 

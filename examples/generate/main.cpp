@@ -17,10 +17,10 @@ int main(int argc, char** argv) {
   program::Arguments arguments("Streams text from a checkpoint.");
   arguments.required("FOLDER", program::path(options.model.path), "Hugging Face folder, or llama2.c .bin");
   arguments.option("--prompt", program::text(options.prompt), "how the text begins");
-  arguments.option("--tokens", program::whole(options.tokens, std::size_t{0}), "most tokens to write");
-  arguments.option("--temperature", program::real(options.temperature, 0), "0 takes the most probable token");
-  arguments.option("--top-p", program::share(options.top_p), "share of probability to draw from");
-  arguments.option("--seed", program::whole(options.seed, std::uint64_t{0}), "of the draws");
+  arguments.option("--tokens", program::whole(options.drawing.max_tokens, std::size_t{0}), "most tokens to write");
+  arguments.option("--temperature", program::real(options.drawing.temperature, 0), "0 takes the most probable token");
+  arguments.option("--top-p", program::share(options.drawing.top_p), "share of probability to draw from");
+  arguments.option("--seed", program::whole(options.drawing.seed, std::uint64_t{0}), "of the draws");
   arguments.option("--threads", program::whole(options.model.threads, std::size_t{1}, program::most_threads),
                    "at work");
   arguments.option("--context", program::whole(options.context, std::size_t{1}, most_positions),

@@ -162,6 +162,13 @@ Value text(std::string& value) {
   return {.set = [&value](const std::string&, const std::string& text) { value = text; }, .kind = "TEXT", .now = value};
 }
 
+Value text_each_time(std::vector<std::string>& values) {
+  return {.set = [&values](const std::string&, const std::string& text) { values.push_back(text); },
+          .kind = "TEXT",
+          .now = {},
+          .again = true};
+}
+
 Value texts(std::vector<std::string>& values) {
   return {.set = [&values](const std::string&, const std::string& text) { values.push_back(text); },
           .kind = "TEXT",
@@ -210,7 +217,7 @@ bool Arguments::parse(int argc, const char* const* argv) {
     }
     options.push_back(app.add_option(d.name, texts, d.help));
     options.back()->required(d.required)->type_name(d.value.kind)->default_str(d.value.now);
-    options.back()->expected(1, d.value.many ? CLI::detail::expected_max_vector_size : 1);
+    options.back()->expected(1, d.value.many || d.value.again ? CLI::detail::expected_max_vector_size : 1);
     options.back()->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)->allow_extra_args(d.value.many);
   }
   try {
@@ -227,7 +234,7 @@ bool Arguments::parse(int argc, const char* const* argv) {
 }
 
 void Arguments::set(const Declared& d, const std::vector<std::string>& given) {
-  if (!d.value.many && given.size() > 1)
+  if (!d.value.many && !d.value.again && given.size() > 1)
     throw UsageError(d.name + " is given " + std::to_string(given.size()) + " times, expected once");
   for (const std::string& text : given) d.value.set(d.name, unshielded(text));
 }

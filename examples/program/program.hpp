@@ -39,9 +39,10 @@ class UsageError : public std::runtime_error {
 struct Value {
   std::function<void(const std::string& name, const std::string& text)> set;  ///< throws UsageError
   std::string kind;                                                           ///< what --help calls it: N, TEXT
-  std::string now;    ///< the default, for --help; empty where there is none
-  bool many = false;  ///< whether set() is called for each of any number of texts
-  bool flag = false;  ///< an option that stands alone
+  std::string now;     ///< the default, for --help; empty where there is none
+  bool many = false;   ///< whether set() is called for each of any number of texts
+  bool flag = false;   ///< an option that stands alone
+  bool again = false;  ///< whether the option may be given several times
 };
 
 /// The whole number that `text` is, from `least` to `most`. Throws UsageError for anything else.
@@ -85,6 +86,8 @@ Value real(double& value, double least, double most = std::numeric_limits<double
 /// A number above 0 and at most 1.
 Value share(double& value);
 Value text(std::string& value);
+/// A text for each time that the option is given.
+Value text_each_time(std::vector<std::string>& values);
 /// Any number of texts.
 Value texts(std::vector<std::string>& values);
 Value path(std::filesystem::path& value);
