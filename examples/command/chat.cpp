@@ -49,8 +49,10 @@ bora::ChatTemplate template_of(const ChatOptions& o, const bora::Tokenizer& toke
     throw program::UsageError("--template is \"" + o.form + "\", expected one of " + known);
   }
   std::optional<std::string> source;
-  if (o.model.path.extension() == ".gguf") {
-    const bora::GgufFiles files(o.model.path);
+  const std::filesystem::path beside = o.model.path / "tokenizer.gguf";
+  const bool in_gguf = o.model.path.extension() == ".gguf";
+  if (in_gguf || std::filesystem::exists(beside)) {
+    const bora::GgufFiles files(in_gguf ? o.model.path : beside);
     if (const auto* value = files.find("tokenizer.chat_template")) source = std::string(value->text());
   } else {
     source = bora::read_chat_template(std::filesystem::is_directory(o.model.path) ? o.model.path

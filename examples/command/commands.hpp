@@ -14,5 +14,6 @@ program::Command perplexity();
 program::Command bench();
 program::Command convert();
 program::Command quantize();
+program::Command pack();
 
 }  // namespace command

@@ -1,6 +1,7 @@
 // Checkpoints from one format to another, and what rounding does to them.
 #include "commands.hpp"
 #include "json.hpp"
+#include "text_files.hpp"
 #include <bora/core/error.hpp>
 #include <bora/core/executor.hpp>
 #include <bora/core/format.hpp>
@@ -54,14 +55,6 @@ void print_report(const std::vector<bora::GgufTensorReport>& reports, bool json)
   program::write(text + (json ? "]}\n" : ""));
 }
 
-/// What belongs to a model beside its weights.
-void copy_text_files(const fs::path& from, const fs::path& to) {
-  const fs::path folder = fs::is_directory(from) ? from : from.parent_path() / ".";
-  for (const char* name : {"tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json",
-                           "generation_config.json", "chat_template.jinja", "tekken.json", "vocab.json", "merges.txt"})
-    if (fs::exists(folder / name) && !fs::exists(to / name)) fs::copy_file(folder / name, to / name);
-}
-
 void write_gguf(const ConvertOptions& o) {
   bora::ThreadPool pool(bora::usable_cores());
   program::ProgressLine progress("converting");
@@ -95,7 +88,7 @@ void convert(const ConvertOptions& o) {
                                                           : "F32 or BF16 for a folder; other types go to a .gguf"));
   if (o.to.extension() == ".bin") return write_llama2c(o);
   bora::save_folder(o.from, o.to, {.numbers = o.type == "BF16" ? bora::StoredNumbers::bf16 : bora::StoredNumbers::f32});
-  copy_text_files(o.from, o.to);
+  command::copy_text_files(o.from, o.to);
 }
 
 }  // namespace

@@ -40,10 +40,11 @@ void command::ModelOptions::declare(program::Arguments& arguments) {
 }
 
 std::unique_ptr<bora::AnyModel> command::ModelOptions::open(const std::string& otherwise) const {
+  const std::string asked = format.empty() && !bora::detail::is_packed_folder(path) ? otherwise : format;
   program::ProgressLine loading("loading");
   WaitLine waiting;
   return bora::open_any(path, {.threads = threads == 0 ? bora::usable_cores() : threads,
-                               .format = format.empty() ? otherwise : format,
+                               .format = asked,
                                .progress = loading,
                                .wait = [&](std::string_view what, double seconds) { return waiting(what, seconds); }});
 }

@@ -193,12 +193,54 @@ def check_text(m, pocket):
     check("run continues a text", code == 0 and out.startswith("Once upon a time") and "tokens/s" in err, (out, err))
     code, out, err = m.run("generate", pocket, "--prompt", "Once upon a time", "--max-tokens", 20, "--json")
     check("generate --json holds text and ids", code == 0 and set(json.loads(out)) == {"text", "ids"}, out)
+    whole = json.loads(out)["text"]
+    stop = whole[10:14]
+    code, out, err = m.run("generate", pocket, "--prompt", "Once upon a time", "--max-tokens", 20, "--json", "--stop",
+                           "not there", "--stop", stop, "--log-probs", 2)
+    found = json.loads(out)
+    check("a stop text ends what is written, and is no part of it", code == 0 and found["text"] == whole[:whole.index(stop)],
+          (whole, out))
+    check("each token has its log-probability, and as many more as were asked for",
+          len(found["log_probs"]) == len(found["ids"]) and all(
+              one["log_prob"] == one["top"][0]["log_prob"] <= 0 and one["top"][0]["id"] == i and len(one["top"]) == 2
+              for one, i in zip(found["log_probs"], found["ids"])), out)
+    first = found["ids"][0]
+    code, out, err = m.run("generate", pocket, "--prompt", "Once upon a time", "--max-tokens", 1, "--json",
+                           "--logit-bias", f"{first}:-1000,3:0")
+    check("a bias rules a token out", code == 0 and json.loads(out)["ids"] != [first], (out, err))
     process = m.start("generate", pocket, "--ids", "1,2,3", "--format", "Bf16", "--max-tokens", 100000)
     first = process.stdout.read(8)
     process.send_signal(signal.SIGINT)
     rest, err = process.communicate(timeout=60)
     check("Ctrl-C ends it with 130 and what was written stays", process.returncode == 130 and first and
           (first + rest).endswith("\n"), (process.returncode, first + rest[-20:], err))
+
+
+def check_packed(m, pocket, case, ask):
+    """Folders that are mapped: of a model of the program, and of one that it compiled; by way of a GGUF file too."""
+    write = ("--prompt", "Once upon a time", "--max-tokens", 20, "--json")
+    code, text, err = m.run("generate", pocket, *write)
+    for arguments in (("convert", pocket, m.cache / "p.gguf"), ("convert", m.cache / "p.gguf", m.cache / "p"),
+                      ("pack", m.cache / "p.gguf", m.cache / "packed"), ("pack", case, m.cache / "packed-case")):
+        code, out, err = m.run(*arguments)
+        check(f"{arguments[0]} {Path(arguments[1]).name} ends well", code == 0, (out, err))
+    for folder in ("p", "packed"):
+        code, out, err = m.run("generate", m.cache / folder, *write)
+        check(f"{folder} writes the same text", code == 0 and out == text, (out, err))
+    asked = (ask[0], m.cache / "packed-case", *ask[2:])
+    before = m.compilations()
+    check("a packed model of another shape writes the same ids", m.run(*asked)[:2] == m.run(*ask)[:2], m.run(*asked))
+    check("and nothing is compiled for it", m.compilations() == before)
+    code, out, err = m.run(*asked, "--format", "Bf16")
+    check("another format of a packed folder is refused", code == 1 and "in another format" in err, (code, err))
+    packed = m.cache / "packed-case" / "model.packed"
+    whole = packed.read_bytes()
+    for what, data in (("cut off", whole[:5000]), ("empty", b""), ("damaged", whole[:8] + b"\1" * 8 + whole[16:])):
+        packed.write_bytes(data)
+        code, out, err = m.run(*asked)
+        check(f"a packed file that is {what} is refused by name", code == 1 and "model.packed" in err, (code, err))
+    code, out, err = m.run("pack", pocket, case)
+    check("a folder with another checkpoint is not packed into", code == 1 and "describes a checkpoint" in err, (code, err))
 
 
 def main():
@@ -212,6 +254,7 @@ def main():
     check_text(m, a.pocket)
     case = a.golden / "mistral-swa"
     ask = check_compiling(m, case, tensors(case / "expected.safetensors"))
+    check_packed(m, a.pocket, case, ask)
     check_broken(m, ask, a.golden / "llama-gqa")
     print(f"{passed} passed, {failed} failed")
     sys.exit(failed != 0)

@@ -13,6 +13,7 @@
 #include <bora/any/any_model.hpp>
 #include <bora/any/checkpoint_source.hpp>
 #include <bora/any/compiler.hpp>
+#include <bora/any/packed_folder.hpp>
 #include <bora/any/plugin_build.hpp>
 #include <bora/any/plugin_cache.hpp>
 #include <bora/any/plugin_descriptor.hpp>
@@ -20,6 +21,7 @@
 #include <bora/core/error.hpp>
 #include <bora/io/open_checkpoint.hpp>
 #include <bora/model/description.hpp>
+#include <bora/model/description_difference.hpp>
 #include <bora/model/spec_text.hpp>
 #include <algorithm>
 #include <cstddef>
@@ -200,15 +202,35 @@ inline const PluginDescriptor& plugin_for(const ModelDescription& model, std::st
   return load_plugin(target, plugin.entry.identity);
 }
 
+/// A folder of packed weights, by a registered model of its type and format or by a plugin.
+inline std::unique_ptr<AnyModel> open_packed(const std::filesystem::path& folder, const AnyOptions& options) {
+  const ModelDescription model = describe(folder);
+  auto source = std::make_unique<PackedSource>(folder, model);
+  if (!options.format.empty() && !source->is_in(plugin_format(options.format).compiled))
+    throw ConfigError(message(folder.string(), ": holds packed weights in another format than ", options.format,
+                              ": open the checkpoint that it was made from"));
+  for (const RegisteredModel& entry : registered_models())
+    if (source->is_in(entry.format) && !first_difference(model, entry.description))
+      return entry.open(std::move(source), entry.name, options.threads);
+  for (const PluginFormat& format : plugin_formats)
+    if (source->is_in(format.compiled)) {
+      const PluginDescriptor& plugin = plugin_for(model, format.compiled, options.wait);
+      const std::string name = folder.filename().string();
+      return std::unique_ptr<AnyModel>(plugin.open(source.release(), name.c_str(), options.threads));
+    }
+  refuse_file(folder / "model.packed", "holds weights in a format that this version does not know");
+}
+
 }  // namespace detail
 
 /// Loads the checkpoint at `path`: as the first registered model that matches it, otherwise as one that is compiled for
-/// it, which takes some seconds the first time. Throws ConfigError if no policies of the library express the
-/// checkpoint, or one must be compiled and there is no compiler; FileError if the checkpoint cannot be read; Cancelled
-/// where a function of the options returns false.
+/// it, which takes some seconds the first time. A folder of packed weights (any/packed_folder.hpp) is mapped. Throws
+/// ConfigError if no policies of the library express the checkpoint, or one must be compiled and there is no compiler;
+/// FileError if the checkpoint cannot be read; Cancelled where a function of the options returns false.
 inline std::unique_ptr<AnyModel> open_any(const std::filesystem::path& path, const AnyOptions& options = {}) {
   std::string reasons;
   if (!options.format.empty()) detail::plugin_format(options.format);
+  if (detail::is_packed_folder(path)) return detail::open_packed(path, options);
   const OpenOptions registered{.threads = options.threads, .format = options.format, .progress = options.progress};
   if (auto model = detail::open_registered(path, registered, reasons)) return model;
   const ModelDescription model = describe(path);

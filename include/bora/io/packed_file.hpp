@@ -110,29 +110,33 @@ inline PackedHeader check_packed(const MappedFile& file, const PackedHeader& exp
   return header;
 }
 
+/// Writes a file of packed weights, completely or not at all. The header's sums and sizes are set here.
+inline void write_packed(const std::filesystem::path& path, PackedHeader header, std::span<const std::byte> kinds,
+                         std::span<const std::byte> weights) {
+  header.bytes = weights.size();
+  header.sum = header.sum_with(kinds);
+  AtomicFile file(path);
+  file.write(std::as_bytes(std::span(&header, 1)));
+  file.write(kinds);
+  file.write(std::vector<std::byte>(header.weights_at() - sizeof header - kinds.size()));
+  file.write(weights);
+  Checksum sum;
+  sum.add(weights);
+  const std::uint64_t value = sum.value();
+  file.write(std::as_bytes(std::span(&value, 1)));
+  file.commit();
+}
+
 }  // namespace detail
 
 /// Writes a model's packed weights, completely or not at all. Throws FileError if the file cannot be written.
 template <detail::SoundSpec S, detail::SoundFormat F>
 void save_packed(const Decoder<S, F>& model, const std::filesystem::path& path) {
   detail::PackedHeader header = detail::packed_header<S, F>();
-  const std::vector<std::byte> kinds = detail::matrix_kinds(model);
-  header.bytes = model.packed().size();
   const std::string_view family = model.names().family;
   std::copy_n(family.begin(), std::min(family.size(), header.family.size() - 1), header.family.begin());
   header.prefix = model.names().prefix ? 1 : 0;
-  header.sum = header.sum_with(kinds);
-
-  AtomicFile file(path);
-  file.write(std::as_bytes(std::span(&header, 1)));
-  file.write(kinds);
-  file.write(std::vector<std::byte>(header.weights_at() - sizeof header - kinds.size()));
-  file.write(model.packed());
-  detail::Checksum sum;
-  sum.add(model.packed());
-  const std::uint64_t value = sum.value();
-  file.write(std::as_bytes(std::span(&value, 1)));
-  file.commit();
+  detail::write_packed(path, header, detail::matrix_kinds(model), model.packed());
 }
 
 /// Whether `map_packed` reads all weights to verify their checksum, which costs the time that mapping saves.

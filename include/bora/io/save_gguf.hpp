@@ -475,4 +475,21 @@ inline std::vector<GgufTensorReport> save_gguf(const std::filesystem::path& from
   return detail::GgufConversion(from, to, options).run();
 }
 
+/// Writes the tokenizer of a GGUF file as a GGUF file without tensors, which `load_tokenizer` finds in a folder. False
+/// where it has none, and nothing is written. Throws FileError where a file cannot be read or written.
+inline bool save_gguf_vocabulary(const std::filesystem::path& from, const std::filesystem::path& to) {
+  const GgufFiles files(from);
+  GgufKeyWriter keys;
+  if (const GgufValue* architecture = files.find("general.architecture"))
+    keys.add("general.architecture", *architecture);
+  bool found = false;
+  for (const std::string& key : files.first().key_order())
+    if (key.starts_with("tokenizer.")) {
+      keys.add(key, *files.find(key));
+      found = true;
+    }
+  if (found) GgufWriter(to, keys, {}).commit();
+  return found;
+}
+
 }}  // namespace bora::BORA_ABI
