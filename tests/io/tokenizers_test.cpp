@@ -1,6 +1,7 @@
 #include "io/temporary_folder.hpp"
 #include "support/catch.hpp"
 #include "support/reference.hpp"
+#include <bora/io/gguf_vocabulary_of.hpp>
 #include <bora/io/load_tokenizer.hpp>
 #include <bora/text/normalize.hpp>
 #include <cstdlib>
@@ -280,4 +281,23 @@ TEST_CASE("A folder's files say which tokens begin and end texts", "[io]") {
                        "holds no tokenizer, expected tokenizer.json") == "");
   none.file("config.json", R"({"vocab_size": 256})");
   CHECK(bora::load_tokenizer(none.path()).encode("\xff") == Ids{255});
+}
+
+TEST_CASE("The vocabulary that a GGUF file gets from a SentencePiece model gives the same ids", "[io]") {
+  const support::TemporaryFolder folder;
+  folder.file("tokenizer.model", sentencepiece(2, false));
+  const Tokenizer ours = bora::load_tokenizer(folder.path());
+  const Tokenizer gguf = bora::make_tokenizer(*bora::gguf_vocabulary_of(folder.path()));
+  for (const char* text : {"ab", "abab a b", "a\nb", ""}) CHECK(gguf.encode(text) == ours.encode(text));
+  CHECK(gguf.eos() == ours.eos());
+  folder.file("tokenizer.model", sentencepiece(1, false));  // a unigram
+  CHECK_THROWS_AS(bora::gguf_vocabulary_of(folder.path()), bora::ConfigError);
+
+  const auto reference = support::reference_folder();
+  if (!reference) return support::skip_without_reference("SentencePiece models as vocabularies of GGUF");
+  // Where no added words stand in texts: readers of GGUF have another rule for the space beside them.
+  for (const char* name : {"llama2", "mistral"}) {
+    const fs::path model = *reference / "tokenizers" / name;
+    check_rows(bora::make_tokenizer(*bora::gguf_vocabulary_of(model)), model / "cases.jsonl", AddedTokens::words);
+  }
 }

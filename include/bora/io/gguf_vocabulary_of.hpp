@@ -3,6 +3,7 @@
 #include <bora/core/error.hpp>
 #include <bora/io/json.hpp>
 #include <bora/io/load_tokenizer.hpp>
+#include <bora/io/sentencepiece_model.hpp>
 #include <bora/text/gguf_vocabulary.hpp>
 #include <bora/text/known_patterns.hpp>
 #include <algorithm>
@@ -155,12 +156,13 @@ class GgufVocabularyOf {
 
 }  // namespace detail
 
-/// The vocabulary of a folder's tokenizer.json as GGUF files hold it; nothing where there is none. Throws ConfigError
-/// for a tokenizer that GGUF has no form for.
+/// The vocabulary of a folder's tokenizer.json or SentencePiece model as GGUF files hold it; nothing where there is
+/// neither. Throws ConfigError for a tokenizer that GGUF has no form for.
 inline std::optional<GgufVocabulary> gguf_vocabulary_of(const std::filesystem::path& folder) {
-  const std::filesystem::path file = folder / "tokenizer.json";
-  if (!detail::is_there(file)) return std::nullopt;
-  return detail::GgufVocabularyOf(file, load_tokenizer(folder)).make();
+  const std::filesystem::path json = folder / "tokenizer.json", sentencepiece = folder / "tokenizer.model";
+  if (detail::is_there(json)) return detail::GgufVocabularyOf(json, load_tokenizer(folder)).make();
+  if (detail::is_there(sentencepiece)) return detail::SentencePieceFile(sentencepiece).gguf_vocabulary();
+  return std::nullopt;
 }
 
 }}  // namespace bora::BORA_ABI

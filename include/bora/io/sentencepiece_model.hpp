@@ -4,6 +4,7 @@
 #include <bora/files/mapped_file.hpp>
 #include <bora/text/bpe_tokenizer.hpp>
 #include <bora/text/character_map.hpp>
+#include <bora/text/gguf_vocabulary.hpp>
 #include <bora/text/normalizer.hpp>
 #include <bora/text/tokenizer.hpp>
 #include <bora/text/unigram_tokenizer.hpp>
@@ -113,6 +114,27 @@ class SentencePieceFile {
     return model_type_ == bpe ? read_bpe() : read_unigram();
   } catch (const ConfigError& error) {
     refuse(error.what());
+  }
+
+  /// The same vocabulary as a GGUF file holds it; their types have the same numbers.
+  GgufVocabulary gguf_vocabulary() const {
+    static_cast<void>(read());  // throws where it is not to be had
+    if (model_type_ != 2)
+      throw ConfigError(message(file_.path().string(), ": no vocabulary of GGUF is like a unigram's"));
+    const auto id = [](std::optional<TokenId> token) -> std::optional<std::uint32_t> {
+      return token ? std::optional(static_cast<std::uint32_t>(*token)) : std::nullopt;
+    };
+    const TokenizerFacts found = facts("");
+    GgufVocabulary v{.model = "llama", .pre = "default", .tokens = pieces_, .scores = scores_};
+    for (const Type type : types_) v.token_type.push_back(static_cast<std::int32_t>(type));
+    v.bos_token_id = id(found.bos);
+    v.eos_token_id = id(found.eos);
+    v.unknown_token_id = id(found.unknown);
+    v.padding_token_id = id(found.padding);
+    v.add_bos_token = found.adds_bos;
+    v.add_eos_token = false;
+    v.add_space_prefix = prefix_;
+    return v;
   }
 
  private:
