@@ -16,7 +16,7 @@
 #include <bora/core/executor.hpp>
 #include <bora/io/load.hpp>
 #include <bora/io/save.hpp>
-#include <bora/io/tokenizer_json.hpp>
+#include <bora/io/save_tokenizer.hpp>
 #include <bora/train/fit.hpp>
 #include <algorithm>
 #include <cstddef>

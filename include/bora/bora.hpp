@@ -3,6 +3,7 @@
 #include <bora/infer.hpp>
 #include <bora/io/safetensors_writer.hpp>
 #include <bora/io/save.hpp>
+#include <bora/io/save_tokenizer.hpp>
 #include <bora/io/token_file.hpp>
 #include <bora/model/zoo.hpp>
 #include <bora/train/checkpoint.hpp>

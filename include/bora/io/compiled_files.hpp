@@ -9,5 +9,7 @@
 #include <bora/io/compiled/open_checkpoint.hpp>
 #include <bora/io/compiled/safetensors.hpp>
 #include <bora/io/compiled/save.hpp>
+#include <bora/io/families.hpp>
 #include <bora/io/json.hpp>
 #include <bora/io/parameter_names.hpp>
+#include <bora/io/tokenizer_json.hpp>

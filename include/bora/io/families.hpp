@@ -12,6 +12,7 @@
 #include <bora/io/families/olmo.hpp>
 #include <bora/io/families/qwen.hpp>
 #include <bora/io/family.hpp>
+#include <bora/io/family_of.hpp>
 #include <bora/model/description.hpp>
 #include <bora/model/description_difference.hpp>
 #include <bora/model/parameters.hpp>
@@ -83,7 +84,6 @@ inline const Family& saved_family(const CheckpointNames& names, const ModelDescr
                                     ", the model's ", difference->second, "; leave the family to automatic"));
 }
 
-/// The family whose tensor names a new model (one not read from a file) gets: the first that can hold it.
-inline std::string_view family_of(const ModelDescription& d) { return saved_family({}, d).model_type; }
+BORA_FILE_DEFINITION std::string_view family_of(const ModelDescription& d) { return saved_family({}, d).model_type; }
 
 }}  // namespace bora::BORA_ABI

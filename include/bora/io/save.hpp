@@ -2,6 +2,7 @@
 #pragma once
 #include <bora/core/tensor.hpp>
 #include <bora/files/compiled_files.hpp>
+#include <bora/io/family_of.hpp>
 #include <bora/io/file_tensor.hpp>
 #include <bora/model/decoder.hpp>
 #include <bora/model/described_tensors.hpp>

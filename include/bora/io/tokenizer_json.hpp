@@ -2,6 +2,7 @@
 #pragma once
 #include <bora/files/atomic_file.hpp>
 #include <bora/io/json.hpp>
+#include <bora/io/save_tokenizer.hpp>
 #include <bora/io/tokenizer_json_byte_level.hpp>
 #include <bora/io/tokenizer_json_characters.hpp>
 #include <bora/io/tokenizer_json_parts.hpp>
@@ -78,10 +79,7 @@ inline Tokenizer read_tokenizer_json(const std::filesystem::path& file, const To
       std::make_shared<const detail::BpeCore>(detail::CharacterBpeJson(file, root).read(), AddedTokens::all));
 }
 
-/// Writes `tokenizer.json` as Hugging Face's tokenizers read it. Throws FileError where writing fails, ConfigError
-/// where a piece is no UTF-8 or holds a space, which a merge could not spell, and where the file's format has no form
-/// for the vocabulary: `LeadingSpace::added` with pieces that are split at spaces.
-inline void save_tokenizer(const BpeTokenizer& tokenizer, const std::filesystem::path& file) {
+BORA_FILE_DEFINITION void save_tokenizer(const BpeTokenizer& tokenizer, const std::filesystem::path& file) {
   const BpeVocabulary& vocabulary = tokenizer.vocabulary();
   if (vocabulary.split_at_spaces && vocabulary.leading_space == LeadingSpace::added)
     throw ConfigError(
