@@ -1,4 +1,5 @@
-# bora_program(<target>): how bora's own tests, examples and benchmarks are compiled. Not installed.
+# bora_program(<target>): how bora's own tests, examples and benchmarks are compiled; bora_program_files(<target>...): with
+# what reads files compiled once for all of them. Not installed.
 include_guard(GLOBAL)
 
 if(PROJECT_IS_TOP_LEVEL)
@@ -30,4 +31,15 @@ function(bora_program target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow $<$<CONFIG:Release>:-O3 -g0>)
   set_target_properties(${target} PROPERTIES COMPILE_WARNING_AS_ERROR ON)
   bora_native(${target})
+endfunction()
+
+file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/compiled_files.cpp" CONTENT
+     "#define BORA_COMPILE_FILES\n#include <bora/io/compiled_files.hpp>\n" @ONLY)
+add_library(bora_compiled_files STATIC EXCLUDE_FROM_ALL "${PROJECT_BINARY_DIR}/compiled_files.cpp")
+bora_program(bora_compiled_files)
+function(bora_program_files)
+  foreach(target IN LISTS ARGN)
+    target_compile_definitions(${target} PRIVATE BORA_EXTERN_FILES)
+    target_link_libraries(${target} PRIVATE bora_compiled_files)
+  endforeach()
 endfunction()

@@ -1,2 +1,0 @@
-#define BORA_COMPILE_FILES
-#include <bora/io/compiled_files.hpp>
