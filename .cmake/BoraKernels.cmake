@@ -24,6 +24,14 @@ function(bora_files target)
   bora_compiled_library(${library} "${source}" BORA_EXTERN_FILES "" ${ARGV})
 endfunction()
 
+# bora_sections(<library>): programs that link it leave out the functions that they do not use.
+function(bora_sections library)
+  if(CMAKE_SYSTEM_NAME STREQUAL "Linux" AND CMAKE_CXX_COMPILER_ID MATCHES "GNU|Clang")
+    target_compile_options(${library} PRIVATE -ffunction-sections -fdata-sections)
+    target_link_options(${library} INTERFACE LINKER:--gc-sections)
+  endif()
+endfunction()
+
 # bora_compiled_library(<library> <sources> <definitions> <left out> <target>...): what these targets share, in a library
 # of theirs, with the options and definitions of the first, but for those left out. The definitions given are the targets'
 # alone.
@@ -34,6 +42,7 @@ function(bora_compiled_library library sources definitions left_out target)
   target_compile_definitions(${library} PRIVATE
     "$<FILTER:$<TARGET_PROPERTY:${target},COMPILE_DEFINITIONS>,EXCLUDE,^(BORA_EXTERN_KERNELS|BORA_EXTERN_FILES|${left_out})$>")
   set_target_properties(${library} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  bora_sections(${library})
   foreach(user IN LISTS target ARGN)
     target_compile_definitions(${user} PRIVATE ${definitions})
     target_link_libraries(${user} PRIVATE ${library})

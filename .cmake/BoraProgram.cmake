@@ -37,6 +37,7 @@ file(CONFIGURE OUTPUT "${PROJECT_BINARY_DIR}/compiled_files.cpp" CONTENT
      "#define BORA_COMPILE_FILES\n#include <bora/io/compiled_files.hpp>\n" @ONLY)
 add_library(bora_compiled_files STATIC EXCLUDE_FROM_ALL "${PROJECT_BINARY_DIR}/compiled_files.cpp")
 bora_program(bora_compiled_files)
+bora_sections(bora_compiled_files)
 function(bora_program_files)
   foreach(target IN LISTS ARGN)
     target_compile_definitions(${target} PRIVATE BORA_EXTERN_FILES)

@@ -68,9 +68,9 @@ function(build_with_cmake)
   execute_process(COMMAND "${CMAKE_COMMAND}" --build "${folder}/build" COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
 
-# build_with_package(prefix): find_package must find the one in `prefix`, not another on this machine.
+# build_with_package(prefix ...): find_package must find the one in `prefix`, not another on this machine.
 function(build_with_package prefix)
-  build_with_cmake(-D BORA_WAY=find_package -D BORA_WANTED=${VERSION} -D "CMAKE_PREFIX_PATH=${prefix}")
+  build_with_cmake(${ARGN} -D BORA_WAY=find_package -D BORA_WANTED=${VERSION} -D "CMAKE_PREFIX_PATH=${prefix}")
   file(STRINGS "${folder}/build/CMakeCache.txt" found REGEX "^bora_DIR:")
   if(NOT found STREQUAL "bora_DIR:PATH=${prefix}/share/cmake/bora")
     message(FATAL_ERROR "find_package found '${found}', expected it in ${prefix}")
@@ -96,12 +96,12 @@ if(WAY STREQUAL "find_package")
   build_with_package("${folder}/prefix")
 elseif(WAY STREQUAL "deb")
   unpack_deb()
-  build_with_package("${folder}/root/usr")
+  build_with_package("${folder}/root/usr" -D BORA_BRIEFLY=ON)
 elseif(WAY STREQUAL "pkg_config")
   install_bora()
   build_with_pkg_config()
 else()
-  build_with_cmake(-D BORA_WAY=${WAY} -D "BORA_SOURCE=${SOURCE}")
+  build_with_cmake(-D BORA_WAY=${WAY} -D "BORA_SOURCE=${SOURCE}" -D BORA_BRIEFLY=ON)
 endif()
 
 execute_process(COMMAND "${folder}/build/consumer" "${folder}/model" OUTPUT_VARIABLE printed

@@ -1,9 +1,13 @@
 // Routers written outside the library: one with tensors, noise and losses of its own, and one that sees all rows and
 // leaves slots empty.
+#include "io/temporary_folder.hpp"
 #include "layers/alone.hpp"
 #include "support/catch.hpp"
 #include <bora/infer/logits.hpp>
 #include <bora/infer/session.hpp>
+#include <bora/io/load.hpp>
+#include <bora/io/safetensors.hpp>
+#include <bora/io/save.hpp>
 #include <bora/train/evaluate.hpp>
 #include <bora/train/trainer.hpp>
 #include <algorithm>
@@ -376,4 +380,18 @@ TEST_CASE("A session has the logits of the whole text, however it is cut", "[tra
     const auto last = session.prefill(text);
     CHECK(own::same_bits(std::span<const float>(last), all.row(0, 16)));
   }
+}
+
+TEST_CASE("A router's own tensors are saved, and loaded again", "[train]") {
+  const support::TemporaryFolder folder;
+  const auto model = bora::random_model<own::NoisyModel, bora::F32>(3);
+  bora::save(model, folder.path());
+  const auto loaded = bora::load<own::NoisyModel, bora::F32>(folder.path());
+  const auto values = [](const auto& m) {
+    const auto parameters = m.parameters();
+    return std::vector<float>(parameters.values().begin(), parameters.values().end());
+  };
+  CHECK(values(loaded) == values(model));
+  const bora::SafeTensors file(folder.path() / "model.safetensors");
+  CHECK(file.contains("model.layers.1.block_sparse_moe.router_noise.weight"));
 }

@@ -47,6 +47,7 @@ struct TensorNames {
   std::string_view key_norm = {};                           ///< of QkNorm
   std::string_view attention_output_norm = {};              ///< after attention, before the residual is added
   std::string_view feed_forward_output_norm = {};           ///< after feed-forward
+  bool own_tensors = false;  ///< tensors of a user's policies have names: those that the policies give them
 };
 
 /// A family. It is one file in io/families/, and an entry of the table in io/families.hpp.

@@ -69,7 +69,8 @@ inline std::string expert_word(const TensorNames& words, const FileDialect& dial
   return one + (name == "gate" ? "w1" : name == "down" ? "w2" : "w3");
 }
 
-/// The name after the layer's number; Mixtral's names for a mixture of experts.
+/// The name after the layer's number; Mixtral's names for a mixture of experts. A tensor of a user's policy has the
+/// policy's name for it.
 inline std::string word_in_layer(const TensorNames& words, const FileDialect& dialect, const ModelDescription& d,
                                  TensorId id) {
   const std::string_view name = stem(id.name);
@@ -96,7 +97,9 @@ inline std::string word_in_layer(const TensorNames& words, const FileDialect& di
   if (name == "gate") return std::string(words.gate);
   if (name == "down") return std::string(words.down);
   if (name == "up") return std::string(words.up);
-  return "";
+  if (!words.own_tensors) return "";
+  const std::string expert = id.expert == 0 ? "" : message("experts.", id.expert, ".");
+  return message(experts ? "block_sparse_moe." : "", expert, name);
 }
 
 /// The whole name, or an empty one where the family has no such tensor.

@@ -30,6 +30,7 @@ inline constexpr TensorNames llama_names{
     .key_norm = "self_attn.k_norm",
     .attention_output_norm = "post_self_attn_layernorm",  // GLM-4's
     .feed_forward_output_norm = "post_mlp_layernorm",
+    .own_tensors = true,
 };
 
 inline ModelDescription llama_prototype() {
