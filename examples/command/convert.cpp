@@ -39,18 +39,22 @@ std::optional<bora::ElementType> element_type(const std::string& name) {
   throw program::UsageError("--type is \"" + name + "\", expected F32, F16, BF16, Q8_0, Q4_0, Q4_K or Q6_K");
 }
 
-void print_report(const std::vector<bora::GgufTensorReport>& reports, bool json) {
+/// A line, or an object of JSON, for each tensor that was written; "asked" where that is another type than it has.
+template <class Reports>
+void print_report(const Reports& reports, bool json) {
   std::string text = json ? "{\"tensors\": [" : "";
-  for (const bora::GgufTensorReport& r : reports) {
+  for (const auto& r : reports) {
+    bora::ElementType asked_type = r.type;
+    if constexpr (requires { r.asked; }) asked_type = r.asked;
+    const std::string type(bora::facts_of(r.type).name), asked(bora::facts_of(asked_type).name);
     char line[512];
-    const std::string_view type = bora::facts_of(r.type).name, asked = bora::facts_of(r.asked).name;
     std::snprintf(line, sizeof line,
                   json ? "%s{\"name\": %s, \"type\": \"%s\", \"asked\": \"%s\", \"relative_error\": %.6g}"
                        : "%s%-48s %-6s%.0s error %.3g",
                   json && &r != reports.data() ? ", " : "", json ? command::json_text(r.name).c_str() : r.name.c_str(),
-                  std::string(type).c_str(), std::string(asked).c_str(), r.relative_error);
+                  type.c_str(), asked.c_str(), r.relative_error);
     text += line;
-    if (!json) text += r.asked == r.type ? "\n" : "  (" + std::string(asked) + " does not fit its rows)\n";
+    if (!json) text += asked == type ? "\n" : "  (" + asked + " does not fit its rows)\n";
   }
   program::write(text + (json ? "]}\n" : ""));
 }
@@ -87,8 +91,13 @@ void convert(const ConvertOptions& o) {
                               (o.to.extension() == ".bin" ? "F32 for a llama2.c file"
                                                           : "F32 or BF16 for a folder; other types go to a .gguf"));
   if (o.to.extension() == ".bin") return write_llama2c(o);
-  bora::save_folder(o.from, o.to, {.numbers = o.type == "BF16" ? bora::StoredNumbers::bf16 : bora::StoredNumbers::f32});
+  const auto reports = [&] {
+    program::ProgressLine progress("converting");
+    return bora::save_folder(
+        o.from, o.to, {.numbers = o.type == "BF16" ? bora::StoredNumbers::bf16 : bora::StoredNumbers::f32}, progress);
+  }();
   command::copy_text_files(o.from, o.to);
+  print_report(reports, o.json);
 }
 
 }  // namespace
