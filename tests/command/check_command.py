@@ -240,7 +240,8 @@ def check_packed(m, pocket, case, ask):
     check("another format of a packed folder is refused", code == 1 and "in another format" in err, (code, err))
     packed = m.cache / "packed-case" / "model.packed"
     whole = packed.read_bytes()
-    for what, data in (("cut off", whole[:5000]), ("empty", b""), ("damaged", whole[:8] + b"\1" * 8 + whole[16:])):
+    for what, data in (("cut off", whole[:5000]), ("empty", b""), ("damaged", whole[:8] + b"\1" * 8 + whole[16:]),
+                       ("of no matrices", whole[:32] + bytes(8) + whole[40:])):
         packed.write_bytes(data)
         code, out, err = m.run(*asked)
         check(f"a packed file that is {what} is refused by name", code == 1 and "model.packed" in err, (code, err))

@@ -16,12 +16,12 @@
 #include <bora/io/json.hpp>
 #include <bora/io/model_config.hpp>
 #include <bora/io/packed_file.hpp>
+#include <bora/model/described_tensors.hpp>
 #include <bora/model/description.hpp>
 #include <bora/model/fingerprint.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -65,7 +65,7 @@ class PackedSource final : public AnyTensorSource {
     const auto found = load_number<PackedHeader>(file_.bytes().data());
     expected.fingerprint = fingerprint(model);
     expected.format = found.format;
-    expected.matrices = found.matrices;
+    for (const TensorEntry& tensor : tensors_of(model)) expected.matrices += tensor.shape.matrix() ? 1 : 0;
     header_ = check_packed(file_, expected);
     kinds_ = file_.bytes().subspan(sizeof(PackedHeader), header_.matrices);
     for (const std::byte kind : kinds_)
